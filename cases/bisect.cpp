@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/bisect.h"
+
+#include "cases/faults.h"
+#include "cases/kernel_search.h"
+#include "cases/repack_search.h"
+#include "fixtures/error.h"
+
+namespace w4::cases {
+namespace {
+
+using kernel::RunResult;
+using kernel::Task;
+using repack::Recipe;
+
+/// One bisection, from the walk through the stages to the confirmed culprits.
+class Bisection {
+ public:
+  Bisection(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress)
+      : prepared_(prepared), subject_(subject), options_(options), step_(progress), report_(new_report(prepared, options)) {}
+
+  Report run() {
+    walk_ = walk_repack(subject_, prepared_.layer, {}, step_);
+    const Task task = task_of(prepared_, repack::packed_of(walk_.last), options_);
+    kernel_ = search_kernel(subject_, task, options_.repeat, step_);
+    step_("oracle");
+    expected_ = expected_output(prepared_.layer, prepared_.A, rounding_of(prepared_, task));
+    describe_output(kernel_.launches[0], expected_, report_);
+    probe_zero_points();
+    if (healthy()) {
+      report_.verdict = Verdict::match;
+    } else if (const std::string failure = known_good_failure(); !failure.empty()) {
+      report_.verdict = Verdict::cannot_test;
+      report_.reason = "the known-good path itself fails here: " + failure;
+    } else {
+      report_.verdict = Verdict::mismatch;
+      report_.reason = report_.comparison->failed_gate;
+      accuse_repack();
+      accuse_kernel();
+    }
+    describe_repack_stages();
+    describe_kernel_stages(task);
+    return std::move(report_);
+  }
+
+ private:
+  bool healthy() const {
+    return walk_.broken.empty() && latent_.empty() && kernel_.differences.empty() && report_.comparison->right();
+  }
+
+  /// A symmetric layer must not feel its stored zero points: flips one bit and walks as far as they are used.
+  void probe_zero_points() {
+    constexpr int kZeroPoints = 2;
+    const fixtures::Layer& layer = prepared_.layer;
+    probed_ = layer.symmetric && layer.qzeros && layer.qzeros->dtype == DType::i32;
+    for (const BrokenStage& broken : walk_.broken) probed_ = probed_ && broken.stage > kZeroPoints;
+    if (!probed_) return;
+    step_("zero-point probe");
+    for (BrokenStage& broken : walk_repack(subject_, with_flipped_zero_point(layer), {}, [](std::string_view) {}).broken)
+      if (broken.stage <= kZeroPoints) latent_.push_back(std::move(broken));
+  }
+
+  /// The all-reference path on the same case; empty when it is right.
+  std::string known_good_failure() {
+    step_("known-good path");
+    return outcome_of({}).failed_gate;
+  }
+
+  /// The known-good path with some stages done otherwise, held against the oracle.
+  Comparison outcome_of(const Recipe& recipe) {
+    const Task task = task_of(prepared_, repack::packed_of(repack_with(prepared_.layer, recipe)), options_);
+    return compare(kernel::run_lane_model(task, recipe).C, expected_, task.launch.fill);
+  }
+
+  /// The path under test with some stages put right.
+  Comparison cured(const Recipe& put_right) {
+    const RepackWalk walk = walk_repack(subject_, prepared_.layer, put_right, [](std::string_view) {});
+    const Task task = task_of(prepared_, repack::packed_of(walk.last), options_);
+    return compare(subject_.run(task, put_right).C, expected_, task.launch.fill);
+  }
+
+  void accuse_repack() {
+    for (const BrokenStage& broken : walk_.broken) report_.culprits.push_back(culprit_of(broken, false));
+    for (const BrokenStage& broken : latent_) report_.culprits.push_back(culprit_of(broken, true));
+    for (Culprit& culprit : report_.culprits) confirm(culprit);
+  }
+
+  void accuse_kernel() {
+    for (Culprit& culprit : kernel_.culprits) {
+      if (culprit.variant.empty()) culprit.evidence.insert(culprit.evidence.end(), kernel_.differences.begin(), kernel_.differences.end());
+      if (!culprit.stage.empty()) confirm(culprit);
+      report_.culprits.push_back(std::move(culprit));
+    }
+  }
+
+  Culprit culprit_of(const BrokenStage& broken, bool latent) const {
+    const std::string& stage = stage_ids()[static_cast<std::size_t>(broken.stage)];
+    Culprit culprit{.stage = stage, .fault = "unexplained"};
+    if (latent)
+      culprit.evidence.push_back("one bit of qzeros flipped: this symmetric layer feels it, though it must not; as stored it is "
+                                 "right by luck");
+    culprit.evidence.push_back(fmt::format("{} of {} compared differ, first {}", broken.check.wrong, broken.check.compared,
+                                           broken.check.first));
+    if (broken.variants.empty()) {
+      culprit.evidence.push_back("no known wrong way makes what this stage made");
+      return culprit;
+    }
+    culprit.fault.clear();
+    for (const std::string& variant : broken.variants) {
+      const Fault& fault = fault_of(stage, variant);
+      const std::string& id = fault.id.empty() ? fault.name : fault.id;
+      if (culprit.fault.find(id) == std::string::npos) culprit.fault += (culprit.fault.empty() ? "" : " or ") + id;
+    }
+    const Fault& fault = fault_of(stage, broken.variants[0]);
+    culprit.variant = fault.variant;
+    culprit.cure = fault.cure;
+    culprit.evidence.push_back(fmt::format("{} reproduces it bit for bit{}: {}", fault.name,
+                                           broken.variants.size() == 1 ? ", no other known way does" : "", fault.what));
+    if (broken.variants.size() > 1) culprit.evidence.push_back("these cannot be told apart in this case");
+    return culprit;
+  }
+
+  /// From both sides: put right it cures, put wrong alone on the known-good path it breaks.
+  void confirm(Culprit& culprit) {
+    if (culprit.variant.empty()) return;
+    step_("confirm " + culprit.stage);
+    right_[culprit.stage] = "reference";
+    const Comparison with_right = cured(right_);
+    const std::string together = right_.size() > 1 ? "put right with the above" : "put right alone";
+    culprit.evidence.push_back(with_right.right() ? fmt::format("{}: within the bound, max z {:.2f}", together, with_right.max_z)
+                                                  : fmt::format("{}: {}", together, with_right.failed_gate));
+    const Comparison wrong = outcome_of({{culprit.stage, culprit.variant}});
+    culprit.evidence.push_back(wrong.right() ? "wrong alone on the known-good path: the output of this case does not show it"
+                                             : "wrong alone on the known-good path: " + wrong.failed_gate);
+    culprit.rerun = command_line(options_, {culprit.stage + "=" + culprit.variant});
+  }
+
+  void describe_repack_stages();
+  void describe_kernel_stages(const Task& task);
+  StageLine repack_line(int stage) const;
+  StageLine kernel_line(const std::string& stage, const Task& task) const;
+  const Culprit* culprit_at(const std::string& stage) const;
+
+  const Prepared& prepared_;
+  const Subject& subject_;
+  const Options& options_;
+  const Progress& step_;
+  Report report_;
+  RepackWalk walk_;
+  KernelSearch kernel_;
+  Expected expected_;
+  std::vector<BrokenStage> latent_;
+  bool probed_ = false;
+  Recipe right_;
+};
+
+const Culprit* Bisection::culprit_at(const std::string& stage) const {
+  for (const Culprit& culprit : report_.culprits)
+    if (culprit.stage == stage) return &culprit;
+  return nullptr;
+}
+
+/// What a sound repacking stage leaves unseen in this case; empty: all of it is seen.
+std::string nothing_to_see(int stage, const fixtures::Layer& layer, bool probed) {
+  const std::string& id = stage_ids()[static_cast<std::size_t>(stage)];
+  if (id == "zero_points" && layer.symmetric && !probed) return "symmetric and no qzeros stored: 8 everywhere";
+  if (id == "act_order" && !layer.act_order()) return "no g_idx: rows as stored";
+  return "";
+}
+
+StageLine Bisection::repack_line(int stage) const {
+  const std::string& id = stage_ids()[static_cast<std::size_t>(stage)];
+  if (const Culprit* culprit = culprit_at(id)) return {id, StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
+  const StageCheck& check = walk_.checks[static_cast<std::size_t>(stage)];
+  if (!check.ok()) return {id, StageVerdict::broken, check.first};
+  if (std::string why = nothing_to_see(stage, prepared_.layer, probed_); !why.empty())
+    return {id, StageVerdict::not_visible, why};
+  const bool flipped = id == "zero_points" && probed_;
+  return {id, StageVerdict::ok,
+          check.what + (flipped ? " equal; a flipped bit of qzeros changes nothing" : " equal in every bit")};
+}
+
+void Bisection::describe_repack_stages() {
+  for (int stage = 0; stage < kRepackStages; ++stage) report_.stages.push_back(repack_line(stage));
+}
+
+std::string handed_over(const Task& task) {
+  const int thread_n = task.launch.block_tile.thread_n;
+  const int columns = (task.packed.N + thread_n - 1) / thread_n;
+  std::size_t split = 0, most = 1;
+  for (int problem = 0; problem * 64 < task.A.rows(); ++problem) {
+    for (int column = 0; column < columns; ++column) {
+      const std::size_t slices = kernel::slices_of(task, problem, column).size();
+      split += slices > 1;
+      most = std::max(most, slices);
+    }
+  }
+  return split == 0 ? "" : fmt::format("{} columns handed over, up to {} slices, {} bits", split, most, task.launch.reduce_bits);
+}
+
+StageLine Bisection::kernel_line(const std::string& stage, const Task& task) const {
+  if (const Culprit* culprit = culprit_at(stage))
+    return {stage, StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
+  if (culprit_at("") != nullptr) return {stage, StageVerdict::not_visible, "the kernel is wrong and nothing known reproduces it"};
+  const RunResult& good = kernel_.good;
+  if (stage == "launch") return {stage, StageVerdict::ok, fmt::format("return code 0, {} block_tiles done", good.block_tiles_done)};
+  if (stage == "pipeline") return {stage, StageVerdict::ok, "every output written, guards whole"};
+  if (stage == "reduce") {
+    const std::string over = handed_over(task);
+    if (over.empty()) return {stage, StageVerdict::not_visible, "one slice a column: nothing is handed over"};
+    return {stage, StageVerdict::ok, fmt::format("{}; locks zero after; {} launches equal", over, kernel_.launches.size())};
+  }
+  if (stage == "epilogue" && !prepared_.layer.bias && !task.packed.one_group())
+    return {stage, StageVerdict::not_visible, "no bias and no scale here"};
+  if (report_.verdict == Verdict::match && (stage == "multiply" || stage == "dequant"))
+    return {stage, StageVerdict::ok, fmt::format("max z {:.2f}, rms z {:.2f} against the oracle", report_.comparison->max_z,
+                                                 report_.comparison->rms_z)};
+  return {stage, StageVerdict::ok, "equal to the known-good kernel's in every bit"};
+}
+
+void Bisection::describe_kernel_stages(const Task& task) {
+  for (std::size_t stage = kRepackStages; stage < stage_ids().size(); ++stage)
+    report_.stages.push_back(kernel_line(stage_ids()[stage], task));
+}
+
+}  // namespace
+
+Report bisect(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress) {
+  return Bisection(prepared, subject, options, progress).run();
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/finding.h"
+#include "cases/options.h"
+#include "cases/prepare.h"
+#include "cases/subject.h"
+
+#include <functional>
+#include <string_view>
+
+namespace w4::cases {
+
+/// Told what is being done, for progress on stderr.
+using Progress = std::function<void(std::string_view)>;
+
+/// The bisection of design.md, section 5, on a path whose stages can be looked at: our repack and the lane model, doing
+/// things as `subject` does them. Every repacking stage is compared bit for bit with its definition, the kernel with the
+/// known-good one on the same packed tensors, the output with the oracle; culprits are confirmed from both sides.
+/// verdict cannot_test: the known-good path itself fails here.
+Report bisect(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress);
+
+/// The same question of somebody's recorded output (options.recorded) or packed tensors (options.packed): stages in between
+/// cannot be seen; hypotheses are tried on what can.
+Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
+Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
+
+/// Where this task rounds, for the oracle.
+Rounding rounding_of(const Prepared& prepared, const kernel::Task& task);
+
+/// The task of a case on packed tensors.
+kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options);
+
+/// What every report begins with.
+Report new_report(const Prepared& prepared, const Options& options);
+
+/// Output, counts and error of a run, and the first 20 numbers.
+void describe_output(const kernel::RunResult& result, const Expected& expected, Report& report);
+
+}  // namespace w4::cases

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/case_id.h"
+
+#include "fixtures/error.h"
+
+#include <charconv>
+#include <vector>
+
+namespace w4::cases {
+namespace {
+
+using fixtures::Format;
+using fixtures::ZeroEncoding;
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+/// The parts of a case string, taken one after another.
+class Parts {
+ public:
+  explicit Parts(std::string_view text) : text_(text), parts_(split(text, '_')) {}
+
+  template <class Number>
+  Number number(std::string_view prefix, std::string_view meaning) {
+    const std::string_view part = take(meaning);
+    Number value{};
+    if (part.starts_with(prefix)) {
+      const std::string_view digits = part.substr(prefix.size());
+      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+      if (error == std::errc() && end == digits.data() + digits.size()) return value;
+    }
+    throw InputError("case '{}': '{}' where {} should stand ({}NUMBER)", text_, part, meaning, prefix);
+  }
+
+  bool take_if(std::string_view word) {
+    if (next_ >= parts_.size() || parts_[next_] != word) return false;
+    ++next_;
+    return true;
+  }
+
+  std::string_view take(std::string_view meaning) {
+    if (next_ >= parts_.size()) throw InputError("case '{}' ends before {}", text_, meaning);
+    return parts_[next_++];
+  }
+
+  void expect_end() const {
+    if (next_ != parts_.size()) throw InputError("case '{}': '{}' is left over", text_, parts_[next_]);
+  }
+
+ private:
+  std::string_view text_;
+  std::vector<std::string_view> parts_;
+  std::size_t next_ = 0;
+};
+
+template <class Value>
+Value choose(std::string_view part, std::string_view meaning,
+             std::initializer_list<std::pair<std::string_view, Value>> known) {
+  std::string names;
+  for (const auto& [name, value] : known) {
+    if (part == name) return value;
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  throw InputError("unknown {} '{}': it is one of {}", meaning, part, names);
+}
+
+std::string_view format_tag(const CaseId& id) {
+  switch (id.format) {
+    case Format::gptq: return id.zero_encoding == ZeroEncoding::plain ? "_v2" : "";
+    case Format::awq: return "_awq";
+    case Format::pair_packed: return "_pair";
+    case Format::compressed_tensors: return "_ct";
+  }
+  return "";
+}
+
+void take_format(Parts& parts, CaseId& id) {
+  id.zero_encoding = ZeroEncoding::plain;
+  if (parts.take_if("v2")) return;
+  if (parts.take_if("awq")) {
+    id.format = Format::awq;
+  } else if (parts.take_if("pair")) {
+    id.format = Format::pair_packed;
+  } else if (parts.take_if("ct")) {
+    id.format = Format::compressed_tensors;
+  } else {
+    id.zero_encoding = ZeroEncoding::minus_one;
+  }
+}
+
+void check_sizes(const CaseId& id, std::string_view text) {
+  for (const auto& [name, value] : {std::pair{"M", id.M}, {"K", id.K}, {"N", id.N}})
+    if (value < 1) throw InputError("case '{}': {}={} is not positive", text, name, value);
+}
+
+}  // namespace
+
+char letter_of(Source source) { return "rwsb"[static_cast<int>(source)]; }
+
+std::string CaseId::text() const {
+  return fmt::format("M{}_K{}_N{}_g{}_{}{}{}{}_{}_{}_s{}", M, K, N, group, symmetric ? "sym" : "asym", format_tag(*this),
+                     act_order ? "_act" : "", bias ? "_bias" : "", name_of(dtype), letter_of(source), seed);
+}
+
+CaseId parse_case(std::string_view text) {
+  Parts parts(text);
+  CaseId id;
+  id.M = parts.number<int>("M", "M, the rows of A");
+  id.K = parts.number<int>("K", "K, the reduction length");
+  id.N = parts.number<int>("N", "N, the output features");
+  id.group = parse_group(fmt::format("{}", parts.number<int>("g", "group_size")));
+  id.symmetric = choose<bool>(parts.take("sym or asym"), "kind of zero point", {{"sym", true}, {"asym", false}});
+  take_format(parts, id);
+  id.act_order = parts.take_if("act");
+  id.bias = parts.take_if("bias");
+  id.dtype = choose<DType>(parts.take("the type"), "type", {{"fp16", DType::fp16}, {"bf16", DType::bf16}});
+  id.source = parse_source(parts.take("the mode"));
+  id.seed = parts.number<std::uint64_t>("s", "the seed");
+  parts.expect_end();
+  check_sizes(id, text);
+  return id;
+}
+
+Source parse_source(std::string_view text) {
+  return choose<Source>(text, "mode", {{"r", Source::r}, {"w", Source::w}, {"s", Source::s}, {"b", Source::b}});
+}
+
+int parse_group(std::string_view text) {
+  return choose<int>(text, "group", {{"-1", -1}, {"32", 32}, {"64", 64}, {"128", 128}});
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fixtures/layer.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace w4::cases {
+
+/// Where codes and scales come from: MODE on the command line.
+enum class Source { r, w, s, b };
+
+constexpr bool real_codes(Source source) { return source == Source::w || source == Source::b; }
+constexpr bool real_scales(Source source) { return source == Source::s || source == Source::b; }
+
+char letter_of(Source source);
+
+/// What is tested, as one string that is printed and accepted everywhere: "M1_K2048_N11008_g128_sym_fp16_b_s7".
+/// Between sym or asym and the type may stand, in this order: v2, awq, pair or ct (the format; GPTQ v1 has none), act
+/// (act-order), bias. g-1 is one group.
+struct CaseId {
+  int M = 1;
+  int K = 0;
+  int N = 0;
+  int group = 128;  // -1: one group
+  bool symmetric = true;
+  fixtures::Format format = fixtures::Format::gptq;
+  fixtures::ZeroEncoding zero_encoding = fixtures::ZeroEncoding::minus_one;
+  bool act_order = false;
+  bool bias = false;
+  DType dtype = DType::fp16;
+  Source source = Source::b;
+  std::uint64_t seed = 7;
+
+  int group_size() const { return group == -1 ? K : group; }
+  std::string text() const;
+  friend bool operator==(const CaseId&, const CaseId&) = default;
+};
+
+/// Reads what text() writes. Throws InputError that names the part it does not understand.
+CaseId parse_case(std::string_view text);
+
+/// "r", "w", "s" or "b"; GROUP: -1, 32, 64 or 128. Throw InputError with the known ones.
+Source parse_source(std::string_view text);
+int parse_group(std::string_view text);
+
+}  // namespace w4::cases

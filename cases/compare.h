@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/oracle.h"
+
+#include <cstdint>
+#include <string>
+
+namespace w4::cases {
+
+/// The gates of numerics.md. All limits of this program stand here and nowhere else.
+inline constexpr double kMaxZ = 8.0;
+inline constexpr double kWarnZ = 6.0;
+inline constexpr double kMaxRmsZ = 1.25;
+
+/// An output held against the oracle.
+struct Comparison {
+  std::size_t count = 0;
+  std::size_t zero = 0;
+  std::size_t unwritten = 0;
+  std::size_t nan = 0;  // written, not a number
+  std::size_t inf = 0;
+  std::size_t wrong = 0;  // beyond the bound, unwritten, NaN and inf included
+  double max_z = 0;
+  double rms_z = 0;
+  double nrmse = 0;
+  double gain = 1;
+  int worst_m = 0, worst_n = 0;
+  int first_m = 0, first_n = 0;  // the first wrong element, when wrong > 0
+  double first_got = 0, first_want = 0;
+  std::string failed_gate = {};  // empty: right
+
+  bool right() const { return failed_gate.empty(); }
+};
+
+/// C: (M, N), bits of expected.dtype; `fill` is what C held before. Every gate is written so that NaN fails it.
+Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::uint16_t fill);
+
+}  // namespace w4::cases

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/faults.h"
+
+#include "fixtures/error.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace w4::cases {
+namespace {
+
+/// The catalogue joins two faults under some ids; here each has its own.
+struct Alias {
+  std::string_view catalogue, ours;
+};
+constexpr Alias kAliases[] = {{"perm1024-missing-or-partial", "perm1024-partial"},
+                              {"perm-a-missing-or-inverse", "perm-a-missing"}};
+
+template <class Variant>
+Fault fault_from(std::string_view stage, const Variant& variant) {
+  Fault fault{.stage = std::string(stage),
+              .variant = std::string(variant.id),
+              .name = std::string(variant.fault.empty() ? variant.id : variant.fault),
+              .id = std::string(variant.fault),
+              .what = std::string(variant.what),
+              .cure = std::string(variant.cure),
+              .visible = std::string(variant.visible)};
+  if (!variant.fault.empty() && variant.fault != variant.id) fault.name += ":" + fault.variant;
+  return fault;
+}
+
+std::vector<Fault> collect() {
+  std::vector<Fault> all;
+  for (const repack::Stage& stage : repack::stages())
+    for (const repack::Variant& variant : stage.variants.subspan(1)) all.push_back(fault_from(stage.id, variant));
+  for (const kernel::Stage& stage : kernel::stages()) {
+    for (const kernel::Variant& variant : stage.variants.subspan(1)) {
+      all.push_back(fault_from(stage.id, variant));
+      all.back().repeats_differ = variant.repeats_differ;
+    }
+  }
+  return all;
+}
+
+int edit_distance(std::string_view a, std::string_view b) {
+  std::vector<int> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    int diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const int substituted = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substituted});
+    }
+  }
+  return row.back();
+}
+
+const Fault& fault_named(std::string_view name) {
+  std::vector<std::string> known;
+  for (const Alias& alias : kAliases)
+    if (name == alias.catalogue) name = alias.ours;
+  for (const Fault& fault : faults()) {
+    if (fault.id.empty()) continue;
+    if (name == fault.name || name == fault.id) return fault;
+    known.push_back(fault.name);
+  }
+  throw InputError("unknown fault '{}'{}; --list-faults prints all", name, did_you_mean(name, known));
+}
+
+void plant(repack::Recipe& recipe, const std::string& stage, const std::string& variant) {
+  const auto [entry, fresh] = recipe.emplace(stage, variant);
+  if (!fresh)
+    throw InputError("'{}' and '{}' are both ways to do stage {}: a stage is done in one way at a time", entry->second,
+                     variant, stage);
+}
+
+}  // namespace
+
+const std::vector<Fault>& faults() {
+  static const std::vector<Fault> all = collect();
+  return all;
+}
+
+const std::vector<std::string>& stage_ids() {
+  static const std::vector<std::string> ids = [] {
+    std::vector<std::string> all;
+    for (const repack::Stage& stage : repack::stages()) all.emplace_back(stage.id);
+    for (const kernel::Stage& stage : kernel::stages()) all.emplace_back(stage.id);
+    return all;
+  }();
+  return ids;
+}
+
+int stage_index(std::string_view stage) {
+  const auto& ids = stage_ids();
+  const auto found = std::find(ids.begin(), ids.end(), stage);
+  if (found == ids.end()) throw InputError("unknown stage '{}'{}", stage, did_you_mean(stage, ids));
+  return static_cast<int>(found - ids.begin());
+}
+
+repack::Recipe recipe_of_faults(const std::vector<std::string>& names) {
+  repack::Recipe recipe;
+  for (const std::string& name : names) {
+    const Fault& fault = fault_named(name);
+    plant(recipe, fault.stage, fault.variant);
+  }
+  return recipe;
+}
+
+repack::Recipe recipe_of_settings(const std::vector<std::string>& settings) {
+  repack::Recipe recipe;
+  for (const std::string& setting : settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos) throw InputError("--set {}: STAGE=VARIANT is expected", setting);
+    const std::string stage = setting.substr(0, equals);
+    const std::string variant = setting.substr(equals + 1);
+    stage_index(stage);
+    if (variant != "reference") fault_of(stage, variant);
+    plant(recipe, stage, variant);
+  }
+  return recipe;
+}
+
+const Fault& fault_of(std::string_view stage, std::string_view variant) {
+  std::vector<std::string> known;
+  for (const Fault& fault : faults()) {
+    if (fault.stage != stage) continue;
+    if (fault.variant == variant) return fault;
+    known.push_back(fault.variant);
+  }
+  throw InputError("stage {} has no variant '{}'{}; it has reference, {}", stage, variant, did_you_mean(variant, known),
+                   fmt::join(known, ", "));
+}
+
+repack::Recipe merged(const repack::Recipe& a, const repack::Recipe& b) {
+  repack::Recipe both = a;
+  for (const auto& [stage, variant] : b) plant(both, stage, variant);
+  return both;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(word, a) < edit_distance(word, b);
+  });
+  if (nearest == known.end() || edit_distance(word, *nearest) > static_cast<int>(2 + word.size() / 4)) return "";
+  return fmt::format(", did you mean '{}'?", *nearest);
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/compare.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+enum class Verdict { match, mismatch, cannot_test };
+enum class StageVerdict { ok, broken, not_reached, not_visible };
+
+struct StageLine {
+  std::string stage;
+  StageVerdict verdict = StageVerdict::not_visible;
+  std::string evidence;
+};
+
+/// A named fault with its proof. `fault` holds several ids when nothing in this case tells them apart.
+struct Culprit {
+  std::string stage;
+  std::string fault;    // the catalogue's id; "unexplained" when no known way reproduces what was seen
+  std::string variant = {};  // the way that reproduces it; empty when unexplained
+  std::vector<std::string> evidence = {};
+  std::string cure = {};
+  std::string rerun = {};
+};
+
+/// All that one bisect run found: what the text and JSON reports are written from.
+struct Report {
+  std::string case_id;
+  std::string fixture;
+  std::string kernel;
+  std::vector<std::string> notes;  // what was inferred, converted, and what that costs
+  Verdict verdict = Verdict::match;
+  std::string reason;  // why it cannot be tested, or which gate failed
+  std::vector<Culprit> culprits;
+  std::vector<StageLine> stages;
+  std::vector<double> first;  // the first 20 outputs
+  std::optional<Comparison> comparison;
+  std::string rerun;
+  double seconds = 0;
+};
+
+}  // namespace w4::cases

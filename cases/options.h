@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/case_id.h"
+#include "kernel/run.h"
+#include "repack/per_column.h"
+#include "repack/stage.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace w4::cases {
+
+/// What `bisect` was asked, checked and parsed; the defaults are those of the help text.
+struct Options {
+  Source source = Source::b;
+  int group = 128;
+  std::filesystem::path fixture;  // empty: the shipped layer, or a random one when shape or case_id is given
+  std::string layer;
+  std::optional<std::pair<int, int>> shape;  // K, N of a random layer
+  std::optional<CaseId> case_id;
+  std::filesystem::path recorded;  // somebody's C; empty: the lane model runs
+  std::filesystem::path packed;    // somebody's packed tensors
+  std::vector<std::string> inject;
+  std::vector<std::string> settings;
+  bool toggles = false;
+  bool list_faults = false;
+  std::optional<int> M;
+  std::optional<DType> dtype;
+  std::uint64_t seed = 7;
+  int repeat = 2;
+  kernel::BlockTile block_tile;
+  int thread_blocks = kernel::Launch{}.thread_blocks;
+  int reduce_bits = 32;
+  repack::PerColumn per_column = repack::PerColumn::requantised;
+  int timeout_seconds = 120;
+  std::filesystem::path json;  // "-": stdout, instead of the text
+  bool quiet = false;
+  bool color = true;
+};
+
+/// Parses a command line. Throws InputError; prints the help and exits 0 for --help.
+Options parse_options(int argc, char** argv);
+
+/// "./bisect b 128 --fixture up": the command that asks the same again, shell-quoted, defaults left out.
+std::string command_line(const Options& options);
+
+/// The same with other things planted: only `settings` (STAGE=VARIANT), nothing injected.
+std::string command_line(Options options, const std::vector<std::string>& settings);
+
+}  // namespace w4::cases

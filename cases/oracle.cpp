@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/oracle.h"
+
+#include "fixtures/parallel.h"
+
+#include <array>
+#include <cmath>
+
+namespace w4::cases {
+namespace {
+
+using fixtures::Format;
+using fixtures::Layer;
+using fixtures::ZeroEncoding;
+
+constexpr int kStrip = 64;  // columns one task works on
+
+/// w(k, n) of a layer, format by format, by definition. AWQ's eight columns stand in the order 0 2 4 6 1 3 5 7.
+class LayerWeights {
+ public:
+  explicit LayerWeights(const Layer& layer) : layer_(layer) {
+    scales_ = grid_of<std::uint16_t>(layer.scales);
+    if (layer.g_idx) g_idx_ = grid_of<std::int32_t>(*layer.g_idx);
+    if (layer.format == Format::pair_packed) {
+      pairs_ = grid_of<std::uint8_t>(layer.qweight);
+      float_zeros_ = grid_of<std::uint16_t>(*layer.qzeros);
+    } else {
+      words_ = grid_of<std::uint32_t>(layer.qweight);
+      if (!layer.symmetric) zero_words_ = grid_of<std::uint32_t>(layer.qzeros.value());
+    }
+  }
+
+  /// w(k, n) for n in [n0, n0 + count).
+  void row(int k, int n0, int count, double* out) const {
+    const int group = g_idx_.empty() ? k / layer_.group_size : g_idx_(0, k);
+    for (int i = 0; i < count; ++i) out[i] = scale(group, n0 + i) * (code(k, n0 + i) - zero(group, n0 + i));
+  }
+
+ private:
+  static int nibble(std::uint32_t word, int position) { return static_cast<int>((word >> (4 * position)) & 15u); }
+  static int awq_position(int column) {
+    static constexpr std::array<int, 8> kPosition = {0, 4, 1, 5, 2, 6, 3, 7};
+    return kPosition[static_cast<std::size_t>(column % 8)];
+  }
+
+  double code(int k, int n) const {
+    switch (layer_.format) {
+      case Format::gptq: return nibble(words_(k / 8, n), k % 8);
+      case Format::awq: return nibble(words_(k, n / 8), awq_position(n));
+      case Format::compressed_tensors: return nibble(words_(n, k / 8), k % 8);
+      case Format::pair_packed: return k % 2 == 0 ? pairs_(k / 2, n) & 15 : pairs_(k / 2, n) >> 4;
+    }
+    return 0;
+  }
+
+  double zero(int group, int n) const {
+    if (layer_.format == Format::pair_packed) return value_of(float_zeros_(group, n), DType::bf16);
+    if (layer_.symmetric) return 8;
+    switch (layer_.format) {
+      case Format::awq: return nibble(zero_words_(group, n / 8), awq_position(n));
+      case Format::compressed_tensors: return nibble(zero_words_(n / 8, group), n % 8);
+      default: break;
+    }
+    const int stored = nibble(zero_words_(group, n / 8), n % 8);
+    return layer_.zero_encoding == ZeroEncoding::minus_one ? (stored + 1) % 16 : stored;
+  }
+
+  double scale(int group, int n) const {
+    const bool by_column = layer_.format == Format::compressed_tensors;
+    return value_of(by_column ? scales_(n, group) : scales_(group, n), layer_.dtype);
+  }
+
+  const Layer& layer_;
+  Grid<std::uint32_t> words_;
+  Grid<std::uint8_t> pairs_;
+  Grid<std::uint32_t> zero_words_;
+  Grid<std::uint16_t> float_zeros_;
+  Grid<std::uint16_t> scales_;
+  Grid<std::int32_t> g_idx_;
+};
+
+/// Sums of one strip of columns for one problem's rows of A, from the last row of K to the first.
+struct Strip {
+  int rows;
+  std::vector<double> y, square, handed_over;  // (rows, kStrip)
+  explicit Strip(int rows_) : rows(rows_), y(cells()), square(cells()), handed_over(cells()) {}
+  std::size_t cells() const { return static_cast<std::size_t>(rows) * kStrip; }
+
+  void add(const double* a, const double* w) {
+    for (int m = 0; m < rows; ++m) {
+      double* sum = &y[static_cast<std::size_t>(m) * kStrip];
+      double* squares = &square[static_cast<std::size_t>(m) * kStrip];
+      for (int i = 0; i < kStrip; ++i) {
+        const double product = a[m] * w[i];
+        sum[i] += product;
+        squares[i] += product * product;
+      }
+    }
+  }
+  void hand_over() {
+    for (std::size_t i = 0; i < cells(); ++i) handed_over[i] += y[i] * y[i];
+  }
+};
+
+
+std::vector<double> transposed(const Grid<std::uint16_t>& A, DType dtype) {
+  std::vector<double> out(A.size());
+  for (int m = 0; m < A.rows(); ++m)
+    for (int k = 0; k < A.cols(); ++k) out[static_cast<std::size_t>(k) * A.rows() + m] = value_of(A(m, k), dtype);
+  return out;
+}
+
+void store(const Strip& strip, int m0, int n0, int count, const std::vector<double>& bias, bool grouped, Expected& out) {
+  for (int m = 0; m < strip.rows; ++m) {
+    for (int i = 0; i < count; ++i) {
+      const std::size_t from = static_cast<std::size_t>(m) * kStrip + i;
+      const std::size_t to = static_cast<std::size_t>(m0 + m) * out.N + n0 + i;
+      const double product = strip.y[from];
+      const double y = product + (bias.empty() ? 0.0 : bias[static_cast<std::size_t>(n0) + i]);
+      out.y[to] = y;
+      out.norm[to] = std::sqrt(strip.square[from]);
+      out.variance[to] = strip.handed_over[from] + y * y + (grouped ? strip.square[from] : product * product);
+    }
+  }
+}
+
+std::vector<double> bias_of(const Layer& layer) {
+  std::vector<double> bias;
+  if (layer.bias)
+    for (const std::uint16_t bits : grid_of<std::uint16_t>(*layer.bias).cells()) bias.push_back(value_of(bits, layer.dtype));
+  return bias;
+}
+
+}  // namespace
+
+Expected expected_output(const Layer& layer, const Grid<std::uint16_t>& A, const Rounding& rounding) {
+  const int M = A.rows();
+  const std::size_t cells = static_cast<std::size_t>(M) * layer.N;
+  Expected out{.M = M, .N = layer.N, .K = layer.K, .dtype = layer.dtype, .y = std::vector<double>(cells),
+               .norm = std::vector<double>(cells), .variance = std::vector<double>(cells)};
+  const LayerWeights weights(layer);
+  const std::vector<double> columns_of_a = transposed(A, layer.dtype);
+  const std::vector<double> bias = bias_of(layer);
+  for (const auto& cuts : rounding.cuts) out.slices = std::max(out.slices, static_cast<int>(cuts.size()) + 1);
+
+  const int problems = (M + rounding.problem_rows - 1) / rounding.problem_rows;
+  const int strips = (layer.N + kStrip - 1) / kStrip;
+  for_each_index(problems * strips, [&](int job) {
+    const int problem = job / strips;
+    const int n0 = job % strips * kStrip;
+    const int count = std::min(kStrip, layer.N - n0);
+    const int m0 = problem * rounding.problem_rows;
+    Strip strip(std::min(rounding.problem_rows, M - m0));
+    std::array<double, kStrip> w{};
+    std::vector<int> cuts;
+    if (!rounding.cuts.empty())
+      cuts = rounding.cuts[static_cast<std::size_t>(problem) * rounding.columns + n0 / rounding.thread_n];
+    for (int position = layer.K - 1; position >= 0; --position) {
+      const int k = rounding.row_order.empty() ? position : rounding.row_order[static_cast<std::size_t>(position)];
+      weights.row(k, n0, count, w.data());
+      strip.add(&columns_of_a[static_cast<std::size_t>(k) * M + m0], w.data());
+      if (!cuts.empty() && std::find(cuts.begin(), cuts.end(), position) != cuts.end()) strip.hand_over();
+    }
+    store(strip, m0, n0, count, bias, rounding.grouped, out);
+  });
+  return out;
+}
+
+std::vector<double> expected_weights(const Layer& layer, int k_begin, int k_end) {
+  const LayerWeights weights(layer);
+  std::vector<double> out(static_cast<std::size_t>(k_end - k_begin) * layer.N);
+  for_each_index(k_end - k_begin,
+                 [&](int i) { weights.row(k_begin + i, 0, layer.N, &out[static_cast<std::size_t>(i) * layer.N]); });
+  return out;
+}
+
+}  // namespace w4::cases

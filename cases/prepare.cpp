@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/prepare.h"
+
+#include "fixtures/error.h"
+#include "fixtures/random_layer.h"
+#include "repack/regroup.h"
+
+#include <cstdlib>
+
+namespace w4::cases {
+namespace {
+
+namespace fs = std::filesystem;
+using fixtures::Layer;
+using fixtures::RandomSpec;
+using fixtures::Tensor;
+
+constexpr int kDefaultRows = 16;  // M when neither the command line nor the fixture says
+
+fs::path shipped_layer() {
+  const char* root = std::getenv("W4_ROOT");
+  return fs::path(root != nullptr ? root : W4_SOURCE_DIR) / "fixtures/data/up";
+}
+
+RandomSpec spec_of(const CaseId& id) {
+  return {.format = id.format,
+          .zero_encoding = id.zero_encoding,
+          .K = id.K,
+          .N = id.N,
+          .group_size = id.group_size(),
+          .symmetric = id.symmetric,
+          .act_order = id.act_order,
+          .bias = id.bias,
+          .dtype = id.dtype,
+          .seed = id.seed};
+}
+
+void check_group(const CaseId& id) {
+  if (id.K % id.group_size() != 0)
+    throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
+}
+
+CaseId describe(const Layer& layer, const Options& options) {
+  return {.K = layer.K,
+          .N = layer.N,
+          .group = options.group,
+          .symmetric = layer.symmetric,
+          .format = layer.format,
+          .zero_encoding = layer.zero_encoding,
+          .act_order = layer.act_order(),
+          .bias = layer.bias.has_value(),
+          .dtype = layer.dtype,
+          .source = options.source,
+          .seed = options.seed};
+}
+
+/// The 16-bit tensor in another type, each value rounded to nearest.
+Tensor converted(const Tensor& tensor, DType to) {
+  const auto from = fixtures::grid_of<std::uint16_t>(tensor);
+  const auto cells = Grid<std::uint16_t>::made(from.rows(), from.cols(), [&](std::span<std::uint16_t> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = bits_of(value_of(from[i], tensor.dtype), to);
+  });
+  Tensor result = fixtures::tensor_of(tensor.name, to, cells);
+  result.shape = tensor.shape;
+  return result;
+}
+
+void change_dtype(Layer& layer, DType to, std::vector<std::string>& notes) {
+  if (layer.dtype == to) return;
+  notes.push_back(fmt::format("scales rounded from {} to {}: another layer, by at most half a unit in the last place",
+                              name_of(layer.dtype), name_of(to)));
+  layer.scales = converted(layer.scales, to);
+  if (layer.bias) layer.bias = converted(*layer.bias, to);
+  layer.dtype = to;
+}
+
+std::string_view name_of(repack::PerColumn way) {
+  return way == repack::PerColumn::averaged ? "averaged scales" : "requantised codes";
+}
+
+/// One group of K out of a grouped layer, and what either way to do that costs.
+Layer to_one_group(const Layer& layer, repack::PerColumn way, std::vector<std::string>& notes) {
+  Layer chosen;
+  for (const auto each : {repack::PerColumn::averaged, repack::PerColumn::requantised}) {
+    repack::PerColumnCost cost;
+    Layer result = repack::per_column(layer, each, &cost);
+    notes.push_back(fmt::format("per column from group_size {} by {}: NOT an equivalent layer, weights differ by {:.2f} %, "
+                                "outputs by {:.2f} % (normalised RMS){}",
+                                layer.group_size, name_of(each), 100 * cost.weight_nrmse, 100 * cost.output_nrmse,
+                                each == way ? "; this one is tested" : ""));
+    if (each == way) chosen = std::move(result);
+  }
+  return chosen;
+}
+
+/// The fixture's layer with the groups the command line asks for.
+Layer regrouped(const Layer& layer, int group, const Options& options, std::vector<std::string>& notes) {
+  const int wanted = group == -1 ? layer.K : group;
+  if (wanted == layer.group_size) return layer;
+  if (group == -1) return to_one_group(layer, options.per_column, notes);
+  if (layer.group_size % wanted != 0)
+    throw InputError("{}: group {} asked of a layer with group_size {}: its scales do not exist; a divisor of {}, -1, or mode r "
+                     "is possible", layer.name, wanted, layer.group_size, layer.group_size);
+  notes.push_back(fmt::format("group_size {} written as {}: the same weights, each scale {} times", layer.group_size, wanted,
+                              layer.group_size / wanted));
+  return repack::split_groups(layer, wanted);
+}
+
+/// Codes of one layer, scales, zero points and the rest of the other; both have the same shape, format and groups.
+Layer with_codes_of(const Layer& codes, Layer rest) {
+  rest.qweight = codes.qweight;
+  return rest;
+}
+
+Layer mixed(const Layer& real, const Options& options) {
+  if (options.source == Source::b) return real;
+  CaseId id = describe(real, options);
+  id.group = real.group_size == real.K ? -1 : real.group_size;
+  id.act_order = id.act_order && id.group != -1;
+  Layer random = fixtures::random_layer(spec_of(id));
+  random.bias = real.bias;
+  random.activations = real.activations;
+  random.name = real.name;
+  if (options.source == Source::r) return random;
+  random.g_idx = real.g_idx;  // real codes or real scales are those of the real rows
+  return real_codes(options.source) ? with_codes_of(real, random) : with_codes_of(random, real);
+}
+
+Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
+  fixtures::LayerFile file = fixtures::read_layer(options.fixture.empty() ? shipped_layer() : options.fixture, options.layer);
+  for (const std::string& line : file.inferred) notes.push_back("inferred: " + line);
+  Layer& real = file.layer;
+  check_group(describe(real, options));
+  if (options.dtype) change_dtype(real, *options.dtype, notes);
+  if (options.source != Source::r) return mixed(regrouped(real, options.group, options, notes), options);
+  real.group_size = options.group == -1 ? real.K : options.group;  // everything that depends on it is made anew
+  return mixed(real, options);
+}
+
+Layer made_layer(const Options& options) {
+  if (options.source != Source::r)
+    throw InputError("mode {} takes real tensors: it needs --fixture; a random layer is mode r", letter_of(options.source));
+  CaseId id = options.case_id.value_or(CaseId{});
+  id.group = options.group;
+  id.seed = options.seed;
+  if (options.dtype) id.dtype = *options.dtype;
+  if (options.shape) std::tie(id.K, id.N) = *options.shape;
+  check_group(id);
+  Layer layer = fixtures::random_layer(spec_of(id));
+  layer.name = "random";
+  return layer;
+}
+
+/// M rows: the fixture's own as far as they go, random ones behind them.
+Grid<std::uint16_t> activations_of(const Layer& layer, int M, std::uint64_t seed, std::vector<std::string>& notes) {
+  const Grid<std::uint16_t> random = fixtures::random_activations(M, layer.K, layer.dtype, seed);
+  if (!layer.activations) return random;
+  const Tensor& tensor = *layer.activations;
+  const int rows = std::min(M, static_cast<int>(tensor.shape[0]));
+  if (rows < M) notes.push_back(fmt::format("rows {}..{} of A are random: the fixture has {}", rows, M - 1, rows));
+  return Grid<std::uint16_t>::made(M, layer.K, [&](std::span<std::uint16_t> out) {
+    std::copy(random.cells().begin(), random.cells().end(), out.begin());
+    const std::size_t count = static_cast<std::size_t>(rows) * layer.K;
+    if (tensor.dtype == DType::fp32) {
+      const auto values = fixtures::grid_of<float>(tensor);
+      for (std::size_t i = 0; i < count; ++i) out[i] = bits_of(values[i], layer.dtype);
+    } else {
+      const auto bits = fixtures::grid_of<std::uint16_t>(tensor);
+      for (std::size_t i = 0; i < count; ++i) out[i] = bits_of(value_of(bits[i], tensor.dtype), layer.dtype);
+    }
+  });
+}
+
+int rows_of(const Options& options, const Layer& layer) {
+  if (options.M) return *options.M;
+  return layer.activations ? static_cast<int>(layer.activations->shape[0]) : kDefaultRows;
+}
+
+}  // namespace
+
+Prepared prepare(const Options& options) {
+  Prepared out;
+  const bool made = options.fixture.empty() && (options.shape || (options.case_id && options.source == Source::r));
+  out.layer = made ? made_layer(options) : fixture_layer(options, out.notes);
+  out.fixture = made ? "random" : (options.fixture.empty() ? "fixtures/data/up" : options.fixture.string());
+  out.id = describe(out.layer, options);
+  out.id.M = rows_of(options, out.layer);
+  if (options.case_id && *options.case_id != out.id)
+    throw InputError("case {} is asked of {}, which makes it {}", options.case_id->text(), out.fixture, out.id.text());
+  out.A = activations_of(out.layer, out.id.M, options.seed, out.notes);
+  return out;
+}
+
+}  // namespace w4::cases

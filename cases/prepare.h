@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/options.h"
+#include "fixtures/layer.h"
+
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// A case made ready: the layer under test and its activations.
+struct Prepared {
+  CaseId id;
+  std::string fixture;             // the path, or "random"
+  fixtures::Layer layer;           // dtype, groups, codes and scales as the case says
+  Grid<std::uint16_t> A;           // (M, K), bits of layer.dtype
+  std::vector<std::string> notes;  // inferred, converted, and at what cost
+};
+
+/// Reads or makes the layer, takes codes and scales from it or from the seed, brings it to the group and type asked for.
+/// Throws InputError for what contradicts itself.
+Prepared prepare(const Options& options);
+
+}  // namespace w4::cases

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/finding.h"
+#include "cases/stage_check.h"
+#include "cases/subject.h"
+#include "fixtures/layer.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// A repacking stage that did not make what its definition says, and the known ways that make exactly what it made.
+struct BrokenStage {
+  int stage = 0;
+  StageCheck check;
+  std::vector<std::string> variants;  // one: named; several: cannot be told apart here; none: unexplained
+};
+
+/// What the eight repacking stages of the path under test made of a layer.
+struct RepackWalk {
+  std::vector<StageCheck> checks;
+  std::vector<BrokenStage> broken;
+  repack::Weights last;  // the value behind `fragments`
+};
+
+/// Walks a layer through the path's stages, each compared bit for bit with its definition on its own input, and names every
+/// stage that differs by the variant that reproduces it bit for bit. `step` is told the stage that begins.
+RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
+                       const std::function<void(std::string_view)>& step);
+
+/// The reference repack of a layer with one stage, or some, done another way.
+repack::Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe);
+
+/// The layer with one bit of its first stored zero point flipped. A symmetric layer must not feel it.
+fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer);
+
+/// Whether a stage (0..7) left the same value in two walks.
+bool same_output(int stage, const repack::Weights& a, const repack::Weights& b);
+
+}  // namespace w4::cases

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/report.h"
+
+#include "fixtures/error.h"
+
+#include <fmt/color.h>
+
+#include <cmath>
+
+namespace w4::cases {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int kSchema = 1;
+
+/// A growing text in which some words may be coloured.
+class Text {
+ public:
+  explicit Text(bool color) : color_(color) {}
+
+  template <class... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    text_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
+  }
+  std::string painted(std::string_view word, fmt::color color) const {
+    return color_ ? fmt::format(fmt::fg(color) | fmt::emphasis::bold, "{}", word) : std::string(word);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  bool color_;
+  std::string text_;
+};
+
+fmt::color color_of(StageVerdict verdict) {
+  switch (verdict) {
+    case StageVerdict::ok: return fmt::color::green;
+    case StageVerdict::broken: return fmt::color::red;
+    default: return fmt::color::gray;
+  }
+}
+
+fmt::color color_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::match: return fmt::color::green;
+    case Verdict::mismatch: return fmt::color::red;
+    default: return fmt::color::orange;
+  }
+}
+
+void add_stages(const Report& report, Text& text) {
+  if (report.stages.empty()) return;
+  text.line("\n{:<12} {:<12} {}", "stage", "verdict", "evidence");
+  for (const StageLine& line : report.stages)
+    text.line("{:<12} {} {}", line.stage, text.painted(fmt::format("{:<12}", name_of(line.verdict)), color_of(line.verdict)),
+              line.evidence);
+}
+
+void add_output(const Report& report, Text& text) {
+  if (!report.comparison) return;
+  const Comparison& c = *report.comparison;
+  text.line("\n{:<12} first {}: {:.4g}", "output", report.first.size(), fmt::join(report.first, " "));
+  text.line("{:<12} {} outputs: {} zero, {} unwritten, {} NaN, {} inf", "", c.count, c.zero, c.unwritten, c.nan, c.inf);
+  text.line("{:<12} max z {:.3g} at (m={}, n={}), limit {}; rms z {:.3g}, limit {}; nrmse {:.2e}; gain 1{:+.1e}", "error", c.max_z,
+            c.worst_m, c.worst_n, kMaxZ, c.rms_z, kMaxRmsZ, c.nrmse, c.gain - 1);
+}
+
+void add_culprits(const Report& report, Text& text) {
+  for (const Culprit& culprit : report.culprits) {
+    text.line("\n{:<12} {}{}", "culprit", text.painted(culprit.fault, fmt::color::red),
+              culprit.stage.empty() ? "" : " in stage " + culprit.stage);
+    for (const std::string& evidence : culprit.evidence) text.line("{:<12} {}", "", evidence);
+    if (!culprit.cure.empty()) text.line("{:<12} {}", "cure", culprit.cure);
+    if (!culprit.rerun.empty()) text.line("{:<12} {}", "alone", culprit.rerun);
+  }
+}
+
+/// JSON has no NaN and no infinity: they become null.
+ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
+
+ordered_json json_of(const Culprit& culprit) {
+  return {{"stage", culprit.stage}, {"fault", culprit.fault}, {"evidence", culprit.evidence}, {"cure", culprit.cure},
+          {"rerun", culprit.rerun}};
+}
+
+ordered_json first_outputs(const std::vector<double>& values) {
+  ordered_json out = ordered_json::array();
+  for (const double value : values) out.push_back(number(value));
+  return out;
+}
+
+}  // namespace
+
+std::string_view name_of(Verdict verdict) {
+  constexpr std::string_view kNames[] = {"match", "mismatch", "cannot-test"};
+  return kNames[static_cast<int>(verdict)];
+}
+
+std::string_view name_of(StageVerdict verdict) {
+  constexpr std::string_view kNames[] = {"ok", "broken", "not-reached", "not-visible"};
+  return kNames[static_cast<int>(verdict)];
+}
+
+int exit_code_of(Verdict verdict) {
+  constexpr int kCodes[] = {kMatch, kMismatch, kCannotTest};
+  return kCodes[static_cast<int>(verdict)];
+}
+
+std::string text_of(const Report& report, bool color) {
+  Text text(color);
+  text.line("{:<12} {}", "case", report.case_id);
+  text.line("{:<12} {}", "fixture", report.fixture);
+  text.line("{:<12} {}", "kernel", report.kernel);
+  for (const std::string& note : report.notes) text.line("{:<12} {}", "note", note);
+  add_stages(report, text);
+  add_output(report, text);
+  add_culprits(report, text);
+  text.line("\n{:<12} {}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
+            report.reason.empty() ? "" : ": " + report.reason);
+  text.line("{:<12} {:.2f} s", "time", report.seconds);
+  text.line("{}", report.rerun);
+  return text.take();
+}
+
+ordered_json json_of(const Report& report) {
+  const Comparison c = report.comparison.value_or(Comparison{});
+  ordered_json out = {{"schema", kSchema}, {"case", report.case_id}, {"kernel", report.kernel},
+                      {"verdict", name_of(report.verdict)}, {"reason", report.reason}, {"fixture", report.fixture},
+                      {"notes", report.notes}};
+  out["culprits"] = ordered_json::array();
+  for (const Culprit& culprit : report.culprits) out["culprits"].push_back(json_of(culprit));
+  out["stages"] = ordered_json::array();
+  for (const StageLine& line : report.stages)
+    out["stages"].push_back({{"stage", line.stage}, {"verdict", name_of(line.verdict)}, {"evidence", line.evidence}});
+  out["outputs"] = {{"first", first_outputs(report.first)}, {"count", c.count}, {"zero", c.zero},
+                    {"nonzero", c.count - c.zero - c.unwritten}, {"unwritten", c.unwritten}, {"nan", c.nan}, {"inf", c.inf}};
+  out["error"] = {{"max_z", number(c.max_z)}, {"rms_z", number(c.rms_z)}, {"nrmse", number(c.nrmse)}, {"gain", number(c.gain)}};
+  out["rerun"] = report.rerun;
+  out["seconds"] = report.seconds;
+  return out;
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/finding.h"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+
+namespace w4::cases {
+
+std::string_view name_of(Verdict verdict);       // "match", "mismatch", "cannot-test"
+std::string_view name_of(StageVerdict verdict);  // "ok", "broken", "not-reached", "not-visible"
+int exit_code_of(Verdict verdict);
+
+/// The report as people read it; its last line is the command that repeats the finding.
+std::string text_of(const Report& report, bool color);
+
+/// The report by the schema of design.md, section 6.
+nlohmann::ordered_json json_of(const Report& report);
+
+}  // namespace w4::cases

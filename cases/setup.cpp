@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the ways to bisect share: the task of a case, where it rounds, how its report begins.
+#include "cases/bisect.h"
+#include "kernel/lane_model.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace w4::cases {
+namespace {
+
+constexpr std::size_t kFirstOutputs = 20;
+
+/// Rows of K as the kernel sums them: by group, and as stored within a group.
+std::vector<int> summed_order(const fixtures::Layer& layer) {
+  if (!layer.g_idx || layer.group_size == layer.K) return {};
+  const auto group_of = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  std::vector<int> rows(static_cast<std::size_t>(layer.K));
+  std::iota(rows.begin(), rows.end(), 0);
+  std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) { return group_of(0, a) < group_of(0, b); });
+  return rows;
+}
+
+/// Where the slices of each block_tile column begin, but for the first; positions in the padding are left out.
+void note_cuts(const kernel::Task& task, int K, Rounding& rounding) {
+  const int problems = (task.A.rows() + rounding.problem_rows - 1) / rounding.problem_rows;
+  for (int problem = 0; problem < problems; ++problem) {
+    for (int column = 0; column < rounding.columns; ++column) {
+      std::vector<int> cuts;
+      for (const kernel::Slice& slice : kernel::slices_of(task, problem, column))
+        if (slice.k_begin > 0 && slice.k_begin < K) cuts.push_back(slice.k_begin);
+      rounding.cuts.push_back(std::move(cuts));
+    }
+  }
+}
+
+}  // namespace
+
+kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options) {
+  kernel::Task task{.A = prepared.A, .packed = packed, .launch = {}};
+  task.launch.block_tile = options.block_tile;
+  task.launch.thread_blocks = options.thread_blocks;
+  task.launch.reduce_bits = options.reduce_bits;
+  return task;
+}
+
+Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) {
+  Rounding rounding{.grouped = prepared.layer.group_size != prepared.layer.K,
+                    .row_order = summed_order(prepared.layer),
+                    .cuts = {},
+                    .thread_n = task.launch.block_tile.thread_n};
+  rounding.columns = (task.packed.N + rounding.thread_n - 1) / rounding.thread_n;
+  if (task.launch.reduce_bits == 16) note_cuts(task, prepared.layer.K, rounding);
+  return rounding;
+}
+
+Report new_report(const Prepared& prepared, const Options& options) {
+  Report report;
+  report.case_id = prepared.id.text();
+  report.fixture = prepared.fixture;
+  report.kernel = options.recorded.empty() ? "cpu" : "recorded:" + options.recorded.string();
+  report.notes = prepared.notes;
+  report.rerun = command_line(options);
+  return report;
+}
+
+void describe_output(const kernel::RunResult& result, const Expected& expected, Report& report) {
+  report.comparison = compare(result.C, expected, kernel::Launch{}.fill);
+  for (std::size_t i = 0; i < std::min(kFirstOutputs, result.C.size()); ++i)
+    report.first.push_back(value_of(result.C[i], expected.dtype));
+}
+
+}  // namespace w4::cases
