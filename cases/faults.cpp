@@ -2,9 +2,9 @@
 #include "cases/faults.h"
 
 #include "fixtures/error.h"
+#include "repack/nearest.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace w4::cases {
 namespace {
@@ -40,20 +40,6 @@ std::vector<Fault> collect() {
     }
   }
   return all;
-}
-
-int edit_distance(std::string_view a, std::string_view b) {
-  std::vector<int> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    int diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const int substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substituted});
-    }
-  }
-  return row.back();
 }
 
 const Fault& fault_named(std::string_view name) {
@@ -140,11 +126,8 @@ repack::Recipe merged(const repack::Recipe& a, const repack::Recipe& b) {
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(word, a) < edit_distance(word, b);
-  });
-  if (nearest == known.end() || edit_distance(word, *nearest) > static_cast<int>(2 + word.size() / 4)) return "";
-  return fmt::format(", did you mean '{}'?", *nearest);
+  const std::string_view meant = nearest(word, {known.begin(), known.end()});
+  return meant.empty() ? "" : fmt::format(", did you mean '{}'?", meant);
 }
 
 }  // namespace w4::cases

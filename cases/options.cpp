@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/options.h"
+
+#include "cases/faults.h"
+#include "fixtures/error.h"
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <charconv>
+
+namespace w4::cases {
+namespace {
+
+/// The words of the command line, before they are understood.
+struct Words {
+  std::string mode, group, case_text, shape, kernel = "cpu", dtype, block_tile, per_column;
+  std::vector<std::string> inject;
+  bool no_color = false;
+};
+
+constexpr const char* kAbout =
+    "Names the transform that breaks a W4A16 path: every stage from checkpoint to output is compared, the output is held\n"
+    "against an fp64 oracle, and a fault is named with its proof.\n\n"
+    "MODE   r random codes and scales, w real codes, s real scales, b both real\n"
+    "GROUP  rows of K that share a scale: -1 (one group), 32, 64, 128\n\n"
+    "Exit: 0 match, 1 mismatch, 125 cannot be tested here, 129 bad input.";
+
+/// "A<separator>B", two positive numbers.
+std::pair<int, int> parse_pair(const std::string& text, char separator, const char* option) {
+  int a = 0, b = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, a);
+  if (first.ec == std::errc() && first.ptr != end && *first.ptr == separator) {
+    const auto second = std::from_chars(first.ptr + 1, end, b);
+    if (second.ec == std::errc() && second.ptr == end && a > 0 && b > 0) return {a, b};
+  }
+  throw InputError("{} {}: two positive numbers with '{}' between them are expected", option, text, separator);
+}
+
+DType parse_dtype(const std::string& text) {
+  if (text == "fp16") return DType::fp16;
+  if (text == "bf16") return DType::bf16;
+  throw InputError("--dtype {}: it is one of fp16, bf16", text);
+}
+
+repack::PerColumn parse_per_column(const std::string& text) {
+  if (text == "averaged") return repack::PerColumn::averaged;
+  if (text == "requantised") return repack::PerColumn::requantised;
+  throw InputError("--per-column {}: it is one of averaged, requantised", text);
+}
+
+void parse_kernel(const std::string& text, Options& options) {
+  constexpr std::string_view kRecorded = "recorded:";
+  if (text == "cpu") return;
+  if (text.starts_with(kRecorded) && text.size() > kRecorded.size()) {
+    options.recorded = text.substr(kRecorded.size());
+    return;
+  }
+  throw InputError("--kernel {}: it is one of cpu, recorded:FILE", text);
+}
+
+void take_case(const std::string& text, const Words& words, Options& options) {
+  const CaseId id = parse_case(text);
+  if (!words.mode.empty() && parse_source(words.mode) != id.source)
+    throw InputError("mode {} and case {} contradict each other", words.mode, text);
+  if (!words.group.empty() && parse_group(words.group) != id.group)
+    throw InputError("group {} and case {} contradict each other", words.group, text);
+  options.case_id = id;
+  options.source = id.source;
+  options.group = id.group;
+  options.M = id.M;
+  options.dtype = id.dtype;
+  options.seed = id.seed;
+}
+
+void check_ranges(const Options& options) {
+  const auto positive = [](const char* name, int value) {
+    if (value < 1) throw InputError("{} {}: a positive number is expected", name, value);
+  };
+  if (options.M) positive("--m", *options.M);
+  positive("--sms", options.thread_blocks);
+  positive("--repeat", options.repeat);
+  positive("--timeout", options.timeout_seconds);
+  if (options.reduce_bits != 16 && options.reduce_bits != 32)
+    throw InputError("--reduce {}: it is one of 16, 32", options.reduce_bits);
+  if (!options.recorded.empty() && !(options.inject.empty() && options.settings.empty()))
+    throw InputError("--inject and --set plant faults in our own path: they do not go with --kernel recorded");
+  if (!options.recorded.empty() && !options.packed.empty())
+    throw InputError("--packed and --kernel recorded ask two questions: give one of them");
+}
+
+void interpret(const Words& words, Options& options) {
+  if (words.case_text.empty()) {
+    if (words.mode.empty() || words.group.empty()) throw InputError("MODE and GROUP are missing: bisect b 128, or --help");
+    options.source = parse_source(words.mode);
+    options.group = parse_group(words.group);
+  } else {
+    take_case(words.case_text, words, options);
+  }
+  if (!words.shape.empty()) options.shape = parse_pair(words.shape, ',', "--shape");
+  if (!words.dtype.empty()) options.dtype = parse_dtype(words.dtype);
+  if (!words.per_column.empty()) options.per_column = parse_per_column(words.per_column);
+  if (!words.block_tile.empty()) {
+    const auto [k, n] = parse_pair(words.block_tile, 'x', "--block-tile");
+    options.block_tile = {k, n};
+  }
+  parse_kernel(words.kernel, options);
+  options.color = !words.no_color && ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+  check_ranges(options);
+}
+
+/// CLI11 takes "-1" for an option; the second positional may be negative, so it is set aside before parsing.
+std::vector<std::string> without_negative_group(int argc, char** argv, std::string& group) {
+  std::vector<std::string> rest;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool value_of_option = i > 1 && std::string(argv[i - 1]).starts_with("--");
+    if (group.empty() && !value_of_option && word.size() > 1 && word[0] == '-' && std::isdigit(word[1])) {
+      group = word;
+    } else {
+      rest.push_back(word);
+    }
+  }
+  std::reverse(rest.begin(), rest.end());  // as CLI11 wants them
+  return rest;
+}
+
+void declare(CLI::App& app, Words& words, Options& options) {
+  app.add_option("MODE", words.mode, "r, w, s or b");
+  app.add_option("GROUP", words.group, "-1, 32, 64 or 128");
+  app.add_option("--fixture", options.fixture, "layer: a folder of .npy files, .npz, .h5 or .safetensors (default: the shipped layer)");
+  app.add_option("--layer", options.layer, "which layer, when the fixture holds several");
+  app.add_option("--shape", words.shape, "K,N of a random layer (mode r)");
+  app.add_option("--case", words.case_text, "a case as reports print it, instead of MODE and GROUP");
+  app.add_option("--kernel", words.kernel, "cpu (the lane model) or recorded:FILE (somebody's output)");
+  app.add_option("--packed", options.packed, "somebody's packed tensors: B, scales, and where there are any zeros and perm");
+  app.add_option("--inject", words.inject, "plant known faults: FAULT[,FAULT], FAULT:FORM")->delimiter(',');
+  app.add_flag("--list-faults", options.list_faults, "print what --inject knows");
+  app.add_option("--set", options.settings, "do a stage another way: STAGE=VARIANT (repeatable)");
+  app.add_flag("--toggles", options.toggles, "print the table of toggles and the smallest set that turns the failure on and off");
+  app.add_option("--m", options.M, "rows of A (default: those of the fixture, else 16)");
+  app.add_option("--dtype", words.dtype, "fp16 or bf16 (default: the layer's)");
+  app.add_option("--seed", options.seed, "seed of what is random")->capture_default_str();
+  app.add_option("--repeat", options.repeat, "launches that are compared with each other")->capture_default_str();
+  app.add_option("--block-tile", words.block_tile, "128x128 or 64x256");
+  app.add_option("--sms", options.thread_blocks, "thread blocks of the kernel")->capture_default_str();
+  app.add_option("--reduce", options.reduce_bits, "bits of a partial sum in the global reduction: 16 or 32")->capture_default_str();
+  app.add_option("--per-column", words.per_column, "how a grouped layer becomes one group: requantised (default) or averaged");
+  app.add_option("--timeout", options.timeout_seconds, "seconds before a run is ended")->capture_default_str();
+  app.add_option("--json", options.json, "write the report as JSON to FILE, or - for stdout");
+  app.add_flag("--quiet", options.quiet, "no progress on stderr");
+  app.add_flag("--no-color", words.no_color, "no colours (none are used unless stdout is a terminal)");
+}
+
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+}  // namespace
+
+Options parse_options(int argc, char** argv) {
+  Words words;
+  Options options;
+  CLI::App app{kAbout, "bisect"};
+  declare(app, words, options);
+  std::string negative_group;
+  std::vector<std::string> rest = without_negative_group(argc, argv, negative_group);
+  try {
+    app.parse(rest);
+  } catch (const CLI::CallForHelp& help) {
+    std::exit(app.exit(help));
+  } catch (const CLI::ExtrasError& error) {
+    std::vector<std::string> known;
+    for (const CLI::Option* option : app.get_options()) known.push_back(option->get_name());
+    const std::string word = app.remaining().empty() ? "" : app.remaining().front();
+    throw InputError("unknown option '{}'{}; --help prints all", word, did_you_mean(word, known));
+  } catch (const CLI::ParseError& error) {
+    throw InputError("{}", error.what());
+  }
+  if (!negative_group.empty()) words.group = negative_group;
+  options.inject = words.inject;
+  if (!options.list_faults) interpret(words, options);
+  return options;
+}
+
+std::string command_line(const Options& options) {
+  const Options defaults;
+  std::vector<std::string> words = {"./bisect", std::string(1, letter_of(options.source)), fmt::format("{}", options.group)};
+  const auto add = [&](bool wanted, const char* name, const std::string& value) {
+    if (!wanted) return;
+    words.emplace_back(name);
+    words.push_back(quoted(value));
+  };
+  add(!options.fixture.empty(), "--fixture", options.fixture.string());
+  add(!options.layer.empty(), "--layer", options.layer);
+  add(options.case_id.has_value(), "--case", options.case_id ? options.case_id->text() : "");
+  if (options.shape) add(true, "--shape", fmt::format("{},{}", options.shape->first, options.shape->second));
+  add(!options.recorded.empty(), "--kernel", "recorded:" + options.recorded.string());
+  add(!options.packed.empty(), "--packed", options.packed.string());
+  add(!options.inject.empty(), "--inject", fmt::format("{}", fmt::join(options.inject, ",")));
+  for (const std::string& setting : options.settings) add(true, "--set", setting);
+  if (options.toggles) words.emplace_back("--toggles");
+  if (!options.case_id) {
+    add(options.M.has_value(), "--m", fmt::format("{}", options.M.value_or(0)));
+    add(options.dtype.has_value(), "--dtype", std::string(name_of(options.dtype.value_or(DType::fp16))));
+    add(options.seed != defaults.seed, "--seed", fmt::format("{}", options.seed));
+  }
+  add(options.repeat != defaults.repeat, "--repeat", fmt::format("{}", options.repeat));
+  add(!(options.block_tile == defaults.block_tile), "--block-tile",
+      fmt::format("{}x{}", options.block_tile.thread_k, options.block_tile.thread_n));
+  add(options.thread_blocks != defaults.thread_blocks, "--sms", fmt::format("{}", options.thread_blocks));
+  add(options.reduce_bits != defaults.reduce_bits, "--reduce", fmt::format("{}", options.reduce_bits));
+  add(options.per_column != defaults.per_column, "--per-column", "averaged");
+  return fmt::format("{}", fmt::join(words, " "));
+}
+
+std::string command_line(Options options, const std::vector<std::string>& settings) {
+  options.inject.clear();
+  options.packed.clear();
+  options.recorded.clear();
+  options.settings = settings;
+  return command_line(options);
+}
+
+}  // namespace w4::cases

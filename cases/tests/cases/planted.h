@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace w4::test {
+
+/// A fault and a command on which it shows: "b 128", "r -1 --shape 400,256".
+struct Planted {
+  const char* inject;
+  const char* fault;  // the id a finding must carry
+  const char* stage;
+  const char* command;
+};
+
+/// Every fault bisect must name on the CPU, each on the plainest case that shows it.
+inline const std::vector<Planted> kPlanted = {
+    {"zp-v1v2-offset", "zp-v1v2-offset", "zero_points", "b 128"},
+    {"zp-nibble-wrap", "zp-nibble-wrap", "zero_points", "r 128 --fixture up_asym_act"},
+    {"zp-clamped-folded", "zp-clamped-folded", "zero_points", "r 128 --fixture up_asym_act"},
+    {"sym-consumes-qzeros", "sym-consumes-qzeros", "zero_points", "b 128"},
+    {"qzeros-transposed", "qzeros-transposed", "zero_points", "b 128 --fixture up_asym_act"},
+    {"code-twos-complement", "code-twos-complement", "codes", "b 128"},
+    {"nibble-spill", "nibble-spill", "codes", "b 128"},
+    {"nibble-order-awq-gptq", "nibble-order-awq-gptq", "codes", "b 128"},
+    {"pack-axis-kn", "pack-axis-kn", "codes", "b 128"},
+    {"group-size-misinferred", "group-size-misinferred", "checkpoint", "b 128"},
+    {"double-transform", "double-transform", "checkpoint", "b 128"},
+    {"gidx-ignored", "gidx-ignored", "act_order", "b 128 --fixture up_asym_act"},
+    {"gidx-dummy-zero", "gidx-dummy-zero", "act_order", "b 128"},
+    {"gidx-out-of-range", "gidx-out-of-range", "act_order", "b 128"},
+    {"perm-a-missing", "perm-a-missing", "act_order", "b 128 --fixture up_asym_act"},
+    {"perm-a-inverse", "perm-a-inverse", "act_order", "b 128 --fixture up_asym_act"},
+    {"scale-dtype-reinterpret", "scale-dtype-reinterpret", "scales", "b 128"},
+    {"scale-exponent-bias", "scale-exponent-bias", "scales", "b 128"},
+    {"scales-averaged", "scales-averaged", "scales", "b 128"},
+    {"pad-nonzero-leak", "pad-nonzero-leak", "", "r 32 --shape 96,160"},
+    {"scale-perm-missing", "scale-perm-missing", "scale_order", "b 128"},
+    {"scale-perm-single-vs-grouped", "scale-perm-single-vs-grouped", "scale_order", "b 128"},
+    {"zp-perm-no-interleave", "zp-perm-no-interleave", "scale_order", "b 128 --fixture up_asym_act"},
+    {"repack-transpose", "repack-transpose", "tiles", "b 128"},
+    {"tile-order-swap", "tile-order-swap", "tiles", "b 128"},
+    {"perm1024-partial:identity", "perm1024-partial", "fragments", "b 128"},
+    {"perm1024-partial:interleave-only", "perm1024-partial", "fragments", "b 128"},
+    {"perm1024-partial:no-interleave", "perm1024-partial", "fragments", "b 128"},
+    {"perm-applied-twice", "perm-applied-twice", "fragments", "b 128"},
+    {"repack-tail-unwritten", "repack-tail-unwritten", "fragments", "r -1 --shape 400,256"},
+    {"instantiation-missing-rc-ignored", "instantiation-missing-rc-ignored", "launch", "b 128"},
+    {"grid-or-sms-invalid", "grid-or-sms-invalid", "launch", "b 128"},
+    {"output-to-temporary", "output-to-temporary", "launch", "b 128"},
+    {"small-group-tile-stale", "small-group-tile-stale", "pipeline", "b 32"},
+    {"scale-extent-large-k", "scale-extent-large-k", "pipeline", "r 32 --shape 2048,256"},
+    {"tile-pointer-wrap", "tile-pointer-wrap", "pipeline", "b 128"},
+    {"tile-loop-bound", "tile-loop-bound", "pipeline", "r 128 --shape 384,192"},
+    {"fp16-accumulate-overflow", "fp16-accumulate-overflow", "multiply", "b 128"},
+    {"lock-workspace-dirty", "lock-workspace-dirty", "reduce", "b 128"},
+    {"output-not-zeroed-atomic", "output-not-zeroed-atomic", "reduce", "b 128"},
+    {"lowprec-partial-reduce", "lowprec-partial-reduce", "reduce", "b 128"},
+    {"writeout-race", "writeout-race", "reduce", "b 128"},
+    {"bias-double", "bias-double", "epilogue", "b 128"},
+    {"bias-missing", "bias-missing", "epilogue", "b 128"},
+    {"bias-permuted-raw-add", "bias-permuted-raw-add", "epilogue", "b 128"},
+};
+
+}  // namespace w4::test

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/tests/cases/ask.h"
+#include "cases/tests/cases/planted.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace {
+
+using namespace w4;
+using namespace w4::cases;
+using w4::test::ask;
+using w4::test::kPlanted;
+using w4::test::Planted;
+
+std::string culprits_of(const Report& report) {
+  std::string text;
+  for (const Culprit& culprit : report.culprits) text += culprit.stage + "/" + culprit.fault + " ";
+  return text;
+}
+
+const StageLine& line_of(const Report& report, const std::string& stage) {
+  return *std::find_if(report.stages.begin(), report.stages.end(), [&](const StageLine& line) { return line.stage == stage; });
+}
+
+}  // namespace
+
+TEST_CASE("bisect: a healthy run of every shipped fixture and mode and group is a match") {
+  for (const char* fixture : {"up", "down", "up_asym_act"}) {
+    for (const char* mode : {"r", "w", "s", "b"}) {
+      for (const char* group : {"-1", "32", "64", "128"}) {
+        const std::string command = fmt::format("{} {} --fixture {} --m 17", mode, group, fixture);
+        CAPTURE(command);
+        const Report report = ask(command);
+        CHECK_MESSAGE(report.verdict == Verdict::match, report.reason, " ", culprits_of(report));
+        CHECK(report.culprits.empty());
+      }
+    }
+  }
+}
+
+TEST_CASE("bisect: each planted fault is named and nothing else is") {
+  for (const Planted& planted : kPlanted) {
+    INFO("./bisect ", planted.command, " --inject ", planted.inject);
+    const Report report = ask(planted.command, {planted.inject});
+    CHECK(report.verdict == Verdict::mismatch);
+    REQUIRE_MESSAGE(report.culprits.size() == 1, culprits_of(report));
+    CHECK(report.culprits[0].fault == planted.fault);
+    if (*planted.stage != '\0') CHECK(report.culprits[0].stage == planted.stage);
+    CHECK(line_of(report, report.culprits[0].stage).verdict == StageVerdict::broken);
+    CHECK_FALSE(report.culprits[0].cure.empty());
+    CHECK(report.culprits[0].evidence.size() >= 3);
+    CHECK(report.culprits[0].rerun.find("--set") != std::string::npos);
+  }
+}
+
+TEST_CASE("bisect: the cases on which faults are planted are matches without them") {
+  std::vector<std::string> commands;
+  for (const Planted& planted : kPlanted) commands.emplace_back(planted.command);
+  std::sort(commands.begin(), commands.end());
+  commands.erase(std::unique(commands.begin(), commands.end()), commands.end());
+  for (const std::string& command : commands) {
+    CAPTURE(command);
+    CHECK(ask(command).verdict == Verdict::match);
+  }
+}
+
+TEST_CASE("bisect: two faults of different stages are both named") {
+  for (std::size_t i = 0; i < kPlanted.size(); ++i) {
+    for (const std::size_t step : {1, 5, 11}) {
+      const Planted& a = kPlanted[i];
+      const Planted& b = kPlanted[(i + step) % kPlanted.size()];
+      if (std::string(a.command) != b.command || std::string(a.stage) == b.stage) continue;
+      INFO("./bisect ", a.command, " --inject ", a.inject, ",", b.inject);
+      const Report report = ask(a.command, {a.inject, b.inject});
+      CHECK(report.verdict == Verdict::mismatch);
+      for (const Planted* planted : {&a, &b})
+        CHECK_MESSAGE(std::any_of(report.culprits.begin(), report.culprits.end(),
+                                  [&](const Culprit& culprit) { return culprit.fault == planted->fault; }),
+                      culprits_of(report));
+      CHECK(report.culprits.size() == 2);
+    }
+  }
+}
+
+TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
+  for (const auto& [command, fault] : {std::pair{"b -1", "scales-averaged"},
+                                       {"b 128", "zp-nibble-wrap"},
+                                       {"b 128", "perm-a-inverse"},
+                                       {"b 128", "zp-perm-no-interleave"},
+                                       {"b 128 --m 16", "tile-pointer-wrap"},
+                                       {"b 128 --m 16", "writeout-race"},
+                                       {"b 128", "small-group-tile-stale"},
+                                       {"b 128", "repack-tail-unwritten"},
+                                       {"b 128", "pad-nonzero-leak"}}) {
+    INFO("./bisect ", command, " --inject ", fault);
+    CHECK(ask(command, {fault}).verdict == Verdict::match);
+  }
+}
+
+TEST_CASE("bisect: what an unknown stage of a repack made is unexplained and not misnamed") {
+  const Options options = w4::test::options_of("b 128");
+  const Prepared prepared = prepare(options);
+  const Report report = bisect(prepared, Subject(recipe_of_settings({"tiles=untiled"})), options, [](std::string_view) {});
+  REQUIRE(report.culprits.size() == 1);
+  CHECK(report.culprits[0].fault == "untiled");
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/compare.h"
+
+#include "fixtures/error.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+using namespace w4;
+using namespace w4::cases;
+
+namespace {
+
+constexpr std::uint16_t kFill = 0x7E37;
+
+/// A right output of 4 x 64 with values about 1, as rounding leaves it.
+struct RightOutput {
+  Expected expected{.M = 4, .N = 64, .K = 128, .y = {}, .norm = {}, .variance = {}};
+  std::vector<std::uint16_t> bits;
+
+  RightOutput() {
+    for (int i = 0; i < 256; ++i) {
+      const double y = (i % 2 == 0 ? 1.0 : -1.0) * (1.0 + 0.37 * (i % 7) + 0.001 * i);
+      expected.y.push_back(y);
+      expected.norm.push_back(1.0);
+      expected.variance.push_back(y * y);
+      bits.push_back(bits_of(static_cast<float>(y), DType::fp16));
+    }
+  }
+  Comparison compared() const { return compare(Grid<std::uint16_t>(4, 64, bits), expected, kFill); }
+  void scale(float factor) {
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = bits_of(static_cast<float>(expected.y[i]) * factor, DType::fp16);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("compare: an output that is only rounded is right") {
+  const Comparison c = RightOutput().compared();
+  CHECK_MESSAGE(c.right(), c.failed_gate);
+  CHECK(c.max_z < kWarnZ);
+  CHECK(c.unwritten == 0);
+}
+
+TEST_CASE("compare: one NaN or inf or unwritten element or wrong element fails and is counted as what it is") {
+  RightOutput nan, inf, unwritten, zero, wrong;
+  nan.bits[70] = 0x7E00;
+  inf.bits[70] = 0x7C00;
+  unwritten.bits[70] = kFill;
+  zero.bits[70] = 0;
+  wrong.bits[70] = bits_of(value_of(wrong.bits[70], DType::fp16) * 1.01F, DType::fp16);
+  CHECK(nan.compared().nan == 1);
+  CHECK(nan.compared().failed_gate == "1 NaN and 0 inf among 256 outputs");
+  CHECK(inf.compared().inf == 1);
+  CHECK_FALSE(inf.compared().right());
+  CHECK(unwritten.compared().unwritten == 1);
+  CHECK(unwritten.compared().failed_gate == "1 of 256 outputs were never written");
+  CHECK(zero.compared().zero == 1);
+  CHECK_FALSE(zero.compared().right());
+  const Comparison c = wrong.compared();
+  CHECK_FALSE(c.right());
+  CHECK(c.wrong == 1);
+  CHECK(c.first_m == 1);
+  CHECK(c.first_n == 6);
+}
+
+TEST_CASE("compare: a gain of half a unit roundoff fails though every element is within its bound") {
+  RightOutput all, row, column;
+  all.scale(1 + 0x1p-11F);
+  CHECK_FALSE(all.compared().right());
+  CHECK(all.compared().wrong == 0);
+}
+
+TEST_CASE("compare: errors that are all as large as the bound allows fail the rms gate") {
+  RightOutput loud;
+  for (std::size_t i = 0; i < loud.bits.size(); ++i) loud.bits[i] = static_cast<std::uint16_t>(loud.bits[i] + (i % 4 < 2 ? 1 : -1));
+  const Comparison c = loud.compared();
+  CHECK(c.wrong == 0);
+  CHECK(c.failed_gate.find("rms z") == 0);
+}
+
+TEST_CASE("compare: where nothing may round nothing may differ") {
+  RightOutput exact;
+  for (double& variance : exact.expected.variance) variance = 0;
+  for (double& norm : exact.expected.norm) norm = 0;
+  for (std::size_t i = 0; i < exact.bits.size(); ++i) exact.expected.y[i] = value_of(exact.bits[i], DType::fp16);
+  CHECK(exact.compared().right());
+  exact.bits[3] = static_cast<std::uint16_t>(exact.bits[3] + 1);
+  CHECK_FALSE(exact.compared().right());
+}
+
+TEST_CASE("compare: an output of another shape is refused with both shapes") {
+  const RightOutput right;
+  CHECK_THROWS_WITH_AS(compare(Grid<std::uint16_t>(2, 128, right.bits), right.expected, kFill),
+                       "output is (2, 128) where the case has M=4 and N=64", InputError);
+}

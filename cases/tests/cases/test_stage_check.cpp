@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/stage_check.h"
+
+#include "cases/repack_search.h"
+#include "fixtures/random_layer.h"
+
+#include <doctest/doctest.h>
+
+using namespace w4;
+using namespace w4::cases;
+using repack::Weights;
+
+namespace {
+
+fixtures::Layer tagged(bool symmetric, bool act_order, int group_size) {
+  return fixtures::random_layer({.K = 256, .N = 192, .group_size = group_size, .symmetric = symmetric, .act_order = act_order,
+                                 .bias = true, .texture = fixtures::Texture::tagged, .seed = 11});
+}
+
+/// The reference chain: value i goes into stage i.
+std::vector<Weights> chain(const fixtures::Layer& layer) {
+  std::vector<Weights> values = {repack::weights_of(layer)};
+  for (const repack::Stage& stage : repack::stages()) values.push_back(stage.variants[0].apply(values.back()));
+  return values;
+}
+
+template <class T>
+Grid<T> with_one_changed(const Grid<T>& grid, std::size_t at) {
+  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
+    std::copy(grid.cells().begin(), grid.cells().end(), out.begin());
+    out[at] = static_cast<T>(out[at] ^ 1);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("stage check: the reference of every stage is right by the definition") {
+  for (const bool symmetric : {true, false}) {
+    for (const bool act_order : {true, false}) {
+      for (const int group_size : {32, 64, 128, 256}) {
+        const auto values = chain(tagged(symmetric, act_order, group_size));
+        for (int stage = 0; stage < 8; ++stage) {
+          const StageCheck check = check_stage(stage, values[static_cast<std::size_t>(stage)], values[static_cast<std::size_t>(stage) + 1]);
+          CAPTURE(stage);
+          CHECK_MESSAGE(check.ok(), check.first);
+          CHECK(check.compared > 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("stage check: one changed cell of any stage is found and located") {
+  const auto values = chain(tagged(false, true, 64));
+  const auto judged = [&](int stage, const auto& change) {
+    Weights made = values[static_cast<std::size_t>(stage) + 1];
+    change(made);
+    return check_stage(stage, values[static_cast<std::size_t>(stage)], made);
+  };
+  CHECK(judged(0, [](Weights& w) { w.group_size = 32; }).first == "group_size is 32 where the layer has 64");
+  CHECK(judged(0, [](Weights& w) { w.words = with_one_changed(w.words, 5); }).wrong == 1);
+  CHECK(judged(1, [](Weights& w) { w.codes = with_one_changed(w.codes, 192 + 7); }).first.find("(k=1, n=7)") == 0);
+  CHECK(judged(2, [](Weights& w) { w.zeros = with_one_changed(w.zeros, 3); }).first.find("(group=0, n=3)") == 0);
+  CHECK(judged(3, [](Weights& w) { w.column_order = with_one_changed(w.column_order, 9); }).wrong == 1);
+  CHECK(judged(3, [](Weights& w) { w.column_order = {}; }).wrong == 256);
+  CHECK(judged(4, [](Weights& w) { w.scales = with_one_changed(w.scales, 192); }).first.find("(group=1, n=0)") == 0);
+  CHECK(judged(5, [](Weights& w) { w.ordered_zeros = with_one_changed(w.ordered_zeros, 0); }).wrong == 1);
+  CHECK(judged(6, [](Weights& w) { w.tiles = with_one_changed(w.tiles, 257); }).first.find("(k=0, n=17)") == 0);
+  CHECK(judged(7, [](Weights& w) { w.packed = with_one_changed(w.packed, 128 + 4 * 3 + 2); }).first.find(
+            "(tile row 0, tile column 1, lane 3, word 2)") == 0);
+}
+
+TEST_CASE("stage check: a stage that works right on wrong input is right") {
+  const auto values = chain(tagged(false, false, 64));
+  Weights wrong_input = values[6];
+  wrong_input.codes = with_one_changed(wrong_input.codes, 0);
+  const Weights made = repack::stages()[6].variants[0].apply(wrong_input);
+  CHECK(check_stage(6, wrong_input, made).ok());
+  CHECK_FALSE(check_stage(6, values[6], made).ok());
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fixtures/codes.h"
+#include "kernel/pipeline.h"
+#include "known_layer.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace {
+
+using namespace w4;
+using namespace w4::tests;
+using kernel::BlockTile;
+using kernel::Launch;
+using kernel::run_lane_model;
+using kernel::RunResult;
+using kernel::Task;
+
+constexpr BlockTile kNarrow{.thread_k = 128, .thread_n = 128};
+constexpr BlockTile kWide{.thread_k = 64, .thread_n = 256};
+
+bool same(const RunResult& a, const RunResult& b) {
+  return a.C == b.C && a.workspace == b.workspace && a.return_code == b.return_code &&
+         a.launch_error == b.launch_error && a.timed_out == b.timed_out && a.block_tiles_done == b.block_tiles_done;
+}
+
+/// Whether the fault changes anything of what a caller can see.
+bool shows(const KnownSpec& spec, const Launch& launch, const char* stage, const char* variant) {
+  const Task task = task_of(known_layer(spec), launch);
+  return !same(run_lane_model(task), run_lane_model(task, {{stage, variant}}));
+}
+
+/// The same task with activations of its own: rows of (k, value) pairs, everything else 0.
+Task with_ones_at(Task task, const std::vector<int>& ks) {
+  std::vector<std::uint16_t> a(ks.size() * static_cast<std::size_t>(task.packed.stored_K));
+  for (std::size_t m = 0; m < ks.size(); ++m)
+    a[m * static_cast<std::size_t>(task.packed.stored_K) + static_cast<std::size_t>(ks[m])] =
+        bits_of(1.0f, task.packed.dtype);
+  task.A = Grid<std::uint16_t>(static_cast<int>(ks.size()), task.packed.stored_K, a);
+  return task;
+}
+
+/// A weight as the kernel rounds it.
+std::uint16_t weight_bits(const Known& known, int code, int group, int n) {
+  const std::size_t g = static_cast<std::size_t>(group) * known.spec.N + n;
+  const auto scale = value_of(known.scales[g], known.spec.dtype);
+  return bits_of(static_cast<float>(code - known.zeros[g]) * scale, known.spec.dtype);
+}
+
+int code_of(const Known& known, int k, int n) { return known.codes[static_cast<std::size_t>(k) * known.spec.N + n]; }
+
+bool untouched(const RunResult& result, const Task& task) {
+  return std::all_of(result.C.cells().begin(), result.C.cells().end(),
+                     [&](std::uint16_t bits) { return bits == task.launch.fill; });
+}
+
+long long count_differing(const RunResult& a, const RunResult& b) {
+  long long differing = 0;
+  for (std::size_t i = 0; i < a.C.size(); ++i) differing += a.C[i] != b.C[i];
+  return differing;
+}
+
+}  // namespace
+
+TEST_CASE("launch: an entry point without an instantiation returns 2 and launches nothing") {
+  Task task = task_of(known_layer({}));
+  task.launch.workspace = {7, 7};
+  const RunResult result = run_lane_model(task, {{"launch", "instantiation-missing-rc-ignored"}});
+  CHECK(result.return_code == 2);
+  CHECK(untouched(result, task));
+  CHECK(result.block_tiles_done == 0);
+  CHECK(result.workspace == task.launch.workspace);
+}
+
+TEST_CASE("launch: an invalid grid is a launch error and nothing runs") {
+  const Task task = task_of(known_layer({}));
+  const RunResult result = run_lane_model(task, {{"launch", "grid-or-sms-invalid"}});
+  CHECK(result.launch_error == "cudaErrorInvalidConfiguration");
+  CHECK(untouched(result, task));
+  CHECK(result.block_tiles_done == 0);
+}
+
+TEST_CASE("launch: an output written to a temporary leaves C untouched though all work was done") {
+  for (const int bits : {16, 32}) {
+    const Task task = task_of(known_layer({}), {.reduce_bits = bits});
+    const RunResult result = run_lane_model(task, {{"launch", "output-to-temporary"}});
+    CHECK(result.ran());
+    CHECK(untouched(result, task));
+    CHECK(result.block_tiles_done == run_lane_model(task).block_tiles_done);
+  }
+}
+
+TEST_CASE("pipeline: stale scales spare the first group of each block_tile and the first block_tile of a stripe") {
+  const Known known = known_layer({.K = 256, .N = 256, .group_size = 32, .symmetric = false});
+  const Task task = task_of(known, {.block_tile = kNarrow, .thread_blocks = 1});
+  std::vector<int> ks;
+  for (int k = 0; k < 256; k += 16) ks.push_back(k);
+  const RunResult result = run_lane_model(with_ones_at(task, ks), {{"pipeline", "small-group-tile-stale"}});
+  long long wrong = 0;
+  for (std::size_t m = 0; m < ks.size(); ++m)
+    for (int n = 0; n < 256; ++n) {
+      const int k = ks[m], row = k % 128 / 32;
+      const bool stale = row > 0;  // from block_tile 0 of column 0
+      const std::uint16_t want = stale ? weight_bits(known, code_of(known, k, n), row, n % 128)
+                                       : weight_bits(known, code_of(known, k, n), k / 32, n);
+      wrong += value_of(result.C(static_cast<int>(m), n), DType::fp16) != value_of(want, DType::fp16);
+    }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("pipeline: stale scales show where a group is shorter than a block_tile and a stripe has several") {
+  constexpr auto kFault = "small-group-tile-stale";
+  for (const int g : {32, 64}) CHECK(shows({.group_size = g}, {.block_tile = kNarrow}, "pipeline", kFault) == false);
+  for (const int g : {32, 64})
+    CHECK(shows({.group_size = g}, {.block_tile = kNarrow, .thread_blocks = 2}, "pipeline", kFault));
+  CHECK(shows({.group_size = 32}, {.block_tile = kWide, .thread_blocks = 2}, "pipeline", kFault));
+  for (const int g : {-1, 64, 128})
+    CHECK_FALSE(shows({.group_size = g}, {.block_tile = kWide, .thread_blocks = 2}, "pipeline", kFault));
+  for (const int g : {-1, 128})
+    CHECK_FALSE(shows({.group_size = g}, {.block_tile = kNarrow, .thread_blocks = 2}, "pipeline", kFault));
+  CHECK_FALSE(shows({.K = 64, .group_size = -1}, {.block_tile = kNarrow, .thread_blocks = 1}, "pipeline", kFault));
+}
+
+TEST_CASE("pipeline: a scale extent of group_size drops rows from group_size squared on") {
+  const Known known = known_layer({.K = 1152, .N = 64, .group_size = 32});
+  const Task task = with_ones_at(task_of(known), {1023, 1024, 1151});
+  const RunResult right = run_lane_model(task), result = run_lane_model(task, {{"pipeline", "scale-extent-large-k"}});
+  for (int n = 0; n < 64; ++n) {
+    CHECK(result.C(0, n) == right.C(0, n));
+    CHECK(value_of(result.C(1, n), DType::fp16) == 0.0f);
+    CHECK(value_of(result.C(2, n), DType::fp16) == 0.0f);
+  }
+  CHECK_FALSE(shows({.K = 1024, .N = 64, .group_size = 32}, {}, "pipeline", "scale-extent-large-k"));
+  CHECK_FALSE(shows({.K = 1152, .N = 64, .group_size = -1}, {}, "pipeline", "scale-extent-large-k"));
+}
+
+TEST_CASE("pipeline: without the pointer taken back the second 64 rows read B 16 rows of K too far") {
+  const Known known = known_layer({.K = 256, .N = 192, .group_size = 128});
+  std::vector<int> ks(64, 3);
+  ks.insert(ks.end(), {0, 100, 255});
+  const Task task = with_ones_at(task_of(known, {.block_tile = kNarrow, .thread_blocks = 1}), ks);
+  const RunResult right = run_lane_model(task), result = run_lane_model(task, {{"pipeline", "tile-pointer-wrap"}});
+  long long wrong = 0;
+  for (int n = 0; n < 192; ++n) {
+    for (int m = 0; m < 64; ++m) wrong += result.C(m, n) != right.C(m, n);
+    const auto differs = [&](int m, int code, int group) {
+      return value_of(result.C(m, n), DType::fp16) != value_of(weight_bits(known, code, group, n), DType::fp16);
+    };
+    wrong += differs(64, code_of(known, 16, n), 0);
+    wrong += differs(65, code_of(known, 116, n), 0);
+    const int e = 7 - 4 * (n % 16 < 8);  // k % 16 = 15 is the last of its half
+    wrong += differs(66, code_at(kernel::kGuardWord, e / 2 % 4 + 4 * (e % 2)), 1);
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("pipeline: the forgotten pointer shows where a stripe reaches into the next 64 rows") {
+  constexpr auto kFault = "tile-pointer-wrap";
+  for (const BlockTile tile : {kNarrow, kWide}) {
+    CHECK(shows({.M = 65}, {.block_tile = tile, .thread_blocks = 1}, "pipeline", kFault));
+    CHECK(shows({.M = 130}, {.block_tile = tile, .thread_blocks = 2}, "pipeline", kFault));
+    CHECK_FALSE(shows({.M = 64}, {.block_tile = tile, .thread_blocks = 1}, "pipeline", kFault));
+    CHECK_FALSE(shows({.M = 128}, {.block_tile = tile, .thread_blocks = 2}, "pipeline", kFault));
+  }
+}
+
+TEST_CASE("pipeline: columns counted in 128s leave the last 64 unwritten") {
+  for (const BlockTile tile : {kNarrow, kWide})
+    for (const int N : {64, 192, 320}) {
+      const Known known = known_layer({.M = 3, .N = N});
+      const Task task = task_of(known, {.block_tile = tile, .thread_blocks = 3});
+      const RunResult right = run_lane_model(task), result = run_lane_model(task, {{"pipeline", "tile-loop-bound"}});
+      long long wrong = 0;
+      for (int m = 0; m < 3; ++m)
+        for (int n = 0; n < N; ++n) {
+          const float difference = value_of(result.C(m, n), DType::fp16) - value_of(right.C(m, n), DType::fp16);
+          wrong += n < N / 128 * 128 ? !(std::abs(difference) < 0.05f) : result.C(m, n) != task.launch.fill;
+        }
+      CHECK(wrong == 0);
+    }
+  for (const int N : {128, 256}) CHECK_FALSE(shows({.M = 3, .N = N}, {}, "pipeline", "tile-loop-bound"));
+}
+
+TEST_CASE("dequant: a zero point subtracted on top of 8 is off by 8 scales from 8 rows on") {
+  constexpr auto kFault = "zp-double-bias8";
+  const Known known = known_layer({.M = 8, .symmetric = false});
+  const Task task = with_ones_at(task_of(known), {0, 1, 2, 3, 4, 5, 6, 7});
+  const RunResult result = run_lane_model(task, {{"dequant", kFault}});
+  for (int n = 0; n < 192; ++n)
+    CHECK(value_of(result.C(3, n), DType::fp16) ==
+          value_of(weight_bits(known, code_of(known, 3, n) - 8, 0, n), DType::fp16));
+  for (const int g : {-1, 128}) {
+    CHECK(shows({.M = 8, .group_size = g, .symmetric = false}, {}, "dequant", kFault));
+    CHECK_FALSE(shows({.M = 7, .group_size = g, .symmetric = false}, {}, "dequant", kFault));
+    CHECK_FALSE(shows({.M = 8, .group_size = g}, {}, "dequant", kFault));
+  }
+}
+
+TEST_CASE("multiply: fp16 accumulators overflow where fp32 ones do not") {
+  constexpr auto kFault = "fp16-accumulate-overflow";
+  const Known known = known_layer({.K = 256, .N = 64, .group_size = 128});
+  Task task = task_of(known, {.thread_blocks = 1});
+  // Large activations that cancel: the first 128 rows of K one way, the others the other, with the same weights.
+  task = with_ones_at(task, {0});
+  std::vector<std::uint16_t> a(256);
+  for (int k = 0; k < 256; ++k) a[static_cast<std::size_t>(k)] = bits_of(k < 128 ? 60000.0f : -60000.0f, DType::fp16);
+  task.A = Grid<std::uint16_t>(1, 256, a);
+  task.packed.words = Grid<std::uint32_t>(16, 128, std::vector<std::uint32_t>(16 * 128, 0xCCCCCCCCu));
+  task.packed.scales = Grid<std::uint16_t>(2, 64, std::vector<std::uint16_t>(128, bits_of(1.0f, DType::fp16)));
+  const RunResult right = run_lane_model(task), result = run_lane_model(task, {{"multiply", kFault}});
+  for (int n = 0; n < 64; ++n) {
+    CHECK(value_of(right.C(0, n), DType::fp16) == 0.0f);
+    CHECK_FALSE(std::isfinite(value_of(result.C(0, n), DType::fp16)));
+  }
+  CHECK(shows({.M = 3}, {}, "multiply", kFault));
+  CHECK_FALSE(shows({.M = 3, .dtype = DType::bf16}, {}, "multiply", kFault));
+  CHECK_FALSE(shows({.M = 3, .exact = true}, {}, "multiply", kFault));
+}
+
+TEST_CASE("epilogue: with activations of 0 a bias fault shows the bias it used") {
+  for (const int g : {-1, 128}) {
+    const Known known = known_layer({.M = 2, .N = 104, .group_size = g, .bias = true});
+    Task task = with_ones_at(task_of(known), {0, 1});
+    task.A = Grid<std::uint16_t>(2, 256, std::vector<std::uint16_t>(512));
+    const auto C = [&](const char* variant) { return run_lane_model(task, {{"epilogue", variant}}).C; };
+    const auto right = C("reference"), twice = C("bias-double"), none = C("bias-missing"),
+               moved = C("bias-permuted-raw-add");
+    for (int n = 0; n < 104; ++n) {
+      const float bias = static_cast<float>(known.bias_at(n));
+      const int from = n / 64 * 64 + n % 64 / 8 + 8 * (n % 8);
+      CHECK(value_of(right(1, n), DType::fp16) == bias);
+      CHECK(value_of(twice(1, n), DType::fp16) == 2.0f * bias);
+      CHECK(value_of(none(1, n), DType::fp16) == 0.0f);
+      CHECK(value_of(moved(1, n), DType::fp16) == (from < 104 ? static_cast<float>(known.bias_at(from)) : 0.0f));
+    }
+  }
+  for (const char* fault : {"bias-double", "bias-missing", "bias-permuted-raw-add"}) {
+    CHECK(shows({.bias = true}, {}, "epilogue", fault));
+    CHECK_FALSE(shows({.bias = false}, {}, "epilogue", fault));
+  }
+}
+
+TEST_CASE("lane model: the number of the launch changes nothing but a race") {
+  for (const auto& stage : kernel::stages())
+    for (const auto& variant : stage.variants) {
+      const repack::Recipe recipe{{std::string(stage.id), std::string(variant.id)}};
+      Task task =
+          task_of(known_layer({.M = 70, .K = 256, .N = 192, .group_size = 32, .bias = true}), {.thread_blocks = 2});
+      const RunResult first = run_lane_model(task, recipe), again = run_lane_model(task, recipe);
+      task.launch.number = 1;
+      INFO(std::string(stage.id), " ", std::string(variant.id));
+      CHECK(same(first, again));
+      CHECK(same(first, run_lane_model(task, recipe)) == !variant.repeats_differ);
+    }
+}
+
+TEST_CASE("reduce: a race hits other outputs each launch and few of them") {
+  for (const BlockTile tile : {kNarrow, kWide}) {
+    Task task = task_of(known_layer({.M = 130, .K = 256, .N = 576, .group_size = 64}),
+                        {.block_tile = tile, .thread_blocks = 2});
+    const RunResult right = run_lane_model(task);
+    std::vector<Grid<std::uint16_t>> seen;
+    for (std::uint64_t number = 0; number < 20; ++number) {
+      task.launch.number = number;
+      const RunResult result = run_lane_model(task, {{"reduce", "writeout-race"}});
+      const long long hit = count_differing(right, result);
+      CHECK(hit >= 1);
+      CHECK(hit <= static_cast<long long>(0.004 * 130 * 576));
+      for (int m = 128; m < 130; ++m) CHECK(std::ranges::equal(result.C.row(m), right.C.row(m)));
+      CHECK(std::find(seen.begin(), seen.end(), result.C) == seen.end());
+      seen.push_back(result.C);
+    }
+  }
+}
+
+TEST_CASE("reduce: a race needs groups and 64 rows and a thread block that goes on after a whole column") {
+  constexpr auto kFault = "writeout-race";
+  CHECK(shows({.M = 64, .N = 256}, {.thread_blocks = 1}, "reduce", kFault));
+  CHECK_FALSE(shows({.M = 63, .N = 256}, {.thread_blocks = 1}, "reduce", kFault));
+  CHECK_FALSE(shows({.M = 64, .N = 256, .group_size = -1}, {.thread_blocks = 1}, "reduce", kFault));
+  CHECK_FALSE(shows({.M = 64, .N = 256}, {.thread_blocks = 2}, "reduce", kFault));   // a whole column each
+  CHECK_FALSE(shows({.M = 64, .N = 256}, {.thread_blocks = 10}, "reduce", kFault));  // parts of columns
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fault can be named only if no other makes the same packed layer everywhere.
+
+#include "made_layer.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace w4::repack_tests {
+namespace {
+
+struct Way {
+  std::string stage, variant;
+  std::vector<repack::Packed> made;  // one a layer
+};
+
+/// Layers that between them let every fault show.
+std::vector<Spec> telling_layers() {
+  std::vector<Spec> specs = {
+      {.K = 256, .N = 192, .group_size = 64, .symmetric = false, .act_order = true},
+      {.K = 384, .N = 128, .group_size = 128, .symmetric = false, .encoding = ZeroEncoding::plain},
+      {.K = 96, .N = 72, .group_size = 32},
+      {.K = 48, .N = 64, .group_size = 48, .symmetric = false},
+      {.K = 256, .N = 128, .group_size = 64, .stray_zeros = true},
+  };
+  specs.push_back({.format = Format::awq, .K = 256, .N = 192, .group_size = 64, .symmetric = false});
+  return specs;
+}
+
+std::vector<Way> every_way() {
+  std::vector<Way> ways;
+  for (const repack::Stage& stage : repack::stages())
+    for (const repack::Variant& variant : stage.variants)
+      if (variant.id != "reference" || ways.empty())
+        ways.push_back({std::string(stage.id), std::string(variant.id), {}});
+  for (const Spec& spec : telling_layers()) {
+    const Made m = made(spec);
+    for (Way& way : ways) way.made.push_back(chained(m.layer, {{way.stage, way.variant}}));
+  }
+  return ways;
+}
+
+bool same_everywhere(const Way& a, const Way& b) {
+  for (std::size_t i = 0; i < a.made.size(); ++i)
+    if (!same(a.made[i], b.made[i])) return false;
+  return true;
+}
+
+TEST_CASE("variants: no two ways of any stages make the same of every layer") {
+  const std::vector<Way> ways = every_way();
+  for (std::size_t a = 0; a < ways.size(); ++a)
+    for (std::size_t b = a + 1; b < ways.size(); ++b) {
+      CAPTURE(ways[a].stage + "=" + ways[a].variant);
+      CAPTURE(ways[b].stage + "=" + ways[b].variant);
+      CHECK_FALSE(same_everywhere(ways[a], ways[b]));
+    }
+}
+
+TEST_CASE("variants: two that both show on a layer make different things of it") {
+  const std::vector<Way> ways = every_way();
+  // These alone cannot be told apart where both show:
+  const auto alike = [](const Way& a, const Way& b) {
+    const std::string pair = a.variant + " " + b.variant;
+    // two groups in all, or g_idx ignored as well: twice the group size is every row in group 0
+    return pair == "group-size-misinferred gidx-dummy-zero";
+  };
+  const Way& reference = ways[0];
+  for (std::size_t a = 1; a < ways.size(); ++a)
+    for (std::size_t b = a + 1; b < ways.size(); ++b)
+      for (std::size_t i = 0; i < reference.made.size(); ++i) {
+        if (same(ways[a].made[i], reference.made[i]) || alike(ways[a], ways[b])) continue;
+        CAPTURE(ways[a].stage + "=" + ways[a].variant);
+        CAPTURE(ways[b].stage + "=" + ways[b].variant);
+        CAPTURE(text_of(telling_layers()[i]));
+        CHECK_FALSE(same(ways[a].made[i], ways[b].made[i]));
+      }
+}
+
+}  // namespace
+}  // namespace w4::repack_tests

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fixtures/encode.h"
+#include "repack/packed.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace w4::repack_tests {
+
+using fixtures::Format;
+using fixtures::ZeroEncoding;
+
+/// A layer to make. Scales are all distinct as far as their bits allow, zero points hold 0 and 15, g_idx is shuffled.
+struct Spec {
+  Format format = Format::gptq;
+  int K = 0;
+  int N = 0;
+  int group_size = 0;
+  bool symmetric = true;
+  bool act_order = false;
+  ZeroEncoding encoding = ZeroEncoding::minus_one;
+  int digit = -1;            // codes are this base-16 digit of k * N + n; -1: random
+  bool stray_zeros = false;  // symmetric, with stored zero points other than 8
+  DType dtype = DType::fp16;
+  std::uint64_t seed = 7;
+};
+
+std::string text_of(const Spec& spec);
+
+/// The layer before and after encoding. The encoding is spelled out here, from design.md, and not taken from fixtures/.
+struct Made {
+  fixtures::PlainLayer plain;
+  fixtures::Layer layer;
+};
+Made made(const Spec& spec);
+
+/// Every format, grouping, symmetry and padding that there is, each once or more.
+std::vector<Spec> all_specs();
+
+/// A reproducible number from two.
+std::uint64_t hashed(std::uint64_t seed, std::uint64_t index);
+
+/// The chain as `stages()` gives it, stage by stage; entry i is the value after stage i.
+std::vector<repack::Weights> chain(const fixtures::Layer& layer, const repack::Recipe& recipe = {});
+
+/// What the chain ends in.
+repack::Packed chained(const fixtures::Layer& layer, const repack::Recipe& recipe = {});
+
+bool same(const repack::Packed& a, const repack::Packed& b);
+
+template <class T, class F>
+Grid<T> grid_from(int rows, int cols, const F& f) {
+  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < cols; ++c) out[static_cast<std::size_t>(r) * cols + c] = static_cast<T>(f(r, c));
+  });
+}
+
+}  // namespace w4::repack_tests

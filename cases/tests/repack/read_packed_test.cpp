@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fixtures/error.h"
+#include "made_layer.h"
+
+#include <doctest/doctest.h>
+
+namespace w4::repack_tests {
+namespace {
+
+fixtures::Container container_of(const repack::Packed& packed) {
+  fixtures::Container c;
+  c.path = "packed.npz";
+  c.tensors["B"] = fixtures::tensor_of("B", DType::i32, packed.words);
+  c.tensors["scales"] = fixtures::tensor_of("scales", packed.dtype, packed.scales);
+  if (!packed.zeros.empty()) c.tensors["zeros"] = fixtures::tensor_of("zeros", DType::i32, packed.zeros);
+  if (!packed.perm.empty()) {
+    c.tensors["perm"] = fixtures::tensor_of("perm", DType::i32, packed.perm);
+    c.tensors["perm"].shape = {packed.perm.cols()};
+  }
+  return c;
+}
+
+const Spec kSpec{.K = 96, .N = 72, .group_size = 32, .symmetric = false, .act_order = true};
+
+TEST_CASE("read_packed: takes back what repack made") {
+  for (const Spec& spec : all_specs()) {
+    CAPTURE(text_of(spec));
+    const Made m = made(spec);
+    const repack::Packed packed = repack::repack(m.layer);
+    CHECK(same(repack::read_packed(container_of(packed), m.layer), packed));
+  }
+}
+
+TEST_CASE("read_packed: one line for each thing that does not fit the layer") {
+  const Made m = made(kSpec);
+  const fixtures::Container sound = container_of(repack::repack(m.layer));
+  fixtures::Container c = sound;
+  const auto refuses = [&](const char* line) {
+    CHECK_THROWS_WITH_AS(repack::read_packed(c, m.layer), line, InputError);
+    c = sound;
+  };
+  c.tensors.erase("B");
+  refuses("packed.npz: no tensor B");
+  c.tensors["B"].shape = {16, 128};
+  refuses("packed.npz: B is (16, 128) where the layer's is (8, 256)");
+  c.tensors["scales"].dtype = DType::bf16;
+  refuses("packed.npz: scales is bf16 where fp16 is wanted");
+  c.tensors["zeros"].shape = {4, 15};
+  refuses("packed.npz: zeros is (4, 15) where the layer's is (4, 16)");
+  c.tensors["perm"] = fixtures::tensor_of("perm", DType::i32,
+                                          grid_from<std::int32_t>(1, 96, [](int, int i) { return i == 7 ? 96 : i; }));
+  refuses("packed.npz: perm[7] is 96 where 0..95 is right");
+}
+
+}  // namespace
+}  // namespace w4::repack_tests

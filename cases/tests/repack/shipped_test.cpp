@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layers of real models in fixtures/data, and random ones of fixtures/.
+
+#include "fixtures/random_layer.h"
+#include "made_layer.h"
+#include "published.h"
+#include "repack/per_column.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace w4::repack_tests {
+namespace {
+
+/// A GPTQ layer decoded from its definition.
+fixtures::PlainLayer decoded(const fixtures::Layer& layer) {
+  const auto words = fixtures::grid_of<std::uint32_t>(layer.qweight);
+  fixtures::PlainLayer p;
+  p.group_size = layer.group_size;
+  p.symmetric = layer.symmetric;
+  p.dtype = layer.dtype;
+  p.codes = grid_from<std::uint8_t>(layer.K, layer.N, [&](int k, int n) { return code_at(words(k / 8, n), k % 8); });
+  p.scales = fixtures::grid_of<std::uint16_t>(layer.scales);
+  p.zeros = grid_from<std::uint8_t>(layer.groups(), layer.N, [&](int g, int n) {
+    if (layer.symmetric) return 8;
+    const int stored = code_at(fixtures::grid_of<std::uint32_t>(*layer.qzeros)(g, n / 8), n % 8);
+    return layer.zero_encoding == ZeroEncoding::minus_one ? (stored + 1) % 16 : stored;
+  });
+  if (layer.g_idx) p.g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  return p;
+}
+
+void check_whole(const fixtures::Layer& layer) {
+  const published::Expected want = published::expected(decoded(layer));
+  const repack::Packed got = repack::repack(layer);
+  CHECK(published::equal(got.words, want.words));
+  CHECK(published::equal(got.scales, want.scales));
+  CHECK(published::equal(got.zeros, want.zeros));
+  CHECK(std::equal(want.perm.begin(), want.perm.end(), got.perm.cells().begin(), got.perm.cells().end()));
+  CHECK(same(got, chained(layer)));
+  CHECK(repack::unpack(got).codes == decoded(layer).codes);
+}
+
+TEST_CASE("repack: the shipped layers come out as the published loops make them") {
+  for (const char* name : {"up", "down", "up_asym_act"}) {
+    CAPTURE(std::string(name));
+    check_whole(fixtures::read_layer(std::string(W4_SOURCE_DIR "/fixtures/data/") + name).layer);
+  }
+}
+
+TEST_CASE("repack: random layers come out as the published loops make them") {
+  for (const auto texture : {fixtures::Texture::trained, fixtures::Texture::tagged})
+    for (const bool symmetric : {true, false})
+      check_whole(fixtures::random_layer({.K = 256,
+                                          .N = 192,
+                                          .group_size = 64,
+                                          .symmetric = symmetric,
+                                          .act_order = texture == fixtures::Texture::tagged,
+                                          .texture = texture,
+                                          .seed = 11}));
+}
+
+TEST_CASE("repack: every format of one layer makes the same packed layer") {
+  const Made plain = made({.K = 256, .N = 136, .group_size = 64, .symmetric = false, .dtype = DType::bf16});
+  const repack::Packed want = repack::repack(plain.layer);
+  for (const Format format : {Format::gptq, Format::awq, Format::pair_packed, Format::compressed_tensors}) {
+    CAPTURE(std::string(fixtures::name_of(format)));
+    CHECK(same(repack::repack(fixtures::encode(plain.plain, format, ZeroEncoding::plain)), want));
+  }
+}
+
+TEST_CASE("per_column: averaging costs the shipped layer more than requantising it") {
+  const fixtures::Layer layer = fixtures::read_layer(W4_SOURCE_DIR "/fixtures/data/up").layer;
+  repack::PerColumnCost averaged, requantised;
+  repack::per_column(layer, repack::PerColumn::averaged, &averaged);
+  repack::per_column(layer, repack::PerColumn::requantised, &requantised);
+  CAPTURE(averaged.weight_nrmse);
+  CAPTURE(requantised.weight_nrmse);
+  CHECK(averaged.output_nrmse > requantised.output_nrmse);
+  CHECK(requantised.weight_nrmse > 0);
+}
+
+}  // namespace
+}  // namespace w4::repack_tests
