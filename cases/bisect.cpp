@@ -37,6 +37,8 @@ class Bisection {
       report_.reason = report_.comparison->failed_gate;
       accuse_repack();
       accuse_kernel();
+      if (report_.reason.empty())
+        report_.reason = fmt::format("this output is within the bound, but {}", report_.culprits.at(0).evidence.at(0));
     }
     describe_repack_stages();
     describe_kernel_stages(task);

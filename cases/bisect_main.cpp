@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstdio>
 #include <fstream>
-#include <iostream>
+#include <thread>
 
 namespace {
 
@@ -65,10 +66,22 @@ Report report_on(const Options& options, const repack::Recipe& planted, const Pr
   return report;
 }
 
+std::filesystem::path part_of(const Options& options) { return options.json.string() + ".part"; }
+
 /// The file is opened before anything long begins, so that an unwritable one is said at once.
 void check_writable(const Options& options) {
   if (options.json.empty() || options.json == "-") return;
-  if (!std::ofstream(options.json.string() + ".part")) throw InputError("{}: cannot be written", options.json.string());
+  if (!std::ofstream(part_of(options))) throw InputError("{}: cannot be written", options.json.string());
+  std::filesystem::remove(part_of(options));
+}
+
+/// Ends the process when the time limit is over; nothing here waits for anything, so only a run that is too large gets there.
+void limit_time(const Options& options) {
+  std::thread([seconds = options.timeout_seconds] {
+    std::this_thread::sleep_for(std::chrono::seconds(seconds));
+    fmt::print(stderr, "bisect: not done after {} s (--timeout)\n", seconds);
+    std::_Exit(kCannotTest);
+  }).detach();
 }
 
 void write(const Report& report, const Options& options) {
@@ -77,12 +90,11 @@ void write(const Report& report, const Options& options) {
     return;
   }
   if (!options.json.empty()) {
-    const std::string part = options.json.string() + ".part";
-    std::ofstream file(part);
+    std::ofstream file(part_of(options));
     file << json_of(report).dump(2) << "\n";
     file.close();
     if (!file) throw InputError("{}: cannot be written", options.json.string());
-    std::filesystem::rename(part, options.json);
+    std::filesystem::rename(part_of(options), options.json);
   }
   fmt::print("{}", text_of(report, options.color));
 }
@@ -95,6 +107,7 @@ int run(int argc, char** argv) {
     return kMatch;
   }
   const repack::Recipe planted = merged(recipe_of_faults(options.inject), recipe_of_settings(options.settings));
+  limit_time(options);
   const Progress progress = progress_to_stderr(options);
   if (options.toggles) {
     const ToggleTable table = toggle(options, planted, progress);

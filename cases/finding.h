@@ -33,6 +33,7 @@ struct Report {
   std::string case_id;
   std::string fixture;
   std::string kernel;
+  std::string launch;  // "block_tile 128x128, 10 thread blocks, 32-bit reduction"; empty: nothing was launched
   std::vector<std::string> notes;  // what was inferred, converted, and what that costs
   Verdict verdict = Verdict::match;
   std::string reason;  // why it cannot be tested, or which gate failed

@@ -111,7 +111,7 @@ std::string text_of(const Report& report, bool color) {
   Text text(color);
   text.line("{:<12} {}", "case", report.case_id);
   text.line("{:<12} {}", "fixture", report.fixture);
-  text.line("{:<12} {}", "kernel", report.kernel);
+  text.line("{:<12} {}{}", "kernel", report.kernel, report.launch.empty() ? "" : ": " + report.launch);
   for (const std::string& note : report.notes) text.line("{:<12} {}", "note", note);
   add_stages(report, text);
   add_output(report, text);

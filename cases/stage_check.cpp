@@ -80,6 +80,7 @@ StageCheck check_checkpoint(const Weights& before, const Weights& after) {
   check_number("N", after.N, before.N, check);
   check_number("group_size", after.group_size, before.group_size, check);
   check_number("symmetric", after.symmetric, before.symmetric, check);
+  check_number("zero encoding", static_cast<int>(after.zero_encoding), static_cast<int>(before.zero_encoding), check);
   compare_same(after.words, before.words, "words", check);
   compare_same(after.pairs, before.pairs, "pairs", check);
   compare_same(after.stored_scales, before.stored_scales, "scales", check);

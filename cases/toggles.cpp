@@ -97,40 +97,53 @@ Recipe skipping(unsigned skipped) {
   return ways;
 }
 
-/// The smallest set of indices below `count`, in order of size and then of index, for which `holds`; at most three.
-std::vector<int> smallest_set(int count, const std::function<bool(const std::vector<int>&)>& holds) {
-  for (int size = 1; size <= 3; ++size) {
-    std::vector<int> set(static_cast<std::size_t>(size));
-    const std::function<bool(int, int)> extend = [&](int position, int from) -> bool {
-      if (position == size) return holds(set);
-      for (int i = from; i < count; ++i) {
-        set[static_cast<std::size_t>(position)] = i;
-        if (extend(position + 1, i + 1)) return true;
-      }
-      return false;
-    };
-    if (extend(0, 0)) return set;
+using Set = std::vector<std::size_t>;
+
+/// All sets of the fewest of `count` things for which `holds`; sets of at most two are tried.
+std::vector<Set> smallest_sets(std::size_t count, const std::function<bool(const Set&)>& holds) {
+  std::vector<Set> found;
+  for (std::size_t i = 0; i < count; ++i)
+    if (holds({i})) found.push_back({i});
+  for (std::size_t i = 0; found.empty() && i < count; ++i)
+    for (std::size_t j = i + 1; j < count; ++j)
+      if (holds({i, j})) found.push_back({i, j});
+  return found;
+}
+
+/// Something that can be changed about a failing run.
+struct Switch {
+  std::string name;
+  std::function<void(DataToggles&, Recipe&)> flip;
+};
+
+std::vector<Switch> switches(const DataToggles& asked, bool asymmetric) {
+  std::vector<Switch> all;
+  for (const std::string& stage : stage_ids())
+    all.push_back({"put right " + stage, [stage](DataToggles&, Recipe& ways) { ways[stage] = "reference"; }});
+  if (asked.group != -1)
+    all.push_back({"group -1 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.group = -1; }});
+  if (asymmetric)
+    all.push_back({"zero points all 8 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.all_eight = true; }});
+  if (asked.source == Source::b || asked.source == Source::w)
+    all.push_back({"random codes (hides it: another layer)", [](DataToggles& data, Recipe&) {
+                     data.source = data.source == Source::b ? Source::s : Source::r;
+                   }});
+  if (asked.source == Source::b || asked.source == Source::s)
+    all.push_back({"random scales (hides it: another layer)", [](DataToggles& data, Recipe&) {
+                     data.source = data.source == Source::b ? Source::w : Source::r;
+                   }});
+  return all;
+}
+
+template <class NameOf>
+std::vector<std::string> described(const std::vector<Set>& sets, const NameOf& name_of_one) {
+  std::vector<std::string> lines;
+  for (const Set& set : sets) {
+    std::string line;
+    for (const std::size_t i : set) line += (line.empty() ? "" : " and ") + name_of_one(i);
+    lines.push_back(std::move(line));
   }
-  return {};
-}
-
-Recipe put_right(const std::vector<int>& stages) {
-  Recipe recipe;
-  for (const int stage : stages) recipe[stage_ids()[static_cast<std::size_t>(stage)]] = "reference";
-  return recipe;
-}
-
-Recipe put_right_all_but(const std::vector<int>& stages) {
-  Recipe recipe;
-  for (const std::string& stage : stage_ids()) recipe[stage] = "reference";
-  for (const int stage : stages) recipe.erase(stage_ids()[static_cast<std::size_t>(stage)]);
-  return recipe;
-}
-
-std::vector<std::string> named(const std::vector<int>& stages) {
-  std::vector<std::string> names;
-  for (const int stage : stages) names.push_back(stage_ids()[static_cast<std::size_t>(stage)]);
-  return names;
+  return lines;
 }
 
 class Table {
@@ -174,14 +187,29 @@ class Table {
   }
 
   void find_sets() {
-    const int stages = static_cast<int>(stage_ids().size());
     table_.fails = !toggler_.outcome(asked(), {}).right();
     if (!table_.fails) return;
     step_("smallest sets");
-    table_.turns_off = named(smallest_set(
-        stages, [&](const auto& set) { return toggler_.outcome(asked(), put_right(set)).right(); }));
-    table_.turns_on = named(smallest_set(
-        stages, [&](const auto& set) { return !toggler_.outcome(asked(), put_right_all_but(set)).right(); }));
+    const std::vector<Switch> all = switches(asked(), !prepare(options_).layer.symmetric);
+    table_.turns_off = described(smallest_sets(all.size(), [&](const Set& set) { return right_with(all, set); }),
+                                 [&](std::size_t i) { return all[i].name; });
+    table_.turns_on = described(smallest_sets(stage_ids().size(), [&](const Set& set) { return wrong_with_only(set); }),
+                                [](std::size_t i) { return stage_ids()[i]; });
+  }
+
+  bool right_with(const std::vector<Switch>& all, const Set& set) const {
+    DataToggles data = asked();
+    Recipe ways;
+    for (const std::size_t i : set) all[i].flip(data, ways);
+    return toggler_.outcome(data, ways).right();
+  }
+
+  /// The known-good path with this path's way in the stages of `set` alone.
+  bool wrong_with_only(const Set& set) const {
+    Recipe ways;
+    for (const std::string& stage : stage_ids()) ways[stage] = "reference";
+    for (const std::size_t i : set) ways.erase(stage_ids()[i]);
+    return !toggler_.outcome(asked(), ways).right();
   }
 
   DataToggles asked() const { return {options_.source, options_.group, false}; }
@@ -205,12 +233,13 @@ std::string text_of(const ToggleTable& table, const Options& options) {
     text += fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", row.codes, row.scales, row.groups, row.zero_points,
                         row.stages[0], row.stages[1], row.stages[2], row.stages[3], row.outcome);
   text += "\n";
-  const auto set = [](const std::vector<std::string>& names) {
-    return names.empty() ? std::string("none of up to three stages") : fmt::format("{}", fmt::join(names, ", "));
+  const auto add_sets = [&](const char* label, const std::vector<std::string>& sets) {
+    if (sets.empty()) text += fmt::format("{:<14}nothing, alone or in twos\n", label);
+    for (std::size_t i = 0; i < sets.size(); ++i) text += fmt::format("{:<14}{}\n", i == 0 ? label : "or", sets[i]);
   };
   if (table.fails) {
-    text += "turns it off: put right " + set(table.turns_off) + "\n";
-    text += "turns it on:  the known-good path with this path's " + set(table.turns_on) + "\n";
+    add_sets("turns it off", table.turns_off);
+    add_sets("turns it on", table.turns_on);
   } else {
     text += "the path as asked is right; each row that is not shows what leaving that out does\n";
   }

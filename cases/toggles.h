@@ -18,9 +18,12 @@ struct ToggleRow {
 
 struct ToggleTable {
   std::vector<ToggleRow> rows;
-  bool fails = false;                 // the path as it was asked
-  std::vector<std::string> turns_off; // the smallest set of toggles that cures it; empty: none found, or it does not fail
-  std::vector<std::string> turns_on;  // the smallest set that breaks the known-good path
+  bool fails = false;  // the path as it was asked
+  /// Every smallest set of toggles with which the failing path gives right outputs ("put right tiles", "group -1");
+  /// data toggles among them hide the fault, they do not cure it. Empty: none of up to two toggles.
+  std::vector<std::string> turns_off;
+  /// Every smallest set of the path's own stages with which the known-good path fails.
+  std::vector<std::string> turns_on;
 };
 
 /// Toggles by hand, all of them: real or random codes x real or random scales x grouped or one group x zero points as

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "made_layer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace w4::repack_tests {

@@ -60,22 +60,32 @@ TEST_CASE("variants: no two ways of any stages make the same of every layer") {
 
 TEST_CASE("variants: two that both show on a layer make different things of it") {
   const std::vector<Way> ways = every_way();
-  // These alone cannot be told apart where both show:
-  const auto alike = [](const Way& a, const Way& b) {
-    const std::string pair = a.variant + " " + b.variant;
-    // two groups in all, or g_idx ignored as well: twice the group size is every row in group 0
-    return pair == "group-size-misinferred gidx-dummy-zero";
-  };
   const Way& reference = ways[0];
   for (std::size_t a = 1; a < ways.size(); ++a)
     for (std::size_t b = a + 1; b < ways.size(); ++b)
       for (std::size_t i = 0; i < reference.made.size(); ++i) {
-        if (same(ways[a].made[i], reference.made[i]) || alike(ways[a], ways[b])) continue;
+        if (same(ways[a].made[i], reference.made[i])) continue;
         CAPTURE(ways[a].stage + "=" + ways[a].variant);
         CAPTURE(ways[b].stage + "=" + ways[b].variant);
         CAPTURE(text_of(telling_layers()[i]));
         CHECK_FALSE(same(ways[a].made[i], ways[b].made[i]));
       }
+}
+
+/// Pairs that some layers cannot tell apart, and why. Whoever names a fault on such a layer names both.
+TEST_CASE("variants: two groups in all do not tell twice the group size from a g_idx of zeros") {
+  const Made m = made({.K = 256, .N = 64, .group_size = 128});  // either way every row is in group 0
+  CHECK(same(chained(m.layer, {{"checkpoint", "group-size-misinferred"}}),
+             chained(m.layer, {{"act_order", "gidx-dummy-zero"}})));
+}
+
+TEST_CASE("variants: a permutation that is its own inverse does not tell perm-a-inverse from the reference") {
+  Made m = made({.K = 64, .N = 64, .group_size = 32, .act_order = true});
+  // rows 31 and 32 change places
+  m.layer.g_idx = fixtures::tensor_of("g_idx", DType::i32, grid_from<std::int32_t>(1, 64, [](int, int k) {
+                                        return k == 31 || k == 32 ? 1 - k / 32 : k / 32;
+                                      }));
+  CHECK(same(chained(m.layer, {{"act_order", "perm-a-inverse"}}), chained(m.layer)));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/regroup.h"
 #include "fixtures/error.h"
 #include "made_layer.h"
+#include "repack/regroup.h"
 
 #include <doctest/doctest.h>
 

@@ -110,7 +110,7 @@ TEST_CASE("group-size-misinferred: groups end at twice the k") {
   const Made m = made(spec);
   const Weights w = chain(m.layer, {{"checkpoint", "group-size-misinferred"}})[4];
   CHECK(w.kernel_group_size == 128);
-  for (const auto [kernel_group, stored] : {std::pair{0, 0}, std::pair{1, 0}, std::pair{2, 1}})
+  for (const auto& [kernel_group, stored] : {std::pair{0, 0}, std::pair{1, 0}, std::pair{2, 1}})
     CHECK(w.scales(kernel_group, 5) == m.plain.scales(stored, 5));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/per_column.h"
 #include "made_layer.h"
+#include "repack/per_column.h"
 
 #include <doctest/doctest.h>
 
