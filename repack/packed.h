@@ -4,6 +4,7 @@
 #include "fixtures/container.h"
 #include "repack/stage.h"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace w4::repack {
@@ -26,24 +27,28 @@ struct Packed {
   bool one_group() const { return groups() == 1; }
 };
 
-/// Runs the eight stages of `recipe` on a layer. Throws CannotTest for a layer the Marlin format cannot hold (group_size
-/// other than 32, 64, 128 or K; a float zero point that is no integer 0..15; g_idx with groups of unequal length).
+/// Runs the eight stages of `recipe` on a layer (entries for other stages are ignored). Throws CannotTest for a layer
+/// the Marlin format cannot hold (group_size other than 32, 64, 128 or K; a float zero point that is no integer 0..15;
+/// g_idx with groups of unequal length).
 Packed repack(const fixtures::Layer& layer, const Recipe& recipe = {});
 
 /// The last value of the chain as a kernel takes it.
 Packed packed_of(const Weights& weights);
 
-/// Undoes the reference repack: codes (stored_K, stored_N) in stored row order, zero points, scales. The identity on what
-/// repack() made from sound layers.
+/// Drops what no stage after `stage` (0 `checkpoint` .. 7 `fragments`) reads, to keep a chain small in memory.
+void drop_used(std::size_t stage, Weights& weights);
+
+/// Undoes the reference repack: codes (stored_K, stored_N) in stored row order, zero points, scales. The identity on
+/// what repack() made from sound layers. Groups of padding are left out.
 struct Unpacked {
   Grid<std::uint8_t> codes;    // (stored_K, stored_N)
-  Grid<std::uint8_t> zeros;    // (groups, stored_N); empty: symmetric
-  Grid<std::uint16_t> scales;  // (groups, stored_N)
+  Grid<std::uint8_t> zeros;    // (stored groups, stored_N); empty: symmetric
+  Grid<std::uint16_t> scales;  // (stored groups, stored_N)
 };
 Unpacked unpack(const Packed& packed);
 
-/// Somebody's packed tensors: B i32 (K/16, 2N), scales (groups, N) in kernel order, zeros i32 (groups, N/8) and perm i32
-/// (K) where there are any; bias comes from the layer. Throws InputError unless they fit the layer's shape.
+/// Somebody's packed tensors: B i32 (K/16, 2N), scales (groups, N) in kernel order, zeros i32 (groups, N/8) and perm
+/// i32 (K) where there are any; bias comes from the layer. Throws InputError unless they fit the layer's shape.
 Packed read_packed(const fixtures::Container& container, const fixtures::Layer& layer);
 
 }  // namespace w4::repack

@@ -25,7 +25,7 @@ inline constexpr std::uint16_t kGuardScale = 0x7FE5;
 
 /// The value that flows through the eight repacking stages. Each stage reads what stands above its own members and sets
 /// those; copying is cheap, all arrays are shared. K and N are the layer's, Kp and Np padded to kPadK and kPadN;
-/// G = K / group_size, Gk = number of groups the kernel sees, 1 when one group covers the column.
+/// G = groups() stored, Gk = number of groups the kernel sees, 1 when one group covers the column.
 struct Weights {
   // As stored. Set by weights_of(); `checkpoint` may reinterpret them.
   fixtures::Format format = fixtures::Format::gptq;
@@ -34,15 +34,15 @@ struct Weights {
   DType dtype = DType::fp16;
   int K = 0;
   int N = 0;
-  int group_size = 0;                // rows of K that share a stored scale
-  int kernel_group_size = 0;         // the same as the kernel is told: 32, 64, 128 or K
-  Grid<std::uint32_t> words;         // gptq (K/8, N), awq (K, N/8), compressed-tensors (N, K/8)
-  Grid<std::uint8_t> pairs;          // pair-packed only (K/2, N)
-  Grid<std::uint32_t> zero_words;    // gptq, awq (G, N/8), compressed-tensors (N/8, G); empty: none stored
-  Grid<std::uint16_t> float_zeros;   // pair-packed only (G, N), bf16 bits
-  Grid<std::uint16_t> stored_scales; // (G, N), compressed-tensors (N, G)
-  Grid<std::int32_t> g_idx;          // 1 x K, empty: row k is in group k / group_size
-  Grid<std::uint16_t> bias;          // 1 x N, empty: none
+  int group_size = 0;                 // rows of K that share a stored scale
+  int kernel_group_size = 0;          // the same as the kernel is told: 32, 64, 128 or K
+  Grid<std::uint32_t> words;          // gptq (K/8, N), awq (K, N/8), compressed-tensors (N, K/8)
+  Grid<std::uint8_t> pairs;           // pair-packed only (K/2, N)
+  Grid<std::uint32_t> zero_words;     // gptq, awq (G, N/8), compressed-tensors (N/8, G); empty: none stored
+  Grid<std::uint16_t> float_zeros;    // pair-packed only (G, N), bf16 bits
+  Grid<std::uint16_t> stored_scales;  // (G, N), compressed-tensors (N, G)
+  Grid<std::int32_t> g_idx;           // 1 x K, empty: row k is in group k / group_size
+  Grid<std::uint16_t> bias;           // 1 x N, empty: none
 
   Grid<std::uint8_t> codes;  // `codes`: (K, N) rows as stored; `act_order` replaces it with rows sorted by group
 
@@ -64,7 +64,10 @@ struct Weights {
 
   int padded_K() const { return (K + kPadK - 1) / kPadK * kPadK; }
   int padded_N() const { return (N + kPadN - 1) / kPadN * kPadN; }
-  int groups() const { return K / group_size; }
+  /// Rows of scales that are stored: K / group_size, when group_size is right.
+  int groups() const {
+    return format == fixtures::Format::compressed_tensors ? stored_scales.cols() : stored_scales.rows();
+  }
   bool one_group() const { return kernel_group_size >= K; }
   int kernel_groups() const { return one_group() ? 1 : padded_K() / kernel_group_size; }
 };

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repack/packed.h"
+
+#include "repack/act_order.h"
+#include "repack/fragments.h"
+#include "repack/fused.h"
+#include "repack/scale_order.h"
+#include "repack/tiles.h"
+
+#include <algorithm>
+
+namespace w4::repack {
+namespace {
+
+const Variant& chosen(const Stage& stage, const Recipe& recipe) {
+  const auto entry = recipe.find(stage.id);
+  return entry == recipe.end() ? stage.variants.front() : variant_of(stage, entry->second);
+}
+
+bool all_reference(const Recipe& recipe) {
+  return std::all_of(stages().begin(), stages().end(),
+                     [&](const Stage& stage) { return &chosen(stage, recipe) == &stage.variants.front(); });
+}
+
+/// The first `rows` rows and `cols` columns.
+template <class T>
+Grid<T> corner(const Grid<T>& grid, int rows, int cols) {
+  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
+    for (int r = 0; r < rows; ++r)
+      std::copy_n(grid.row(r).begin(), cols, out.begin() + static_cast<std::ptrdiff_t>(r) * cols);
+  });
+}
+
+}  // namespace
+
+void drop_used(std::size_t stage, Weights& w) {
+  switch (stage) {
+    case 1: w.words = {}, w.pairs = {}; break;
+    case 2: w.zero_words = {}, w.float_zeros = {}; break;
+    case 4: w.stored_scales = {}, w.zeros = {}, w.row_group = {}, w.g_idx = {}; break;
+    case 5: w.scales = {}; break;
+    case 6: w.codes = {}, w.kernel_zeros = {}; break;
+    case 7: w.tiles = {}; break;
+    default: break;
+  }
+}
+
+Packed packed_of(const Weights& w) {
+  Packed packed;
+  packed.K = w.padded_K();
+  packed.N = w.padded_N();
+  packed.stored_K = w.K;
+  packed.stored_N = w.N;
+  packed.group_size = w.kernel_group_size;
+  packed.dtype = w.dtype;
+  packed.words = w.packed;
+  packed.scales = w.ordered_scales;
+  packed.zeros = w.ordered_zeros;
+  packed.perm = w.column_order;
+  packed.bias = w.bias;
+  return packed;
+}
+
+Packed repack(const fixtures::Layer& layer, const Recipe& recipe) {
+  if (all_reference(recipe)) return repack_fused(layer);
+  Weights w = weights_of(layer);
+  for (std::size_t i = 0; i < stages().size(); ++i) {
+    w = chosen(stages()[i], recipe).apply(w);
+    drop_used(i, w);
+  }
+  return packed_of(w);
+}
+
+Unpacked unpack(const Packed& packed) {
+  const int groups = packed.one_group() ? 1 : packed.stored_K / packed.group_size;
+  Unpacked out;
+  const auto codes = tiles::codes_of(fragments::tiles_of(packed.words), packed.stored_K, packed.stored_N, packed.N);
+  out.codes = act_order::rows_as_stored(codes, packed.perm);
+  out.scales = corner(scale_order::natural_scales(packed.scales, packed.one_group()), groups, packed.stored_N);
+  if (!packed.zeros.empty()) out.zeros = corner(scale_order::natural_zeros(packed.zeros), groups, packed.stored_N);
+  return out;
+}
+
+}  // namespace w4::repack

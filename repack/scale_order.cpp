@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repack/scale_order.h"
+
+namespace w4::repack::scale_order {
+namespace {
+
+/// Column c of the result is column source(c) of the grid, in every row.
+template <class T, class F>
+Grid<T> columns_from(const Grid<T>& grid, const F& source) {
+  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
+    for (int r = 0; r < grid.rows(); ++r)
+      for (int c = 0; c < grid.cols(); ++c) out[static_cast<std::size_t>(r) * grid.cols() + c] = grid(r, source(c));
+  });
+}
+
+Grid<std::uint16_t> ordered(const Grid<std::uint16_t>& scales, bool one_group) {
+  return columns_from(scales, [&](int place) { return column_of_place(place, one_group); });
+}
+
+/// Slot i of word c holds place 8c + slot_place(i).
+Grid<std::uint32_t> packed_zeros(const Grid<std::uint8_t>& zeros, int (*slot_place)(int)) {
+  const int words = zeros.cols() / kCodesPerWord;
+  return Grid<std::uint32_t>::made(zeros.rows(), words, [&](std::span<std::uint32_t> out) {
+    for (int r = 0; r < zeros.rows(); ++r)
+      for (int c = 0; c < words; ++c) {
+        std::uint32_t word = 0;
+        for (int slot = 0; slot < kCodesPerWord; ++slot) {
+          const int column = column_of_place(kCodesPerWord * c + slot_place(slot), false);
+          word |= std::uint32_t{zeros(r, column)} << (kBitsPerCode * slot);
+        }
+        out[static_cast<std::size_t>(r) * words + c] = word;
+      }
+  });
+}
+
+Weights with_scales(const Weights& w, Grid<std::uint16_t> scales) {
+  Weights out = w;
+  out.ordered_scales = std::move(scales);
+  out.ordered_zeros = packed_zeros(w.kernel_zeros, awq_column);
+  return out;
+}
+
+}  // namespace
+
+Weights reference(const Weights& w) { return with_scales(w, ordered(w.scales, w.one_group())); }
+
+Grid<std::uint16_t> natural_scales(const Grid<std::uint16_t>& ordered, bool one_group) {
+  return columns_from(ordered, [&](int column) { return place_of_column(column, one_group); });
+}
+
+Grid<std::uint8_t> natural_zeros(const Grid<std::uint32_t>& ordered) {
+  const int cols = ordered.cols() * kCodesPerWord;
+  return Grid<std::uint8_t>::made(ordered.rows(), cols, [&](std::span<std::uint8_t> out) {
+    for (int r = 0; r < ordered.rows(); ++r)
+      for (int n = 0; n < cols; ++n) {
+        const int place = place_of_column(n, false);
+        const std::uint32_t word = ordered(r, place / kCodesPerWord);
+        out[static_cast<std::size_t>(r) * cols + n] =
+            static_cast<std::uint8_t>(code_at(word, awq_slot(place % kCodesPerWord)));
+      }
+  });
+}
+
+namespace {
+
+Weights scales_missing(const Weights& w) { return with_scales(w, w.scales); }
+
+Weights single_vs_grouped(const Weights& w) { return with_scales(w, ordered(w.scales, !w.one_group())); }
+
+Weights zeros_no_interleave(const Weights& w) {
+  Weights out = reference(w);
+  out.ordered_zeros = packed_zeros(w.kernel_zeros, [](int slot) { return slot; });
+  return out;
+}
+
+constexpr Variant kVariants[] = {
+    {"reference", "", reference, "", "", ""},
+    {"scale-perm-missing", "scale-perm-missing", scales_missing, "leaves the scales in natural column order",
+     "permute scales into the kernel's order: an 8x8 transpose inside 64 columns, or its own order for one group",
+     "scales differ between columns"},
+    {"scale-perm-single-vs-grouped", "scale-perm-single-vs-grouped", single_vs_grouped,
+     "puts grouped scales into the order for one group, or the reverse",
+     "choose by group_size < K: grouped inside 64 columns, otherwise (K itself too) inside 32",
+     "scales differ between columns"},
+    {"zp-perm-no-interleave", "zp-perm-no-interleave", zeros_no_interleave,
+     "packs zero points without the order 0 2 4 6 1 3 5 7 inside each eight",
+     "interleave each eight zero points after permuting and before packing them",
+     "the layer is asymmetric, and zero points differ between columns"},
+};
+
+}  // namespace
+
+Stage stage() { return {"scale_order", "scales and zero points into the kernel's order", kVariants}; }
+
+}  // namespace w4::repack::scale_order

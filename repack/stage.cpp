@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repack/stage.h"
+
+#include "fixtures/error.h"
+#include "repack/act_order.h"
+#include "repack/checkpoint.h"
+#include "repack/codes.h"
+#include "repack/fragments.h"
+#include "repack/nearest.h"
+#include "repack/scale_order.h"
+#include "repack/scales.h"
+#include "repack/tiles.h"
+#include "repack/zero_points.h"
+
+#include <vector>
+
+namespace w4::repack {
+
+std::span<const Stage> stages() {
+  static const Stage kStages[] = {checkpoint::stage(), codes::stage(),       zero_points::stage(), act_order::stage(),
+                                  scales::stage(),     scale_order::stage(), tiles::stage(),       fragments::stage()};
+  return kStages;
+}
+
+const Variant& variant_of(const Stage& stage, std::string_view variant) {
+  std::vector<std::string_view> known;
+  for (const Variant& candidate : stage.variants) {
+    if (candidate.id == variant) return candidate;
+    known.push_back(candidate.id);
+  }
+  const std::string_view meant = nearest(variant, known);
+  const std::string hint = meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant);
+  throw InputError("stage {} has no variant \"{}\"{} (known: {})", stage.id, variant, hint, fmt::join(known, ", "));
+}
+
+}  // namespace w4::repack

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repack/weights.h"
+
+#include "fixtures/tensor.h"
+
+namespace w4::repack {
+
+Weights weights_of(const fixtures::Layer& layer) {
+  Weights w;
+  w.format = layer.format;
+  w.zero_encoding = layer.zero_encoding;
+  w.symmetric = layer.symmetric;
+  w.dtype = layer.dtype;
+  w.K = layer.K;
+  w.N = layer.N;
+  w.group_size = layer.group_size;
+  const bool paired = layer.format == fixtures::Format::pair_packed;
+  if (paired)
+    w.pairs = fixtures::grid_of<std::uint8_t>(layer.qweight);
+  else
+    w.words = fixtures::grid_of<std::uint32_t>(layer.qweight);
+  if (layer.qzeros && paired) w.float_zeros = fixtures::grid_of<std::uint16_t>(*layer.qzeros);
+  if (layer.qzeros && !paired) w.zero_words = fixtures::grid_of<std::uint32_t>(*layer.qzeros);
+  w.stored_scales = fixtures::grid_of<std::uint16_t>(layer.scales);
+  if (layer.g_idx) w.g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  if (layer.bias) w.bias = fixtures::grid_of<std::uint16_t>(*layer.bias);
+  return w;
+}
+
+}  // namespace w4::repack

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repack/zero_points.h"
+
+#include "fixtures/error.h"
+
+#include <algorithm>
+
+namespace w4::repack::zero_points {
+namespace {
+
+using fixtures::Format;
+using fixtures::ZeroEncoding;
+using Zeros = Grid<std::uint8_t>;
+
+/// A (G, N) grid from a function of (group, column).
+template <class F>
+Zeros zeros_from(const Weights& w, const F& f) {
+  return Zeros::made(w.groups(), w.N, [&](std::span<std::uint8_t> out) {
+    for (int g = 0; g < w.groups(); ++g)
+      for (int n = 0; n < w.N; ++n) out[static_cast<std::size_t>(g) * w.N + n] = static_cast<std::uint8_t>(f(g, n));
+  });
+}
+
+/// The four bits stored for column n, in its group's word for columns 8c..8c+7.
+int stored_bits(const Weights& w, std::uint32_t word, int n) {
+  const int column = n % kCodesPerWord;
+  return code_at(word, w.format == Format::awq ? awq_slot(column) : column);
+}
+
+int from_stored(int stored, ZeroEncoding encoding) {
+  return encoding == ZeroEncoding::minus_one ? (stored + 1) & static_cast<int>(kCodeMask) : stored;
+}
+
+int from_float(const Weights& w, int g, int n) {
+  const float zero = value_of(w.float_zeros(g, n), DType::bf16);
+  if (zero >= 0 && zero <= kCodeMask && zero == static_cast<float>(static_cast<int>(zero)))
+    return static_cast<int>(zero);
+  throw CannotTest("zero point {} of group {} and column {} is no integer 0..15: the Marlin format cannot hold it",
+                   zero, g, n);
+}
+
+bool has_stored(const Weights& w) { return !w.zero_words.empty() || !w.float_zeros.empty(); }
+
+/// Every stored zero point, whether the layer is symmetric or not.
+Zeros decoded(const Weights& w, ZeroEncoding encoding) {
+  if (w.format == Format::pair_packed) return zeros_from(w, [&](int g, int n) { return from_float(w, g, n); });
+  return zeros_from(w, [&](int g, int n) {
+    const int c = n / kCodesPerWord;
+    const std::uint32_t word = w.format == Format::compressed_tensors ? w.zero_words(c, g) : w.zero_words(g, c);
+    return from_stored(stored_bits(w, word, n), encoding);
+  });
+}
+
+bool all_eight(const Zeros& zeros) {
+  return std::all_of(zeros.cells().begin(), zeros.cells().end(), [](int zero) { return zero == kSymmetricZero; });
+}
+
+Weights with_zeros(const Weights& w, Zeros zeros) {
+  Weights out = w;
+  out.zeros = std::move(zeros);
+  return out;
+}
+
+}  // namespace
+
+Weights reference(const Weights& w) {
+  if (w.symmetric) return with_zeros(w, {});
+  if (!has_stored(w)) throw InputError("the layer is asymmetric, and no zero points are stored");
+  Zeros zeros = decoded(w, w.zero_encoding);
+  const bool absent = w.format == Format::pair_packed && all_eight(zeros);
+  return with_zeros(w, absent ? Zeros{} : std::move(zeros));
+}
+
+namespace {
+
+/// Reads v1 as v2 or the reverse. A loader that gets this wrong has not understood "symmetric" from the config either,
+/// so the zero points of a symmetric layer come out as 7 or 9.
+Weights v1v2_offset(const Weights& w) {
+  if (w.zero_words.empty()) return reference(w);
+  const bool minus_one = w.zero_encoding == ZeroEncoding::minus_one;
+  return with_zeros(w, decoded(w, minus_one ? ZeroEncoding::plain : ZeroEncoding::minus_one));
+}
+
+template <class F>
+Weights with_each(const Weights& w, const F& f) {
+  Weights out = reference(w);
+  const Zeros right = out.zeros;
+  if (!right.empty()) out.zeros = zeros_from(w, [&](int g, int n) { return f(right(g, n)); });
+  return out;
+}
+
+Weights nibble_wrap(const Weights& w) {
+  return with_each(w, [](int zero) { return zero == 0 ? static_cast<int>(kCodeMask) : zero; });
+}
+
+Weights clamped(const Weights& w) {
+  return with_each(w, [](int zero) { return std::max(zero, 1); });
+}
+
+/// Zero points that are 8 everywhere are no zero points at all: then the layer's symmetry is kept.
+Weights symmetric_consumes(const Weights& w) {
+  if (!w.symmetric || !has_stored(w)) return reference(w);
+  Zeros zeros = decoded(w, w.zero_encoding);
+  return with_zeros(w, all_eight(zeros) ? Zeros{} : std::move(zeros));
+}
+
+template <class T>
+Grid<T> read_transposed(const Grid<T>& grid) {  // the cells stay where they are: entry (r, c) is found at c * rows + r
+  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
+    for (int r = 0; r < grid.rows(); ++r)
+      for (int c = 0; c < grid.cols(); ++c)
+        out[static_cast<std::size_t>(r) * grid.cols() + c] = grid[static_cast<std::size_t>(c) * grid.rows() + r];
+  });
+}
+
+Weights transposed(const Weights& w) {
+  Weights turned = w;
+  turned.zero_words = read_transposed(w.zero_words);
+  turned.float_zeros = read_transposed(w.float_zeros);
+  return with_zeros(w, reference(turned).zeros);
+}
+
+Weights symmetric(const Weights& w) { return with_zeros(w, {}); }
+
+constexpr Variant kVariants[] = {
+    {"reference", "", reference, "", "", ""},
+    {"zp-v1v2-offset", "zp-v1v2-offset", v1v2_offset,
+     "reads zero points stored as z-1 (GPTQ v1) as z (v2), or the reverse: every weight is off by one scale",
+     "add 1 to what format v1 stores, and to nothing else; symmetric layers hold 7 in v1 and 8 in v2",
+     "the layer stores packed zero points"},
+    {"zp-nibble-wrap", "zp-nibble-wrap", nibble_wrap, "turns a zero point of 0 into 15: the step of one does not wrap",
+     "take (stored + 1) & 15, and do not step below 0 on the way out",
+     "the layer is asymmetric and has a zero point of 0"},
+    {"zp-clamped-folded", "zp-clamped-folded", clamped, "clamps zero points to 1 and more, so that 0 becomes 1",
+     "keep zero points of 0: they are legal", "the layer is asymmetric and has a zero point of 0"},
+    {"sym-consumes-qzeros", "sym-consumes-qzeros", symmetric_consumes,
+     "uses the zero points that a symmetric layer stores", "ignore qzeros when the layer is symmetric: z is 8",
+     "the layer is symmetric and stores zero points other than 8"},
+    {"qzeros-transposed", "qzeros-transposed", transposed, "reads the words of zero points as if they were transposed",
+     "GPTQ and AWQ store qzeros (K/group_size, N/8), compressed-tensors (N/8, K/group_size): go by the format, not by "
+     "the shape",
+     "the layer is asymmetric, with more than one group and more than one word of zero points a group"},
+    {"symmetric", "", symmetric, "takes every zero point for 8", "", "the layer is asymmetric"},
+};
+
+}  // namespace
+
+Stage stage() { return {"zero_points", "qzeros to z (groups, N), v1 / v2 / symmetric", kVariants}; }
+
+}  // namespace w4::repack::zero_points
