@@ -29,15 +29,15 @@ struct Stage {
 /// The six kernel stages of the lane model, in order.
 std::span<const Stage> stages();
 
-/// The data path of a Marlin kernel on the CPU, lane by lane: thread blocks, stripes, slices, warps, lanes; codes to 16 bits
-/// as the bit trick does, fp32 accumulation, block reduction, serial global reduction through locks, epilogue.
-/// `recipe` names a variant per kernel stage (entries for repacking stages are ignored). Deterministic: the same task gives
-/// the same bits; variants with repeats_differ vary with launch.number alone.
-/// Throws CannotTest for what the kernel does not take, naming the values.
+/// The data path of a Marlin kernel on the CPU, lane by lane: thread blocks, stripes, slices, warps, lanes; codes to 16
+/// bits as the bit trick does, fp32 accumulation, block reduction, serial global reduction through locks, epilogue.
+/// `recipe` names a variant per kernel stage (entries for repacking stages are ignored). Deterministic: the same task
+/// gives the same bits; variants with repeats_differ vary with launch.number alone. Throws CannotTest for what the
+/// kernel does not take, naming the values.
 RunResult run_lane_model(const Task& task, const repack::Recipe& recipe = {});
 
-/// The slices of one block_tile column and 64-row problem, from k = 0 up, in the order of k: where partial sums are handed
-/// over. Size 1: no global reduction in that column.
+/// The slices of one block_tile column and 64-row problem, from k = 0 up, in the order of k: where partial sums are
+/// handed over. Size 1: no global reduction in that column.
 std::vector<Slice> slices_of(const Task& task, int problem, int column);
 
 }  // namespace w4::kernel

@@ -18,12 +18,12 @@ struct BlockTile {
 
 /// How a kernel is launched.
 struct Launch {
-  BlockTile block_tile;         // 128 x 128 or 64 x 256
+  BlockTile block_tile = {};    // 128 x 128 or 64 x 256
   int thread_blocks = 10;       // any number from 1; 10 makes stripes that cross columns on small layers too
   int reduce_bits = 32;         // global reduction: partial sums handed over in 16 or 32 bits
   std::uint64_t number = 0;     // which launch of its run this is: what differs between launches depends on it alone
   std::uint16_t fill = 0x7E37;  // every element of C before the launch: a NaN of either type that no kernel writes
-  std::vector<std::int32_t> workspace;  // locks before the launch; empty: fresh zeros
+  std::vector<std::int32_t> workspace = {};  // locks before the launch; empty: fresh zeros
 };
 
 /// One question to a kernel: C (M, N) = A (M, K) W + bias. M, K and N are the layer's, unpadded.
@@ -41,15 +41,15 @@ struct Slice {
 
 /// What came back from one launch. The five ways to fail are kept apart.
 struct RunResult {
-  int return_code = 0;              // the entry point's own
-  std::string launch_error;         // CUDA's name, or empty
-  std::string synchronise_error;    // CUDA's name, or empty
-  std::string signal;               // "SIGSEGV", or empty
-  bool timed_out = false;           // the kernel hangs
-  Grid<std::uint16_t> C;            // (M, N), bits of the type; elements never written hold the fill
+  int return_code = 0;                  // the entry point's own
+  std::string launch_error;             // CUDA's name, or empty
+  std::string synchronise_error;        // CUDA's name, or empty
+  std::string signal;                   // "SIGSEGV", or empty
+  bool timed_out = false;               // the kernel hangs
+  Grid<std::uint16_t> C;                // (M, N), bits of the type; elements never written hold the fill
   std::vector<std::int32_t> workspace;  // locks after the launch: zero, when all is well
   bool guards_intact = true;
-  long long block_tiles_done = 0;   // work the kernel reports: block_tiles multiplied
+  long long block_tiles_done = 0;  // work the kernel reports: block_tiles multiplied
 
   bool ran() const {
     return return_code == 0 && launch_error.empty() && synchronise_error.empty() && signal.empty() && !timed_out;

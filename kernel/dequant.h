@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernel/lane_model.h"
+#include "kernel/lanes.h"
+
+#include <span>
+
+namespace w4::kernel {
+
+/// Codes to values: `reference`, or a known wrong way.
+enum class DequantWay {
+  reference,
+  zp_double_bias8,  // the branch for many rows subtracts 8 as for a symmetric layer, and the zero point as well
+};
+
+/// The ways, in the order of DequantWay.
+std::span<const Variant> dequant_variants();
+
+// ---- tables: a lane's 8 scales, times 16 codes, computed once and not for each of the codes
+
+/// What the 64 columns of a strip are scaled by, as staged: places in the kernel's order.
+struct StagedScales {
+  std::uint16_t scales[kStripN] = {};                 // by place; unused when one group is scaled in the epilogue
+  std::uint32_t zeros[kStripN / kCodesPerWord] = {};  // by place, interleaved inside each 8
+  bool grouped = true;
+  bool symmetric = true;
+};
+
+/// The zero point of a place: slot i of a word holds place 0, 2, 4, 6, 1, 3, 5, 7 of its eight, so that dequantising
+/// the word as if it held codes yields the eight in order.
+constexpr int zero_of_place(const StagedScales& staged, int place) {
+  if (staged.symmetric) return kSymmetricZero;
+  return code_at(staged.zeros[place / kCodesPerWord], awq_slot(place % kCodesPerWord));
+}
+
+/// Value of every code at every place, floats that fp16 or bf16 holds.
+struct CodeValues {
+  float at[kStripN][kCodeMask + 1];
+};
+
+/// The operand B of a warp for 16 rows of K.
+struct WarpB {
+  alignas(16) float at[repack::kTileK][kStripN];
+};
+
+/// What lanes multiply a code's value by and subtract from it. `rows`: of the problem.
+CodeValues code_values(const StagedScales& staged, DType type, DequantWay way, int rows);
+
+/// A tile's 128 words, lane by lane, to the B fragments of the warp.
+void dequant(const std::uint32_t* words, const CodeValues& values, WarpB& b);
+
+}  // namespace w4::kernel

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/epilogue.h"
+
+#include "kernel/rounding.h"
+
+namespace w4::kernel {
+
+namespace {
+
+constexpr Variant kVariants[] = {
+    {.id = "reference", .fault = "", .what = "scale of one group, bias in fp32, one cast", .cure = "", .visible = ""},
+    {.id = "bias-double",
+     .fault = "bias-double",
+     .what = "the kernel adds the bias, and its caller adds it again to C",
+     .cure = "add the bias in one place",
+     .visible = "the layer has a bias that is not zero"},
+    {.id = "bias-missing",
+     .fault = "bias-missing",
+     .what = "nobody adds the bias",
+     .cure = "hand the bias to the kernel, or add it after it",
+     .visible = "the layer has a bias that is not zero"},
+    {.id = "bias-permuted-raw-add",
+     .fault = "bias-permuted-raw-add",
+     .what = "the bias was brought into the order of grouped scales, and is added in the natural order of columns",
+     .cure = "add the bias as the checkpoint stores it, or permute it only for a kernel that reads it in that order",
+     .visible = "the layer has a bias that differs between columns of the same 64"},
+};
+
+/// The column whose value a grouped permutation puts at a place of its 64.
+constexpr int column_at_place(int place) { return place / 8 + 8 * (place % 8); }
+
+/// What an epilogue needs to know of a column: bias as this way finds it, in fp32.
+float bias_of(int n, const repack::Packed& packed, EpilogueWay way) {
+  if (way == EpilogueWay::bias_missing || packed.bias.empty()) return 0.0f;
+  if (way == EpilogueWay::bias_permuted_raw_add) n = n / kStripN * kStripN + column_at_place(n % kStripN);
+  return n < packed.stored_N ? loaded_value(packed.bias[static_cast<std::size_t>(n)], packed.dtype) : 0.0f;
+}
+
+std::uint16_t finished(float sum, float scale, float bias, const repack::Packed& packed, EpilogueWay way) {
+  const float scaled = packed.one_group() ? rounded(sum, packed.dtype) * scale : sum;
+  const std::uint16_t bits = stored_bits(scaled + bias, packed.dtype);
+  if (way != EpilogueWay::bias_double || packed.bias.empty()) return bits;
+  return stored_bits(loaded_value(bits, packed.dtype) + bias, packed.dtype);
+}
+
+void store_bits(std::uint16_t& cell, std::uint16_t bits, Store store, DType type) {
+  cell = store == Store::overwrite ? bits : stored_bits(loaded_value(cell, type) + loaded_value(bits, type), type);
+}
+
+}  // namespace
+
+std::span<const Variant> epilogue_variants() { return kVariants; }
+
+void write_out(const Sums& sums, const OutputTile& tile, const repack::Packed& packed, EpilogueWay way, Store store,
+               bool with_bias) {
+  for (int strip = 0; strip < tile.cols; strip += kStripN)
+    for (int lane = 0; lane < kLanes; ++lane)
+      for (int block = 0; block < kBlocksPerStrip; ++block)
+        for (int half = 0; half < 2; ++half)
+          for (int i = 0; i < 4; ++i) {
+            const RowColumn place = c_place(lane, i);
+            const int column = strip + strip_column(block, half, place.n);
+            const int scale_place = tile.first_column + strip + single_place(lane, block, half, i);
+            const float scale = packed.one_group() ? loaded_value(packed.scales(0, scale_place), packed.dtype) : 1.0f;
+            const float bias = with_bias ? bias_of(tile.first_column + column, packed, way) : 0.0f;
+            for (int row = place.row; row < tile.rows; row += kBlockRows)
+              store_bits(tile.at(row, column), finished(sums.row(row)[column], scale, bias, packed, way), store,
+                         packed.dtype);
+          }
+}
+
+}  // namespace w4::kernel

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/lane_model.h"
+
+#include "fixtures/error.h"
+#include "fixtures/parallel.h"
+#include "kernel/locks.h"
+#include "kernel/recipe.h"
+#include "kernel/writeout_race.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace w4::kernel {
+
+namespace {
+
+/// One launch, as its thread blocks see it.
+struct Job {
+  const Task& task;
+  const Ways& ways;
+  const Plan& plan;
+  Pipeline pipeline;
+};
+
+/// The values of codes that a strip's warps use now; computed anew only when its scales change.
+struct StripValues {
+  ScaleSource source;
+  CodeValues values;
+};
+
+/// The warps of one strip, over the 16-row subtiles of a block_tile: subtile after subtile goes to the next of the
+/// warps that share the strip.
+void multiply_strip(const Job& job, const PlannedSlice& slice, int k_tile, int strip,
+                    const std::vector<float>& staged_a, StripValues& current, Accumulators& sums) {
+  const DType type = job.task.packed.dtype;
+  WarpB b;
+  for (int subtile = 0; subtile < job.pipeline.subtiles(k_tile); ++subtile) {
+    const ScaleSource source = job.pipeline.scale_source(slice, k_tile, subtile, strip);
+    if (source != current.source)
+      current = {source, code_values(job.pipeline.scales(source), type, job.ways.dequant, sums.rows)};
+    dequant(job.pipeline.words(slice, k_tile, subtile, strip), current.values, b);
+    const float* a = &staged_a[static_cast<std::size_t>(subtile) * sums.rows * repack::kTileK];
+    multiply(a, sums.rows, b, sums.of(strip, subtile % sums.k_warps), job.ways.multiply, type);
+  }
+}
+
+/// What a thread block makes of a slice: block_tile after block_tile, then the block reduction.
+Sums multiply_slice(const Job& job, const PlannedSlice& slice) {
+  const int strips = job.pipeline.strips(slice.column);
+  Accumulators sums(strips, job.plan.k_warps(), job.plan.rows_of(slice.column / job.plan.columns));
+  std::vector<StripValues> values(static_cast<std::size_t>(strips));
+  std::vector<float> staged_a;
+  for (int k_tile = slice.k_tile_begin; k_tile < slice.k_tile_end; ++k_tile) {
+    job.pipeline.stage_a(slice, k_tile, staged_a);
+    for (int strip = 0; strip < strips; ++strip)
+      multiply_strip(job, slice, k_tile, strip, staged_a, values[static_cast<std::size_t>(strip)], sums);
+  }
+  return block_reduce(sums);
+}
+
+OutputTile output_tile(const Job& job, int column, std::vector<std::uint16_t>& C) {
+  const int problem = column / job.plan.columns;
+  const int first_column = column % job.plan.columns * job.plan.block_tile.thread_n;
+  const int N = job.task.packed.N;
+  return {.first = &C[static_cast<std::size_t>(kProblemRows) * problem * N + first_column],
+          .stride = N,
+          .rows = job.plan.rows_of(problem),
+          .cols = job.pipeline.strips(column) * kStripN,
+          .first_column = first_column,
+          .dtype = job.task.packed.dtype};
+}
+
+/// The slices of a column, in the order in which they got their turn.
+void run_column(const Job& job, const std::vector<PlannedSlice>& turns, std::vector<std::uint16_t>& C) {
+  if (turns.empty()) return;
+  const OutputTile tile = output_tile(job, turns.front().column, C);
+  Handover handover(tile, job.task.launch, job.ways.reduce);
+  for (const PlannedSlice& slice : turns) {
+    Sums sums = multiply_slice(job, slice);
+    if (job.ways.reduce == ReduceWay::output_not_zeroed_atomic) {
+      write_out(sums, tile, job.task.packed, job.ways.epilogue, Store::add_onto, slice.last());
+      continue;
+    }
+    if (!slice.first()) handover.add_what_was_left(sums);
+    if (slice.last())
+      write_out(sums, tile, job.task.packed, job.ways.epilogue, Store::overwrite, true);
+    else
+      handover.leave(sums);
+  }
+}
+
+/// The (M, stored_N) that the caller sees of a padded C.
+Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const repack::Packed& packed) {
+  return Grid<std::uint16_t>::made(M, packed.stored_N, [&](std::span<std::uint16_t> out) {
+    for (int m = 0; m < M; ++m)
+      std::copy_n(&C[static_cast<std::size_t>(m) * packed.N], packed.stored_N,
+                  &out[static_cast<std::size_t>(m) * packed.stored_N]);
+  });
+}
+
+/// Runs the thread blocks of a launch on C, (M, N).
+void run_grid(const Task& task, const Ways& ways, RunResult& result, std::vector<std::uint16_t>& C) {
+  const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
+  const Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
+  Turns turns = take_turns(plan, std::move(result.workspace), ways.reduce);
+  result.workspace = std::move(turns.locks);
+  result.timed_out = turns.hangs;
+  result.block_tiles_done = turns.block_tiles_done;
+  for_each_index(plan.column_count(),
+                 [&](int column) { run_column(job, turns.of_column[static_cast<std::size_t>(column)], C); });
+  if (ways.reduce == ReduceWay::writeout_race) overwrite_after_writeout(task, plan, job.pipeline, C);
+}
+
+}  // namespace
+
+RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) {
+  const Ways ways = ways_of(recipe);
+  check(task);
+  RunResult result;
+  result.workspace = task.launch.workspace;
+  if (result.workspace.empty()) result.workspace.resize(static_cast<std::size_t>(locks_needed(task)));
+  const int M = task.A.rows();
+  std::vector<std::uint16_t> C(static_cast<std::size_t>(M) * task.packed.N, task.launch.fill);
+  refuse(ways.launch, result);
+  if (runs(ways.launch)) run_grid(task, ways, result, C);
+  if (ways.launch == LaunchWay::output_to_temporary) std::fill(C.begin(), C.end(), task.launch.fill);
+  result.C = cropped(C, M, task.packed);
+  return result;
+}
+
+std::vector<Slice> slices_of(const Task& task, int problem, int column) {
+  check(task);
+  const Plan plan = plan_of(task, task.packed.N);
+  if (problem < 0 || problem >= plan.problems || column < 0 || column >= plan.columns)
+    throw InputError("problem {} column {}: there are {} problems and {} columns", problem, column, plan.problems,
+                     plan.columns);
+  std::vector<Slice> slices;
+  for (const PlannedSlice& slice : column_slices(plan, problem * plan.columns + column))
+    slices.push_back({.k_begin = slice.k_tile_begin * plan.block_tile.thread_k,
+                      .k_end = std::min(plan.K, slice.k_tile_end * plan.block_tile.thread_k)});
+  return slices;
+}
+
+}  // namespace w4::kernel

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernel/lane_model.h"
+
+#include <span>
+
+namespace w4::kernel {
+
+/// From the caller to the first thread block: `reference`, or a known wrong way.
+enum class LaunchWay {
+  reference,
+  instantiation_missing,  // the entry point returns 2, and its caller does not look
+  grid_invalid,           // a grid of -1 thread blocks; the error is not looked at
+  output_to_temporary,    // the kernel writes a converted copy of C, which is thrown away
+};
+
+/// The ways, in the order of LaunchWay.
+std::span<const Variant> launch_variants();
+
+/// Whether the kernel runs at all.
+constexpr bool runs(LaunchWay way) { return way == LaunchWay::reference || way == LaunchWay::output_to_temporary; }
+
+/// What the caller of a kernel that does not run could have seen.
+void refuse(LaunchWay way, RunResult& result);
+
+/// Locks that a launch needs: one a block_tile column and 64-row problem.
+int locks_needed(const Task& task);
+
+/// Throws CannotTest, naming the values, for a task that the kernel does not take.
+void check(const Task& task);
+
+}  // namespace w4::kernel

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernel/dequant.h"
+
+#include <span>
+
+namespace w4::kernel {
+
+/// mma.m16n8k16 and what it accumulates in: `reference`, or a known wrong way.
+enum class MultiplyWay {
+  reference,
+  fp16_accumulate,  // the accumulators are fp16
+};
+
+/// The ways, in the order of MultiplyWay.
+std::span<const Variant> multiply_variants();
+
+/// One step of a warp over 16 rows of K: accumulators (rows, 64) += A (rows, 16) * B (16, 64).
+///
+/// Order of accumulation: an accumulator is one chain of fp32 additions, rounded to nearest, over the k of the step
+/// from low to high, and from step to step in the order of K. Products of 16-bit values are exact in fp32. (A tensor
+/// core adds the 16 products at once and truncates: same error model, other last bits.)
+void multiply(const float* a, int rows, const WarpB& b, float* accumulators, MultiplyWay way, DType type);
+
+}  // namespace w4::kernel

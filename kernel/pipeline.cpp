@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/pipeline.h"
+
+#include "kernel/rounding.h"
+
+#include <algorithm>
+#include <array>
+
+namespace w4::kernel {
+
+namespace {
+
+constexpr int kForgottenBelow = 128;  // tile_loop_bound: the unit in which columns are counted
+
+constexpr Variant kVariants[] = {
+    {.id = "reference",
+     .fault = "",
+     .what = "every block_tile meets its own words, scales and rows of A",
+     .cure = "",
+     .visible = ""},
+    {.id = "small-group-tile-stale",
+     .fault = "small-group-tile-stale",
+     .what =
+         "of the thread_k / group_size rows of scales a block_tile needs, all but the first stay those of the stripe's "
+         "first block_tile",
+     .cure = "stage every group's scales and zero points with each block_tile, not only the first row",
+     .visible = "group_size is below thread_k and a stripe has more than one block_tile"},
+    {.id = "scale-extent-large-k",
+     .fault = "scale-extent-large-k",
+     .what = "the copy of the scales is bounded by group_size rows where it should be by the number of groups: scales "
+             "behind that read as 0",
+     .cure = "give the copy the number of groups, K / group_size, as its extent",
+     .visible = "there are more groups than a group has rows: K is above group_size * group_size"},
+    {.id = "tile-pointer-wrap",
+     .fault = "tile-pointer-wrap",
+     .what = "a thread block that goes on to the next 64-row problem reads B one tile row (16 rows of K) too far",
+     .cure = "take the pointer to B back by one tile row where the column index starts again from 0",
+     .visible = "M is above 64 and a thread block's stripe reaches from one 64-row problem into the next"},
+    {.id = "tile-loop-bound",
+     .fault = "tile-loop-bound",
+     .what = "columns are counted in whole 128s: the last 64 are never visited",
+     .cure = "round the number of block_tile columns up and predicate the last one",
+     .visible = "N is an odd multiple of 64"},
+};
+
+constexpr std::array<std::uint32_t, repack::kTileWords> kGuardTile = [] {
+  std::array<std::uint32_t, repack::kTileWords> words{};
+  words.fill(kGuardWord);
+  return words;
+}();
+
+StagedScales guard_scales() {
+  StagedScales staged;
+  std::fill(std::begin(staged.scales), std::end(staged.scales), repack::kGuardScale);
+  std::fill(std::begin(staged.zeros), std::end(staged.zeros), kGuardWord);
+  return staged;
+}
+
+}  // namespace
+
+std::span<const Variant> pipeline_variants() { return kVariants; }
+
+int visited_columns(int N, PipelineWay way) {
+  return way == PipelineWay::tile_loop_bound ? N / kForgottenBelow * kForgottenBelow : N;
+}
+
+int Pipeline::subtiles(int k_tile) const {
+  const int thread_k = plan_.block_tile.thread_k;
+  return std::min(thread_k, plan_.K - thread_k * k_tile) / repack::kTileK;
+}
+
+int Pipeline::first_column(int column, int strip) const {
+  return column % plan_.columns * plan_.block_tile.thread_n + strip * kStripN;
+}
+
+int Pipeline::strips(int column) const {
+  return std::min(plan_.block_tile.thread_n, plan_.N - first_column(column, 0)) / kStripN;
+}
+
+const std::uint32_t* Pipeline::words(const PlannedSlice& slice, int k_tile, int subtile, int strip) const {
+  const Grid<std::uint32_t>& words = task_.packed.words;  // (K/16, 2N)
+  int row = k_tile * plan_.block_tile.thread_k / repack::kTileK + subtile;
+  if (way_ == PipelineWay::tile_pointer_wrap)
+    row += slice.column / plan_.columns - stripe_start(plan_, slice.thread_block).column / plan_.columns;
+  if (row >= words.rows()) return kGuardTile.data();
+  return &words(row, first_column(slice.column, strip) / kStripN * repack::kTileWords);
+}
+
+int Pipeline::group_in(int k_tile, int staging_row) const {
+  return k_tile * plan_.block_tile.thread_k / task_.packed.group_size + staging_row;
+}
+
+ScaleSource Pipeline::scale_source(const PlannedSlice& slice, int k_tile, int subtile, int strip) const {
+  const int column = first_column(slice.column, strip);
+  const repack::Packed& packed = task_.packed;
+  if (packed.one_group()) return {.group = 0, .column = column};
+  const int staging_row =
+      packed.group_size < plan_.block_tile.thread_k ? subtile * repack::kTileK / packed.group_size : 0;
+  if (way_ == PipelineWay::small_group_tile_stale && staging_row > 0) {
+    const TilePlace start = stripe_start(plan_, slice.thread_block);
+    return {.group = group_in(start.k_tile, staging_row), .column = first_column(start.column, strip)};
+  }
+  return {.group = group_in(k_tile, staging_row), .column = column};
+}
+
+StagedScales Pipeline::scales(const ScaleSource& source) const {
+  const repack::Packed& packed = task_.packed;
+  const bool inside =
+      source.group < packed.groups() && source.column < packed.N;  // a stale row may never have been filled
+  StagedScales staged = inside ? StagedScales{} : guard_scales();
+  staged.grouped = !packed.one_group();
+  staged.symmetric = packed.zeros.empty();
+  if (!inside) return staged;
+  const bool beyond_extent = way_ == PipelineWay::scale_extent_large_k && source.group >= packed.group_size;
+  if (!beyond_extent) std::copy_n(&packed.scales(source.group, source.column), kStripN, staged.scales);
+  if (!staged.symmetric)
+    std::copy_n(&packed.zeros(source.group, source.column / kCodesPerWord), std::size(staged.zeros), staged.zeros);
+  return staged;
+}
+
+std::uint16_t Pipeline::a_bits(int row, int k) const {
+  const repack::Packed& packed = task_.packed;
+  if (k >= packed.stored_K) return 0;
+  return task_.A(row, packed.perm.empty() ? k : packed.perm[static_cast<std::size_t>(k)]);
+}
+
+void Pipeline::stage_a(const PlannedSlice& slice, int k_tile, std::vector<float>& staged) const {
+  const int problem = slice.column / plan_.columns;
+  const int rows = plan_.rows_of(problem);
+  const int in_tile = subtiles(k_tile);
+  staged.resize(static_cast<std::size_t>(in_tile) * rows * repack::kTileK);
+  for (int subtile = 0; subtile < in_tile; ++subtile)
+    for (int block = 0; block < rows; block += kBlockRows)
+      for (int lane = 0; lane < kLanes; ++lane)
+        for (int i = 0; i < 8; ++i) {
+          const RowK place = a_place(lane, i);
+          const int row = block + place.row;
+          if (row >= rows) continue;
+          const int k = k_tile * plan_.block_tile.thread_k + subtile * repack::kTileK + place.k;
+          staged[(static_cast<std::size_t>(subtile) * rows + row) * repack::kTileK + place.k] =
+              loaded_value(a_bits(kProblemRows * problem + row, k), task_.packed.dtype);
+        }
+}
+
+}  // namespace w4::kernel

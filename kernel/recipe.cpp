@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/recipe.h"
+
+#include "fixtures/error.h"
+#include "repack/nearest.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace w4::kernel {
+
+namespace {
+
+template <class Range>
+std::vector<std::string_view> ids_of(const Range& known) {
+  std::vector<std::string_view> ids;
+  for (const auto& item : known) ids.push_back(item.id);
+  return ids;
+}
+
+bool holds(const std::vector<std::string_view>& ids, std::string_view id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+/// "; did you mean "reduce"? (known: ...)"
+std::string hint(std::string_view id, const std::vector<std::string_view>& known) {
+  const std::string_view meant = nearest(id, known);
+  return fmt::format("{} (known: {})", meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant),
+                     fmt::join(known, ", "));
+}
+
+/// The variant that a recipe names for a stage, as its place in the stage; the reference when it names none.
+template <class Way>
+Way way_of(const repack::Recipe& recipe, const Stage& stage) {
+  const auto named = recipe.find(stage.id);
+  if (named == recipe.end()) return Way::reference;
+  const std::vector<std::string_view> known = ids_of(stage.variants);
+  const auto found = std::find(known.begin(), known.end(), named->second);
+  if (found == known.end())
+    throw InputError("stage {} has no variant \"{}\"{}", stage.id, named->second, hint(named->second, known));
+  return static_cast<Way>(found - known.begin());
+}
+
+void check_stages(const repack::Recipe& recipe) {
+  std::vector<std::string_view> known = ids_of(repack::stages());
+  for (const Stage& stage : stages()) known.push_back(stage.id);
+  for (const auto& [stage, variant] : recipe)
+    if (!holds(known, stage)) throw InputError("there is no stage \"{}\"{}", stage, hint(stage, known));
+}
+
+}  // namespace
+
+std::span<const Stage> stages() {
+  static const Stage kStages[] = {
+      {"launch", "dispatch, return code, grid", launch_variants()},
+      {"pipeline", "global memory to shared memory to registers", pipeline_variants()},
+      {"dequant", "code to fp16 or bf16", dequant_variants()},
+      {"multiply", "mma and accumulation", multiply_variants()},
+      {"reduce", "block and global reduction, locks, write-out", reduce_variants()},
+      {"epilogue", "per-column scale, bias, cast, store", epilogue_variants()},
+  };
+  return kStages;
+}
+
+Ways ways_of(const repack::Recipe& recipe) {
+  check_stages(recipe);
+  const std::span<const Stage> known = stages();
+  return {.launch = way_of<LaunchWay>(recipe, known[0]),
+          .pipeline = way_of<PipelineWay>(recipe, known[1]),
+          .dequant = way_of<DequantWay>(recipe, known[2]),
+          .multiply = way_of<MultiplyWay>(recipe, known[3]),
+          .reduce = way_of<ReduceWay>(recipe, known[4]),
+          .epilogue = way_of<EpilogueWay>(recipe, known[5])};
+}
+
+}  // namespace w4::kernel

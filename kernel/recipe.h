@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernel/dequant.h"
+#include "kernel/epilogue.h"
+#include "kernel/launch.h"
+#include "kernel/multiply.h"
+#include "kernel/pipeline.h"
+#include "kernel/reduce.h"
+
+namespace w4::kernel {
+
+/// A recipe as the stages take it.
+struct Ways {
+  LaunchWay launch = LaunchWay::reference;
+  PipelineWay pipeline = PipelineWay::reference;
+  DequantWay dequant = DequantWay::reference;
+  MultiplyWay multiply = MultiplyWay::reference;
+  ReduceWay reduce = ReduceWay::reference;
+  EpilogueWay epilogue = EpilogueWay::reference;
+};
+
+/// Throws InputError, with the nearest name, for a stage that is neither the kernel's nor the repack's and for a
+/// variant that the kernel's stage does not have. What a recipe says of repacking stages is not the kernel's business.
+Ways ways_of(const repack::Recipe& recipe);
+
+}  // namespace w4::kernel
