@@ -122,6 +122,15 @@ TEST_CASE("reduce: atomic additions start from what C held") {
     CHECK(onto.C(0, n) == bits_of(4.0f + value_of(right.C(0, n), DType::fp16), DType::fp16));
 }
 
+TEST_CASE("reduce: of several atomic additions one brings the bias") {
+  const Known known = known_layer({.K = 512, .N = 192, .bias = true});
+  Task task = task_of(known, {.block_tile = {128, 128}, .thread_blocks = 8});  // one block_tile each
+  task.A = Grid<std::uint16_t>(1, 512, std::vector<std::uint16_t>(512));
+  task.launch.fill = 0;
+  const RunResult result = run_lane_model(task, {{"reduce", "output-not-zeroed-atomic"}});
+  for (int n = 0; n < 192; ++n) CHECK(value_of(result.C(0, n), DType::fp16) == known.bias_at(n));
+}
+
 TEST_CASE("reduce: rows beyond M are never written") {
   // A buffer behind C would be hit by unpredicated rows: the padded C has none, so every row of it is checked by asan.
   for (const int M : {1, 17, 65}) {

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# Enables CUDA where its toolkit is installed and works with the C++ compiler; sets W4_HAS_CUDA.
+set(W4_HAS_CUDA OFF)
+if(W4_CUDA STREQUAL "OFF")
+  return()
+endif()
+
+if(NOT CMAKE_CUDA_COMPILER)
+  unset(CMAKE_CUDA_COMPILER CACHE) # the toolkit may have been installed since the last look
+  find_program(W4_NVCC nvcc PATHS /usr/local/cuda/bin)
+  if(W4_NVCC AND NOT DEFINED ENV{CUDACXX})
+    set(ENV{CUDACXX} ${W4_NVCC}) # not CMAKE_CUDA_COMPILER: check_language would take that untried
+  endif()
+  include(CheckLanguage)
+  check_language(CUDA)
+endif()
+
+if(CMAKE_CUDA_COMPILER)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
+    set(CMAKE_CUDA_ARCHITECTURES 80 90)
+  endif()
+  enable_language(CUDA)
+  set(W4_HAS_CUDA ON)
+  message(STATUS "CUDA toolkit ${CMAKE_CUDA_COMPILER_VERSION} found: ${CMAKE_CUDA_COMPILER}")
+else()
+  set(reason "CUDA toolkit not found")
+  if(W4_NVCC)
+    set(reason "CUDA toolkit not usable with this C++ compiler: ${W4_NVCC}")
+  endif()
+  if(NOT W4_CUDA STREQUAL "AUTO")
+    message(FATAL_ERROR "${reason}, and W4_CUDA is ${W4_CUDA}")
+  endif()
+  message(STATUS "${reason}; everything but the CUDA kernels is built")
+endif()

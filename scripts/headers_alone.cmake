@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiles every header by itself, and twice in a row: it includes all it needs and bears being included again.
+if(W4_SANITIZE)
+  return() # the same headers, only slower
+endif()
+
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+     ${PROJECT_SOURCE_DIR}/fixtures/*.h ${PROJECT_SOURCE_DIR}/repack/*.h
+     ${PROJECT_SOURCE_DIR}/kernel/*.h ${PROJECT_SOURCE_DIR}/cases/*.h)
+if(NOT W4_TESTS)
+  list(FILTER headers EXCLUDE REGEX "^cases/tests/")
+endif()
+
+set(sources "")
+foreach(header IN LISTS headers)
+  set(source ${PROJECT_BINARY_DIR}/headers_alone/${header}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include \"${header}\"\n#include \"${header}\"\n")
+  list(APPEND sources ${source})
+endforeach()
+
+add_library(headers_alone OBJECT ${sources})
+target_link_libraries(headers_alone PRIVATE w4_options HDF5::HDF5 PkgConfig::libzip $<TARGET_NAME_IF_EXISTS:doctest::doctest>)
+target_compile_options(headers_alone PRIVATE -O0) # nothing in it runs

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for the files of the repository, whatever they do."""
+
+import collections
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+FOLDERS = ("fixtures", "repack", "kernel", "cases")  # each may include itself and those before it
+TOP_LEVEL = {
+    *FOLDERS, "CMakeLists.txt", "scripts", "README.md", "docs", "bisect", "CMakePresets.json", "LICENSE", ".clang-format",
+    ".gitignore", ".ci",
+}
+CODE = (".h", ".cpp", ".cuh", ".cu")
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
+CUDA_HEADER = re.compile(r"(cuda|cub/|thrust/|nvrtc|nvml|cooperative_groups|device_launch_parameters|mma\.h$|sm_\d)")
+# Where people and machines keep their own files. Put together here, so that this line does not match itself.
+MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:" + "|".join(("home", "root", "work", "Users", "mnt")) + r")/\w|[A-Z]:\\Users)")
+LONG_FILE_LINES = 350
+CLANG_FORMAT = "14"  # other versions lay out the same style a little differently
+
+
+def git_files(*options):
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z", *options], capture_output=True, text=True,
+        check=False)
+    if listed.returncode != 0:
+        pytest.skip(f"not a git checkout: {listed.stderr.strip()}")
+    names = [name for name in listed.stdout.split("\0") if (ROOT / name).is_file()]
+    assert names, "git lists no file"
+    return sorted(set(names))
+
+
+def files():
+    """Tracked files and those that are about to be: what .gitignore names is left out."""
+    return git_files("--cached", "--others", "--exclude-standard")
+
+
+def code_files():
+    return [name for name in files() if name.endswith(CODE) and name.split("/")[0] in FOLDERS]
+
+
+def shell_files():
+    return [name for name in files() if name.endswith(".sh") or first_line(name).endswith("bash")]
+
+
+def text(name):
+    """The file's text, empty for a binary file."""
+    content = (ROOT / name).read_bytes()
+    return "" if b"\0" in content else content.decode("utf-8")
+
+
+def first_line(name):
+    return text(name).partition("\n")[0]
+
+
+def includes(name):
+    """(quote, included name) for each include of the file."""
+    return INCLUDE.findall(text(name))
+
+
+def project_closure(name):
+    """Every file of the project that `name` includes, directly or through others."""
+    reached, waiting = set(), [name]
+    while waiting:
+        for quote, included in includes(waiting.pop()):
+            if quote == '"' and included not in reached and (ROOT / included).is_file():
+                reached.add(included)
+                waiting.append(included)
+    return reached
+
+
+def is_source(name):
+    return name.endswith((*CODE, ".py", ".cmake", ".sh", "CMakeLists.txt")) or first_line(name).startswith("#!")
+
+
+def test_top_level_holds_only_what_the_design_names():
+    assert {name.split("/")[0] for name in git_files("--cached")} - TOP_LEVEL == set()
+
+
+def test_includes_point_from_right_to_left_only():
+    wrong = []
+    for name in code_files():
+        allowed = FOLDERS[: FOLDERS.index(name.split("/")[0]) + 1]
+        for _, included in includes(name):
+            folder = included.split("/")[0]
+            if folder in FOLDERS and folder not in allowed:
+                wrong.append(f"{name} includes {included}")
+    assert not wrong
+
+
+def test_quoted_includes_are_spelt_from_the_root_or_lie_beside_a_test():
+    wrong = []
+    for name in code_files():
+        beside = name.startswith("cases/tests/")
+        for quote, included in includes(name):
+            is_beside = beside and "/" not in included and (ROOT / name).with_name(included).is_file()
+            if quote == '"' and included.split("/")[0] not in FOLDERS and not is_beside:
+                wrong.append(f"{name} includes {included}")
+    assert not wrong
+
+
+def test_cuda_headers_stay_in_kernel():
+    wrong = [f"{name} includes {included}" for name in code_files() for quote, included in includes(name)
+             if quote == "<" and CUDA_HEADER.match(included) and not name.startswith("kernel/")]
+    assert not wrong
+    assert not [name for name in code_files() if name.endswith(".cuh") and not name.startswith("kernel/")]
+
+
+def test_a_cuh_is_included_only_from_cuda_files():
+    wrong = [f"{name} includes {included}" for name in code_files() for _, included in includes(name)
+             if included.endswith(".cuh") and not name.endswith((".cu", ".cuh"))]
+    assert not wrong
+
+
+def test_the_oracle_shares_no_code_with_repack_or_kernel():
+    judged = [f"{name} reaches {included}" for name in code_files() if re.fullmatch(r"cases/oracle\w*\.(h|cpp)", name)
+              for included in sorted(project_closure(name)) if included.startswith(("repack/", "kernel/"))]
+    assert not judged
+
+
+def test_every_source_file_has_its_spdx_line():
+    line = re.compile(r"^(//|#) SPDX-License-Identifier: Apache-2\.0$")
+    wrong = [name for name in files() if is_source(name) and not any(map(line.match, text(name).splitlines()[:3]))]
+    assert not wrong
+
+
+def test_no_file_names_a_place_on_somebodys_machine():
+    wrong = [f"{name}:{number}: {line.strip()[:100]}" for name in files()
+             for number, line in enumerate(text(name).splitlines(), 1) if MACHINE_PATH.search(line)]
+    assert not wrong
+
+
+def test_the_commands_are_executable():
+    for name in ("bisect", "scripts/setup", "scripts/test", ".ci/run"):
+        assert os.access(ROOT / name, os.X_OK), name
+
+
+def test_long_files_are_reported():
+    lengths = collections.Counter({name: len(text(name).splitlines()) for name in files() if is_source(name)})
+    for name, lines in lengths.most_common(5):
+        print(f"{name}: {lines} lines{', consider parting it' if lines > LONG_FILE_LINES else ''}")
+
+
+def test_code_is_laid_out_as_clang_format_does():
+    program = shutil.which("clang-format")
+    if program is None:
+        pytest.skip("clang-format is not installed")
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    if f"version {CLANG_FORMAT}." not in version:
+        pytest.skip(f"clang-format {CLANG_FORMAT} is needed, installed is: {version.strip()}")
+    names = code_files()
+    done = subprocess.run([program, "--dry-run", "-Werror", *names], cwd=ROOT, capture_output=True, text=True, check=False)
+    wrong = sorted({line.split(":")[0] for line in done.stderr.splitlines() if "-Wclang-format-violations" in line})
+    assert not wrong, f"clang-format -i {' '.join(wrong)}"
+    assert done.returncode == 0, done.stderr
+
+
+def test_shell_scripts_satisfy_shellcheck():
+    program = shutil.which("shellcheck")
+    if program is None:
+        pytest.skip("shellcheck is not installed")
+    names = shell_files()
+    assert "bisect" in names and "scripts/test" in names
+    done = subprocess.run([program, "-x", *names], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
