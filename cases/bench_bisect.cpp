@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bisect as a user meets it: process start to verdict, and the most memory it held. Beside it, in the same run, one pass
-// over as many bytes as the layer's packed words, so that a figure from a noisy machine can be read as a ratio.
+// bisect as a user meets it: process start to verdict, and the most memory it held. Beside it, in the same run, one
+// pass over as many bytes as the layer's packed words, so that a figure from a noisy machine can be read as a ratio.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -55,7 +55,9 @@ void copy_packed_words(benchmark::State& state) {
 BENCHMARK_CAPTURE(process_to_verdict, r_128_K2048_N11008_M1, {"r", "128", "--shape", "2048,11008", "--m", "1"}, 0)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
-BENCHMARK_CAPTURE(process_to_verdict, b_128_shipped_layer, {"b", "128"}, 0)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(process_to_verdict, b_128_shipped_layer, {"b", "128"}, 0)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 BENCHMARK_CAPTURE(process_to_verdict, b_128_planted_tile_order, {"b", "128", "--inject", "tile-order-swap"}, 1)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();

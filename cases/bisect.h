@@ -15,13 +15,13 @@ namespace w4::cases {
 using Progress = std::function<void(std::string_view)>;
 
 /// The bisection of design.md, section 5, on a path whose stages can be looked at: our repack and the lane model, doing
-/// things as `subject` does them. Every repacking stage is compared bit for bit with its definition, the kernel with the
-/// known-good one on the same packed tensors, the output with the oracle; culprits are confirmed from both sides.
+/// things as `subject` does them. Every repacking stage is compared bit for bit with its definition, the kernel with
+/// the known-good one on the same packed tensors, the output with the oracle; culprits are confirmed from both sides.
 /// verdict cannot_test: the known-good path itself fails here.
 Report bisect(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress);
 
-/// The same question of somebody's recorded output (options.recorded) or packed tensors (options.packed): stages in between
-/// cannot be seen; hypotheses are tried on what can.
+/// The same question of somebody's recorded output (options.recorded) or packed tensors (options.packed): stages in
+/// between cannot be seen; hypotheses are tried on what can.
 Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
 Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
 

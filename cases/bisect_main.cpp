@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -33,7 +33,8 @@ void clear_progress(const Options& options) {
 void list_faults() {
   for (const Fault& fault : faults())
     if (!fault.id.empty())
-      fmt::print("{:<34} {:<12} {}\n{:<34} {:<12} seen when {}\n", fault.name, fault.stage, fault.what, "", "", fault.visible);
+      fmt::print("{:<34} {:<12} {}\n{:<34} {:<12} seen when {}\n", fault.name, fault.stage, fault.what, "", "",
+                 fault.visible);
 }
 
 /// What was planted and not found: either it cannot show in this case, or it was missed; the two must not be confused.
@@ -42,16 +43,19 @@ void judge_planted(const Prepared& prepared, const Options& options, const repac
   for (const auto& [stage, variant] : planted) {
     bool named = variant == "reference";
     for (const Culprit& culprit : report.culprits) named = named || culprit.stage == stage;
-    if (!named) unseen.push_back(fmt::format("{} cannot show in this case: it is seen when {}", fault_of(stage, variant).name,
-                                             fault_of(stage, variant).visible));
+    if (!named)
+      unseen.push_back(fmt::format("{} cannot show in this case: it is seen when {}", fault_of(stage, variant).name,
+                                   fault_of(stage, variant).visible));
   }
   if (unseen.empty()) return;
   for (const std::string& line : unseen) report.notes.push_back(line);
   if (report.verdict != Verdict::match) return;
   const repack::Packed packed = repack::packed_of(repack_with(prepared.layer, planted));
   const kernel::Task task = task_of(prepared, packed, options);
-  const auto with = kernel::run_lane_model(task, planted), without = kernel::run_lane_model(task_of(prepared, repack::repack(prepared.layer), options));
-  if (with.C != without.C) throw Error(kBadInput, "internal error: a planted fault changes the output and was not found");
+  const auto with = kernel::run_lane_model(task, planted),
+             without = kernel::run_lane_model(task_of(prepared, repack::repack(prepared.layer), options));
+  if (with.C != without.C)
+    throw Error(kBadInput, "internal error: a planted fault changes the output and was not found");
   report.verdict = Verdict::cannot_test;
   report.reason = fmt::format("{}", fmt::join(unseen, "; "));
 }
@@ -75,7 +79,8 @@ void check_writable(const Options& options) {
   std::filesystem::remove(part_of(options));
 }
 
-/// Ends the process when the time limit is over; nothing here waits for anything, so only a run that is too large gets there.
+/// Ends the process when the time limit is over; nothing here waits for anything, so only a run that is too large gets
+/// there.
 void limit_time(const Options& options) {
   std::thread([seconds = options.timeout_seconds] {
     std::this_thread::sleep_for(std::chrono::seconds(seconds));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What somebody else made: packed tensors or a recorded output. Nothing in between can be seen; every known wrong way is a
-// hypothesis that predicts what would be seen.
+// What somebody else made: packed tensors or a recorded output. Nothing in between can be seen; every known wrong way
+// is a hypothesis that predicts what would be seen.
 #include "cases/bisect.h"
 #include "cases/faults.h"
 #include "cases/kernel_search.h"
@@ -47,14 +47,19 @@ std::vector<Hypothesis> hypotheses(int first, int last, int size) {
 }
 
 /// Culprits of the hypotheses that fit: one is a name, several are a class that nothing here tells apart.
-void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence, const Options& options, Report& report) {
+void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence, const Options& options,
+            Report& report) {
   if (fits.empty()) {
     report.culprits.push_back({.stage = "", .fault = "unexplained", .evidence = evidence});
     return;
   }
   for (std::size_t position = 0; position < fits[0].size(); ++position) {
     const Fault& first = *fits[0][position];
-    Culprit culprit{.stage = first.stage, .fault = "", .variant = first.variant, .evidence = evidence, .cure = first.cure,
+    Culprit culprit{.stage = first.stage,
+                    .fault = "",
+                    .variant = first.variant,
+                    .evidence = evidence,
+                    .cure = first.cure,
                     .rerun = command_line(options, {first.stage + "=" + first.variant})};
     std::vector<std::string> ids;
     for (const Hypothesis& fit : fits)
@@ -100,7 +105,8 @@ std::vector<Hypothesis> packed_fits(const Prepared& prepared, const Packed& seen
   std::vector<Hypothesis> fits;
   for (const Hypothesis& hypothesis : hypotheses(0, kRepackStages, size)) {
     try {
-      if (same_packed(repack::packed_of(repack_with(prepared.layer, recipe_of(hypothesis))), seen)) fits.push_back(hypothesis);
+      if (same_packed(repack::packed_of(repack_with(prepared.layer, recipe_of(hypothesis))), seen))
+        fits.push_back(hypothesis);
     } catch (const CannotTest&) {  // this way cannot be done to this layer, so it was not
     }
   }
@@ -126,8 +132,8 @@ Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesys
     });
   }
   if (C.dtype != dtype && !(C.dtype == DType::u16 && dtype == DType::bf16))
-    throw InputError("{}: output is {} where the case computes in {}; --dtype changes that", path.string(), name_of(C.dtype),
-                     name_of(dtype));
+    throw InputError("{}: output is {} where the case computes in {}; --dtype changes that", path.string(),
+                     name_of(C.dtype), name_of(dtype));
   return fixtures::grid_of<std::uint16_t>(C);
 }
 
@@ -142,12 +148,14 @@ Expected around(const Grid<std::uint16_t>& center, const Expected& right) {
     squared_right += right.y[i] * right.y[i];
   }
   const double growth = std::max(1.0, squared_right > 0 ? squared / squared_right : 1.0);
-  for (std::size_t i = 0; i < out.y.size(); ++i) out.variance[i] = 2 * (right.variance[i] * growth + out.y[i] * out.y[i]);
+  for (std::size_t i = 0; i < out.y.size(); ++i)
+    out.variance[i] = 2 * (right.variance[i] * growth + out.y[i] * out.y[i]);
   return out;
 }
 
 /// Whether an output is what a hypothesis predicts: NaN where NaN, zero where nothing is written (a fresh buffer).
-bool predicted(const Grid<std::uint16_t>& seen, const kernel::RunResult& made, const Expected& right, std::uint16_t fill) {
+bool predicted(const Grid<std::uint16_t>& seen, const kernel::RunResult& made, const Expected& right,
+               std::uint16_t fill) {
   const Expected allowed = around(made.C, right);
   const double unit = allowed.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
   for (std::size_t i = 0; i < seen.size(); ++i) {
@@ -157,7 +165,8 @@ bool predicted(const Grid<std::uint16_t>& seen, const kernel::RunResult& made, c
     } else if (!std::isfinite(allowed.y[i])) {
       if (std::isfinite(got)) return false;
     } else {
-      const double limit = kMaxZ * 0.425 * unit * std::sqrt(allowed.variance[i]) + 0x1p-23 * allowed.K / 16 * allowed.norm[i] + 0x1p-24;
+      const double limit =
+          kMaxZ * 0.425 * unit * std::sqrt(allowed.variance[i]) + 0x1p-23 * allowed.K / 16 * allowed.norm[i] + 0x1p-24;
       if (!(std::abs(got - allowed.y[i]) <= limit)) return false;
     }
   }
@@ -188,7 +197,8 @@ Report bisect_packed(const Prepared& prepared, const Options& options, const Pro
   for (const Hypothesis& fit : fits) evidence.push_back("your tensors equal ours bit for bit with " + names_of(fit));
   if (fits.empty()) evidence.push_back("no known wrong way makes these tensors, alone or in twos");
   accuse(fits, evidence, options, report);
-  describe_stages(report, kRepackStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit", report.stages);
+  describe_stages(report, kRepackStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit",
+                  report.stages);
   return report;
 }
 
@@ -222,8 +232,8 @@ Report bisect_recorded(const Prepared& prepared, const Options& options, const P
     }
   }
   if (!exact.empty()) fits = exact;
-  std::vector<std::string> evidence = {fmt::format("{} of {} known wrong ways predict this output {}", fits.size(), tried.size(),
-                                                   exact.empty() ? "within rounding" : "bit for bit")};
+  std::vector<std::string> evidence = {fmt::format("{} of {} known wrong ways predict this output {}", fits.size(),
+                                                   tried.size(), exact.empty() ? "within rounding" : "bit for bit")};
   if (report.comparison->zero == report.comparison->count)
     evidence.push_back("a recorded zero may be written or never written: only a run with a filled buffer tells");
   accuse(fits, evidence, options, report);

@@ -105,8 +105,9 @@ void check_sizes(const CaseId& id, std::string_view text) {
 char letter_of(Source source) { return "rwsb"[static_cast<int>(source)]; }
 
 std::string CaseId::text() const {
-  return fmt::format("M{}_K{}_N{}_g{}_{}{}{}{}_{}_{}_s{}", M, K, N, group, symmetric ? "sym" : "asym", format_tag(*this),
-                     act_order ? "_act" : "", bias ? "_bias" : "", name_of(dtype), letter_of(source), seed);
+  return fmt::format("M{}_K{}_N{}_g{}_{}{}{}{}_{}_{}_s{}", M, K, N, group, symmetric ? "sym" : "asym",
+                     format_tag(*this), act_order ? "_act" : "", bias ? "_bias" : "", name_of(dtype), letter_of(source),
+                     seed);
 }
 
 CaseId parse_case(std::string_view text) {

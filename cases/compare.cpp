@@ -3,24 +3,29 @@
 
 #include "fixtures/error.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 namespace w4::cases {
 namespace {
 
-/// Sums that gains need: <y,R>, <R,R> and the variance of <error,R>.
+/// A gain <y,R>/<R,R> and what rounding may do to it.
 struct Gain {
-  double yr = 0, rr = 0, noise = 0;
-  void add(double got, double want, double sigma) {
-    yr += got * want;
-    rr += want * want;
-    noise += want * want * sigma * sigma;
-  }
+  double yr = 0, rr = 0;
+  double independent = 0;  // variance of <error,R> from errors that have nothing to do with each other
+  double shared = 0;       // bound of the same from the rounding of weights, which all rows of a column share
+
   double value() const { return rr > 0 ? yr / rr : 1.0; }
   /// u/4 for a bias, and what the rounding of few elements leaves: the gain of one element is that element's own error.
-  double limit(double u) const { return u / 4 + (rr > 0 ? kMaxZ * std::sqrt(noise) / rr : 0.0); }
+  double limit(double u) const { return u / 4 + (rr > 0 ? kMaxZ * std::sqrt(independent + shared) / rr : 0.0); }
   bool within(double u) const { return std::abs(value() - 1) <= limit(u); }
+
+  void add(double got, double want, double deviation) {
+    yr += got * want;
+    rr += want * want;
+    independent += want * want * deviation * deviation;
+  }
 };
 
 /// The unit roundoff, and the part of the error that accumulation and subnormals explain.
@@ -42,11 +47,39 @@ double z_of(double error, double rest, double sigma) {
   return sigma > 0 ? beyond / sigma : std::numeric_limits<double>::infinity();
 }
 
+/// Gains of all, of each row and of each column, and sums of squares.
 struct Tally {
   std::vector<Gain> rows, columns;
+  std::vector<double> weight_noise;  // of each column: the sum of norm^2, in squared outputs
   Gain all = {};
   double squared_z = 0, squared_error = 0, squared_want = 0;
   std::size_t judged = 0;
+
+  Tally(int M, int N)
+      : rows(static_cast<std::size_t>(M)),
+        columns(static_cast<std::size_t>(N)),
+        weight_noise(static_cast<std::size_t>(N)) {}
+
+  /// `weight` and `rest`: the deviation of this element by the rounding of weights, and by all other rounding.
+  void add(std::size_t m, std::size_t n, double got, double want, double weight, double rest) {
+    rows[m].add(got, want, std::hypot(weight, rest));  // other columns, other weights: independent along a row
+    columns[n].add(got, want, rest);
+    weight_noise[n] += weight * weight;
+    squared_error += (got - want) * (got - want);
+    squared_want += want * want;
+    ++judged;
+  }
+
+  /// Errors of weights in a column are one draw for all rows: by Cauchy-Schwarz, var <error,R> <= sum norm^2 sum R^2.
+  void close() {
+    for (std::size_t n = 0; n < columns.size(); ++n) {
+      columns[n].shared = weight_noise[n] * columns[n].rr;
+      all.yr += columns[n].yr;
+      all.rr += columns[n].rr;
+      all.independent += columns[n].independent;
+      all.shared += columns[n].shared;
+    }
+  }
 };
 
 void classify(std::uint16_t bits, float got, std::uint16_t fill, Comparison& out) {
@@ -83,7 +116,8 @@ std::string failed_gate(const Comparison& c, const Tally& tally, double u) {
     return fmt::format("{} of {} outputs beyond the bound, first (m={}, n={}): {:.6g} where {:.6g} is right", c.wrong,
                        c.count, c.first_m, c.first_n, c.first_got, c.first_want);
   if (!(c.rms_z <= kMaxRmsZ)) return fmt::format("rms z {:.3g} exceeds {}", c.rms_z, kMaxRmsZ);
-  if (!tally.all.within(u)) return fmt::format("gain is 1{:+.2e}, allowed {:.2e}", tally.all.value() - 1, tally.all.limit(u));
+  if (!tally.all.within(u))
+    return fmt::format("gain is 1{:+.2e}, allowed {:.2e}", tally.all.value() - 1, tally.all.limit(u));
   if (std::string row = bad_gain(tally.rows, "row m =", u); !row.empty()) return row;
   return bad_gain(tally.columns, "column n =", u);
 }
@@ -95,8 +129,7 @@ Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::
     throw InputError("output is ({}, {}) where the case has M={} and N={}", C.rows(), C.cols(), expected.M, expected.N);
   const Model model(expected);
   Comparison out{.count = C.size()};
-  Tally tally{.rows = std::vector<Gain>(static_cast<std::size_t>(expected.M)),
-              .columns = std::vector<Gain>(static_cast<std::size_t>(expected.N))};
+  Tally tally(expected.M, expected.N);
   for (int m = 0; m < expected.M; ++m) {
     for (int n = 0; n < expected.N; ++n) {
       const std::size_t i = static_cast<std::size_t>(m) * expected.N + n;
@@ -108,14 +141,13 @@ Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::
       if (!(z <= kMaxZ)) note_wrong(m, n, got, want, out);
       if (!std::isfinite(got)) continue;
       if (z > out.max_z) out.max_z = z, out.worst_m = m, out.worst_n = n;
-      ++tally.judged;
       tally.squared_z += z * z;
-      tally.squared_error += (got - want) * (got - want);
-      tally.squared_want += want * want;
-      for (Gain* gain : {&tally.all, &tally.rows[static_cast<std::size_t>(m)], &tally.columns[static_cast<std::size_t>(n)]})
-        gain->add(got, want, sigma);
+      const double weight = expected.weights_rounded ? model.sigma(expected.norm[i] * expected.norm[i]) : 0.0;
+      tally.add(static_cast<std::size_t>(m), static_cast<std::size_t>(n), got, want, weight,
+                std::sqrt(std::max(0.0, sigma * sigma - weight * weight)));
     }
   }
+  tally.close();
   if (tally.judged > 0) {
     out.rms_z = std::sqrt(tally.squared_z / static_cast<double>(tally.judged));
     out.nrmse = tally.squared_want > 0 ? std::sqrt(tally.squared_error / tally.squared_want) : 0.0;

@@ -14,8 +14,8 @@ namespace w4::cases {
 struct Fault {
   std::string stage;
   std::string variant;  // what --set takes
-  std::string name;     // what --inject takes and findings say: the catalogue's id, ":form" behind it when it has several
-  std::string id;       // the catalogue's id; empty: a toggle that is no known fault
+  std::string name;  // what --inject takes and findings say: the catalogue's id, ":form" behind it when it has several
+  std::string id;    // the catalogue's id; empty: a toggle that is no known fault
   std::string what;
   std::string cure;
   std::string visible;
@@ -30,8 +30,8 @@ const std::vector<std::string>& stage_ids();
 inline constexpr int kRepackStages = 8;
 int stage_index(std::string_view stage);
 
-/// The recipe that `--inject NAME[,NAME]` plants. A fault with several forms takes the first unless "name:form" says which.
-/// Throws InputError for unknown names (with the nearest known one) and for two faults of one stage.
+/// The recipe that `--inject NAME[,NAME]` plants. A fault with several forms takes the first unless "name:form" says
+/// which. Throws InputError for unknown names (with the nearest known one) and for two faults of one stage.
 repack::Recipe recipe_of_faults(const std::vector<std::string>& names);
 
 /// The recipe of `--set STAGE=VARIANT`. Throws InputError for unknown stages and variants.

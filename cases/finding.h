@@ -21,7 +21,7 @@ struct StageLine {
 /// A named fault with its proof. `fault` holds several ids when nothing in this case tells them apart.
 struct Culprit {
   std::string stage;
-  std::string fault;    // the catalogue's id; "unexplained" when no known way reproduces what was seen
+  std::string fault;         // the catalogue's id; "unexplained" when no known way reproduces what was seen
   std::string variant = {};  // the way that reproduces it; empty when unexplained
   std::vector<std::string> evidence = {};
   std::string cure = {};

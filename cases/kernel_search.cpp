@@ -63,11 +63,12 @@ class Search {
         cured.push_back(fault);
     std::size_t most = 0;
     for (const RunResult& result : seen) most = std::max(most, differing(result.C, seen[0].C));
-    const std::string what = fmt::format("{} launches of the same task differ in up to {} of {} outputs", seen.size(), most,
-                                         seen[0].C.size());
+    const std::string what = fmt::format("{} launches of the same task differ in up to {} of {} outputs", seen.size(),
+                                         most, seen[0].C.size());
     if (cured.empty()) return unexplained(what);
-    accuse(cured, {what, fmt::format("with {} put right alone, {} launches are equal in every bit", cured[0]->stage, repeat_),
-                   fmt::format("planted alone in the known-good kernel, it makes launches differ{}", calm_below_64_rows())});
+    accuse(cured,
+           {what, fmt::format("with {} put right alone, {} launches are equal in every bit", cured[0]->stage, repeat_),
+            fmt::format("planted alone in the known-good kernel, it makes launches differ{}", calm_below_64_rows())});
     return true;
   }
 
@@ -75,7 +76,8 @@ class Search {
   bool find_reproduction(const RunResult& seen) {
     std::vector<Ways> hits = reproductions(seen, singles());
     if (hits.empty()) hits = reproductions(seen, pairs());
-    if (hits.empty()) return unexplained(fmt::format("no known wrong way reproduces it, alone or in twos ({} tried)", tried_));
+    if (hits.empty())
+      return unexplained(fmt::format("no known wrong way reproduces it, alone or in twos ({} tried)", tried_));
     const std::vector<std::string> evidence = evidence_for(seen, hits);
     for (std::size_t position = 0; position < hits[0].size(); ++position) {
       Ways alternatives;
@@ -131,8 +133,8 @@ class Search {
 
   std::vector<std::string> evidence_for(const RunResult& seen, const std::vector<Ways>& hits) const {
     std::vector<std::string> lines = differences(seen, out_.good);
-    lines.push_back(fmt::format("reproduced bit for bit by {} of {} known wrong ways on the same packed tensors", hits.size(),
-                                tried_));
+    lines.push_back(fmt::format("reproduced bit for bit by {} of {} known wrong ways on the same packed tensors",
+                                hits.size(), tried_));
     const bool dirty = std::any_of(seen.workspace.begin(), seen.workspace.end(), [](int lock) { return lock != 0; });
     if (dirty && seen.ran()) lines.push_back(second_launch(seen.workspace));
     return lines;
@@ -161,8 +163,11 @@ class Search {
   }
 
   void accuse(const Ways& ways, std::vector<std::string> evidence) {
-    Culprit culprit{.stage = ways[0]->stage, .fault = ways[0]->name, .variant = ways[0]->variant,
-                    .evidence = std::move(evidence), .cure = ways[0]->cure};
+    Culprit culprit{.stage = ways[0]->stage,
+                    .fault = ways[0]->name,
+                    .variant = ways[0]->variant,
+                    .evidence = std::move(evidence),
+                    .cure = ways[0]->cure};
     for (std::size_t i = 1; i < ways.size(); ++i) culprit.fault += " or " + ways[i]->name;
     if (ways.size() > 1) culprit.evidence.push_back("these cannot be told apart in this case");
     for (const Fault* fault : ways) right_[fault->stage] = "reference";
@@ -186,8 +191,9 @@ class Search {
 
 bool same_result(const RunResult& a, const RunResult& b) {
   return a.return_code == b.return_code && a.launch_error == b.launch_error &&
-         a.synchronise_error == b.synchronise_error && a.signal == b.signal && a.timed_out == b.timed_out && a.C == b.C &&
-         a.workspace == b.workspace && a.guards_intact == b.guards_intact && a.block_tiles_done == b.block_tiles_done;
+         a.synchronise_error == b.synchronise_error && a.signal == b.signal && a.timed_out == b.timed_out &&
+         a.C == b.C && a.workspace == b.workspace && a.guards_intact == b.guards_intact &&
+         a.block_tiles_done == b.block_tiles_done;
 }
 
 std::vector<std::string> differences(const RunResult& got, const RunResult& good) {
@@ -201,13 +207,14 @@ std::vector<std::string> differences(const RunResult& got, const RunResult& good
   if (const std::size_t lost = unwritten(got, fill); lost > 0)
     lines.push_back(fmt::format("{} of {} outputs keep the fill: never written, not zero", lost, got.C.size()));
   if (const std::size_t other = differing(got.C, good.C); other > 0)
-    lines.push_back(fmt::format("{} of {} outputs differ from the known-good kernel's on the same packed tensors", other,
-                                got.C.size()));
+    lines.push_back(fmt::format("{} of {} outputs differ from the known-good kernel's on the same packed tensors",
+                                other, got.C.size()));
   const auto locks = std::count_if(got.workspace.begin(), got.workspace.end(), [](int lock) { return lock != 0; });
   if (locks > 0) lines.push_back(fmt::format("{} of {} locks are left non-zero", locks, got.workspace.size()));
   if (!got.guards_intact) lines.push_back("wrote outside its buffers");
   if (got.block_tiles_done != good.block_tiles_done)
-    lines.push_back(fmt::format("{} block_tiles done where {} are needed", got.block_tiles_done, good.block_tiles_done));
+    lines.push_back(
+        fmt::format("{} block_tiles done where {} are needed", got.block_tiles_done, good.block_tiles_done));
   else if (unwritten(got, fill) == got.C.size())
     lines.push_back(fmt::format("{} block_tiles were multiplied all the same", got.block_tiles_done));
   return lines;

@@ -20,9 +20,9 @@ struct KernelSearch {
 };
 
 /// Runs the kernel `repeat` times and the known-good one once. Where they differ, looks for the known wrong way that
-/// reproduces what was seen bit for bit (output, unwritten elements, return code, errors, workspace), then for two such ways
-/// of different stages; puts what it found right and goes on, because faults stack. A race cannot be reproduced: it is
-/// named when repetitions differ, and its stage put right alone makes them equal.
+/// reproduces what was seen bit for bit (output, unwritten elements, return code, errors, workspace), then for two such
+/// ways of different stages; puts what it found right and goes on, because faults stack. A race cannot be reproduced:
+/// it is named when repetitions differ, and its stage put right alone makes them equal.
 KernelSearch search_kernel(const Subject& subject, const kernel::Task& task, int repeat,
                            const std::function<void(std::string_view)>& step);
 

@@ -4,8 +4,8 @@
 #include "cases/faults.h"
 #include "fixtures/error.h"
 
-#include <CLI/CLI.hpp>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <charconv>
 
@@ -20,7 +20,8 @@ struct Words {
 };
 
 constexpr const char* kAbout =
-    "Names the transform that breaks a W4A16 path: every stage from checkpoint to output is compared, the output is held\n"
+    "Names the transform that breaks a W4A16 path: every stage from checkpoint to output is compared, the output is "
+    "held\n"
     "against an fp64 oracle, and a fault is named with its proof.\n\n"
     "MODE   r random codes and scales, w real codes, s real scales, b both real\n"
     "GROUP  rows of K that share a scale: -1 (one group), 32, 64, 128\n\n"
@@ -92,7 +93,8 @@ void check_ranges(const Options& options) {
 
 void interpret(const Words& words, Options& options) {
   if (words.case_text.empty()) {
-    if (words.mode.empty() || words.group.empty()) throw InputError("MODE and GROUP are missing: bisect b 128, or --help");
+    if (words.mode.empty() || words.group.empty())
+      throw InputError("MODE and GROUP are missing: bisect b 128, or --help");
     options.source = parse_source(words.mode);
     options.group = parse_group(words.group);
   } else {
@@ -129,24 +131,29 @@ std::vector<std::string> without_negative_group(int argc, char** argv, std::stri
 void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("MODE", words.mode, "r, w, s or b");
   app.add_option("GROUP", words.group, "-1, 32, 64 or 128");
-  app.add_option("--fixture", options.fixture, "layer: a folder of .npy files, .npz, .h5 or .safetensors (default: the shipped layer)");
+  app.add_option("--fixture", options.fixture,
+                 "layer: a folder of .npy files, .npz, .h5 or .safetensors (default: the shipped layer)");
   app.add_option("--layer", options.layer, "which layer, when the fixture holds several");
   app.add_option("--shape", words.shape, "K,N of a random layer (mode r)");
   app.add_option("--case", words.case_text, "a case as reports print it, instead of MODE and GROUP");
   app.add_option("--kernel", words.kernel, "cpu (the lane model) or recorded:FILE (somebody's output)");
-  app.add_option("--packed", options.packed, "somebody's packed tensors: B, scales, and where there are any zeros and perm");
+  app.add_option("--packed", options.packed,
+                 "somebody's packed tensors: B, scales, and where there are any zeros and perm");
   app.add_option("--inject", words.inject, "plant known faults: FAULT[,FAULT], FAULT:FORM")->delimiter(',');
   app.add_flag("--list-faults", options.list_faults, "print what --inject knows");
   app.add_option("--set", options.settings, "do a stage another way: STAGE=VARIANT (repeatable)");
-  app.add_flag("--toggles", options.toggles, "print the table of toggles and the smallest set that turns the failure on and off");
+  app.add_flag("--toggles", options.toggles,
+               "print the table of toggles and the smallest set that turns the failure on and off");
   app.add_option("--m", options.M, "rows of A (default: those of the fixture, else 16)");
   app.add_option("--dtype", words.dtype, "fp16 or bf16 (default: the layer's)");
   app.add_option("--seed", options.seed, "seed of what is random")->capture_default_str();
   app.add_option("--repeat", options.repeat, "launches that are compared with each other")->capture_default_str();
   app.add_option("--block-tile", words.block_tile, "128x128 or 64x256");
   app.add_option("--sms", options.thread_blocks, "thread blocks of the kernel")->capture_default_str();
-  app.add_option("--reduce", options.reduce_bits, "bits of a partial sum in the global reduction: 16 or 32")->capture_default_str();
-  app.add_option("--per-column", words.per_column, "how a grouped layer becomes one group: requantised (default) or averaged");
+  app.add_option("--reduce", options.reduce_bits, "bits of a partial sum in the global reduction: 16 or 32")
+      ->capture_default_str();
+  app.add_option("--per-column", words.per_column,
+                 "how a grouped layer becomes one group: requantised (default) or averaged");
   app.add_option("--timeout", options.timeout_seconds, "seconds before a run is ended")->capture_default_str();
   app.add_option("--json", options.json, "write the report as JSON to FILE, or - for stdout");
   app.add_flag("--quiet", options.quiet, "no progress on stderr");
@@ -190,7 +197,8 @@ Options parse_options(int argc, char** argv) {
 
 std::string command_line(const Options& options) {
   const Options defaults;
-  std::vector<std::string> words = {"./bisect", std::string(1, letter_of(options.source)), fmt::format("{}", options.group)};
+  std::vector<std::string> words = {"./bisect", std::string(1, letter_of(options.source)),
+                                    fmt::format("{}", options.group)};
   const auto add = [&](bool wanted, const char* name, const std::string& value) {
     if (!wanted) return;
     words.emplace_back(name);

@@ -102,7 +102,6 @@ struct Strip {
   }
 };
 
-
 std::vector<double> transposed(const Grid<std::uint16_t>& A, DType dtype) {
   std::vector<double> out(A.size());
   for (int m = 0; m < A.rows(); ++m)
@@ -110,7 +109,8 @@ std::vector<double> transposed(const Grid<std::uint16_t>& A, DType dtype) {
   return out;
 }
 
-void store(const Strip& strip, int m0, int n0, int count, const std::vector<double>& bias, bool grouped, Expected& out) {
+void store(const Strip& strip, int m0, int n0, int count, const std::vector<double>& bias, bool grouped,
+           Expected& out) {
   for (int m = 0; m < strip.rows; ++m) {
     for (int i = 0; i < count; ++i) {
       const std::size_t from = static_cast<std::size_t>(m) * kStrip + i;
@@ -126,8 +126,9 @@ void store(const Strip& strip, int m0, int n0, int count, const std::vector<doub
 
 std::vector<double> bias_of(const Layer& layer) {
   std::vector<double> bias;
-  if (layer.bias)
-    for (const std::uint16_t bits : grid_of<std::uint16_t>(*layer.bias).cells()) bias.push_back(value_of(bits, layer.dtype));
+  if (!layer.bias) return bias;
+  const auto stored = grid_of<std::uint16_t>(*layer.bias);
+  for (const std::uint16_t bits : stored.cells()) bias.push_back(value_of(bits, layer.dtype));
   return bias;
 }
 
@@ -136,8 +137,14 @@ std::vector<double> bias_of(const Layer& layer) {
 Expected expected_output(const Layer& layer, const Grid<std::uint16_t>& A, const Rounding& rounding) {
   const int M = A.rows();
   const std::size_t cells = static_cast<std::size_t>(M) * layer.N;
-  Expected out{.M = M, .N = layer.N, .K = layer.K, .dtype = layer.dtype, .y = std::vector<double>(cells),
-               .norm = std::vector<double>(cells), .variance = std::vector<double>(cells)};
+  Expected out{.M = M,
+               .N = layer.N,
+               .K = layer.K,
+               .weights_rounded = rounding.grouped,
+               .dtype = layer.dtype,
+               .y = std::vector<double>(cells),
+               .norm = std::vector<double>(cells),
+               .variance = std::vector<double>(cells)};
   const LayerWeights weights(layer);
   const std::vector<double> columns_of_a = transposed(A, layer.dtype);
   const std::vector<double> bias = bias_of(layer);

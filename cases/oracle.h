@@ -15,18 +15,19 @@ struct Rounding {
   /// Partial sums handed over in 16 bits: cuts[problem * columns + column] holds the positions in row_order at which a
   /// slice begins, 0 left out; sums run from the last row down to a cut. Empty: handed over in 32 bits, not rounded.
   std::vector<std::vector<int>> cuts;
-  int columns = 0;       // block_tile columns
-  int thread_n = 0;      // outputs in a block_tile column
-  int problem_rows = 64; // rows of A in a parallel problem
+  int columns = 0;        // block_tile columns
+  int thread_n = 0;       // outputs in a block_tile column
+  int problem_rows = 64;  // rows of A in a parallel problem
 };
 
-/// What a right kernel computes: y = A w + bias in fp64 from the stored values, and the variance its rounding may show in
-/// units of (0.425 u)^2 (numerics.md). Row-major (M, N).
+/// What a right kernel computes: y = A w + bias in fp64 from the stored values, and the variance its rounding may show
+/// in units of (0.425 u)^2 (numerics.md). Row-major (M, N).
 struct Expected {
   int M = 0;
   int N = 0;
   int K = 0;
-  int slices = 1;            // the most partial sums in a column
+  int slices = 1;                // the most partial sums in a column
+  bool weights_rounded = false;  // grouped: norm^2 is part of variance, by errors that all rows of a column share
   DType dtype = DType::fp16;
   std::vector<double> y;
   std::vector<double> norm;  // ||a o w||_2

@@ -36,8 +36,7 @@ RandomSpec spec_of(const CaseId& id) {
 }
 
 void check_group(const CaseId& id) {
-  if (id.K % id.group_size() != 0)
-    throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
+  if (id.K % id.group_size() != 0) throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
 }
 
 CaseId describe(const Layer& layer, const Options& options) {
@@ -84,10 +83,11 @@ Layer to_one_group(const Layer& layer, repack::PerColumn way, std::vector<std::s
   for (const auto each : {repack::PerColumn::averaged, repack::PerColumn::requantised}) {
     repack::PerColumnCost cost;
     Layer result = repack::per_column(layer, each, &cost);
-    notes.push_back(fmt::format("per column from group_size {} by {}: NOT an equivalent layer, weights differ by {:.2f} %, "
-                                "outputs by {:.2f} % (normalised RMS){}",
-                                layer.group_size, name_of(each), 100 * cost.weight_nrmse, 100 * cost.output_nrmse,
-                                each == way ? "; this one is tested" : ""));
+    notes.push_back(
+        fmt::format("per column from group_size {} by {}: NOT an equivalent layer, weights differ by {:.2f} %, "
+                    "outputs by {:.2f} % (normalised RMS){}",
+                    layer.group_size, name_of(each), 100 * cost.weight_nrmse, 100 * cost.output_nrmse,
+                    each == way ? "; this one is tested" : ""));
     if (each == way) chosen = std::move(result);
   }
   return chosen;
@@ -99,10 +99,12 @@ Layer regrouped(const Layer& layer, int group, const Options& options, std::vect
   if (wanted == layer.group_size) return layer;
   if (group == -1) return to_one_group(layer, options.per_column, notes);
   if (layer.group_size % wanted != 0)
-    throw InputError("{}: group {} asked of a layer with group_size {}: its scales do not exist; a divisor of {}, -1, or mode r "
-                     "is possible", layer.name, wanted, layer.group_size, layer.group_size);
-  notes.push_back(fmt::format("group_size {} written as {}: the same weights, each scale {} times", layer.group_size, wanted,
-                              layer.group_size / wanted));
+    throw InputError(
+        "{}: group {} asked of a layer with group_size {}: its scales do not exist; a divisor of {}, -1, or mode r "
+        "is possible",
+        layer.name, wanted, layer.group_size, layer.group_size);
+  notes.push_back(fmt::format("group_size {} written as {}: the same weights, each scale {} times", layer.group_size,
+                              wanted, layer.group_size / wanted));
   return repack::split_groups(layer, wanted);
 }
 
@@ -127,7 +129,8 @@ Layer mixed(const Layer& real, const Options& options) {
 }
 
 Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
-  fixtures::LayerFile file = fixtures::read_layer(options.fixture.empty() ? shipped_layer() : options.fixture, options.layer);
+  fixtures::LayerFile file =
+      fixtures::read_layer(options.fixture.empty() ? shipped_layer() : options.fixture, options.layer);
   for (const std::string& line : file.inferred) notes.push_back("inferred: " + line);
   Layer& real = file.layer;
   check_group(describe(real, options));
@@ -139,7 +142,8 @@ Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
 
 Layer made_layer(const Options& options) {
   if (options.source != Source::r)
-    throw InputError("mode {} takes real tensors: it needs --fixture; a random layer is mode r", letter_of(options.source));
+    throw InputError("mode {} takes real tensors: it needs --fixture; a random layer is mode r",
+                     letter_of(options.source));
   CaseId id = options.case_id.value_or(CaseId{});
   id.group = options.group;
   id.seed = options.seed;

@@ -18,8 +18,8 @@ struct Prepared {
   std::vector<std::string> notes;  // inferred, converted, and at what cost
 };
 
-/// Reads or makes the layer, takes codes and scales from it or from the seed, brings it to the group and type asked for.
-/// Throws InputError for what contradicts itself.
+/// Reads or makes the layer, takes codes and scales from it or from the seed, brings it to the group and type asked
+/// for. Throws InputError for what contradicts itself.
 Prepared prepare(const Options& options);
 
 }  // namespace w4::cases

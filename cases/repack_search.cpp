@@ -10,7 +10,8 @@ namespace {
 
 using repack::Weights;
 
-/// The known ways to do a stage that make exactly `after` of `before`. A way that cannot even run on this input is not one.
+/// The known ways to do a stage that make exactly `after` of `before`. A way that cannot even run on this input is not
+/// one.
 std::vector<std::string> ways_that_make(int stage, const Weights& before, const Weights& after) {
   std::vector<std::string> found;
   for (const repack::Variant& variant : repack::stages()[static_cast<std::size_t>(stage)].variants.subspan(1)) {
@@ -28,8 +29,8 @@ bool same_output(int stage, const Weights& a, const Weights& b) {
   switch (stage) {
     case 0:
       return a.group_size == b.group_size && a.kernel_group_size == b.kernel_group_size && a.symmetric == b.symmetric &&
-             a.zero_encoding == b.zero_encoding && a.words == b.words && a.pairs == b.pairs && a.zero_words == b.zero_words &&
-             a.stored_scales == b.stored_scales && a.g_idx == b.g_idx;
+             a.zero_encoding == b.zero_encoding && a.words == b.words && a.pairs == b.pairs &&
+             a.zero_words == b.zero_words && a.stored_scales == b.stored_scales && a.g_idx == b.g_idx;
     case 1: return a.codes == b.codes;
     case 2: return a.zeros == b.zeros;
     case 3:

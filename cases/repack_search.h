@@ -26,8 +26,8 @@ struct RepackWalk {
   repack::Weights last;  // the value behind `fragments`
 };
 
-/// Walks a layer through the path's stages, each compared bit for bit with its definition on its own input, and names every
-/// stage that differs by the variant that reproduces it bit for bit. `step` is told the stage that begins.
+/// Walks a layer through the path's stages, each compared bit for bit with its definition on its own input, and names
+/// every stage that differs by the variant that reproduces it bit for bit. `step` is told the stage that begins.
 RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
                        const std::function<void(std::string_view)>& step);
 

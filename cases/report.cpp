@@ -53,8 +53,8 @@ void add_stages(const Report& report, Text& text) {
   if (report.stages.empty()) return;
   text.line("\n{:<12} {:<12} {}", "stage", "verdict", "evidence");
   for (const StageLine& line : report.stages)
-    text.line("{:<12} {} {}", line.stage, text.painted(fmt::format("{:<12}", name_of(line.verdict)), color_of(line.verdict)),
-              line.evidence);
+    text.line("{:<12} {} {}", line.stage,
+              text.painted(fmt::format("{:<12}", name_of(line.verdict)), color_of(line.verdict)), line.evidence);
 }
 
 void add_output(const Report& report, Text& text) {
@@ -62,8 +62,8 @@ void add_output(const Report& report, Text& text) {
   const Comparison& c = *report.comparison;
   text.line("\n{:<12} first {}: {:.4g}", "output", report.first.size(), fmt::join(report.first, " "));
   text.line("{:<12} {} outputs: {} zero, {} unwritten, {} NaN, {} inf", "", c.count, c.zero, c.unwritten, c.nan, c.inf);
-  text.line("{:<12} max z {:.3g} at (m={}, n={}), limit {}; rms z {:.3g}, limit {}; nrmse {:.2e}; gain 1{:+.1e}", "error", c.max_z,
-            c.worst_m, c.worst_n, kMaxZ, c.rms_z, kMaxRmsZ, c.nrmse, c.gain - 1);
+  text.line("{:<12} max z {:.3g} at (m={}, n={}), limit {}; rms z {:.3g}, limit {}; nrmse {:.2e}; gain 1{:+.1e}",
+            "error", c.max_z, c.worst_m, c.worst_n, kMaxZ, c.rms_z, kMaxRmsZ, c.nrmse, c.gain - 1);
 }
 
 void add_culprits(const Report& report, Text& text) {
@@ -80,7 +80,10 @@ void add_culprits(const Report& report, Text& text) {
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
 
 ordered_json json_of(const Culprit& culprit) {
-  return {{"stage", culprit.stage}, {"fault", culprit.fault}, {"evidence", culprit.evidence}, {"cure", culprit.cure},
+  return {{"stage", culprit.stage},
+          {"fault", culprit.fault},
+          {"evidence", culprit.evidence},
+          {"cure", culprit.cure},
           {"rerun", culprit.rerun}};
 }
 
@@ -125,17 +128,24 @@ std::string text_of(const Report& report, bool color) {
 
 ordered_json json_of(const Report& report) {
   const Comparison c = report.comparison.value_or(Comparison{});
-  ordered_json out = {{"schema", kSchema}, {"case", report.case_id}, {"kernel", report.kernel},
-                      {"verdict", name_of(report.verdict)}, {"reason", report.reason}, {"fixture", report.fixture},
+  ordered_json out = {{"schema", kSchema},       {"case", report.case_id},
+                      {"kernel", report.kernel}, {"verdict", name_of(report.verdict)},
+                      {"reason", report.reason}, {"fixture", report.fixture},
                       {"notes", report.notes}};
   out["culprits"] = ordered_json::array();
   for (const Culprit& culprit : report.culprits) out["culprits"].push_back(json_of(culprit));
   out["stages"] = ordered_json::array();
   for (const StageLine& line : report.stages)
     out["stages"].push_back({{"stage", line.stage}, {"verdict", name_of(line.verdict)}, {"evidence", line.evidence}});
-  out["outputs"] = {{"first", first_outputs(report.first)}, {"count", c.count}, {"zero", c.zero},
-                    {"nonzero", c.count - c.zero - c.unwritten}, {"unwritten", c.unwritten}, {"nan", c.nan}, {"inf", c.inf}};
-  out["error"] = {{"max_z", number(c.max_z)}, {"rms_z", number(c.rms_z)}, {"nrmse", number(c.nrmse)}, {"gain", number(c.gain)}};
+  out["outputs"] = {{"first", first_outputs(report.first)},
+                    {"count", c.count},
+                    {"zero", c.zero},
+                    {"nonzero", c.count - c.zero - c.unwritten},
+                    {"unwritten", c.unwritten},
+                    {"nan", c.nan},
+                    {"inf", c.inf}};
+  out["error"] = {
+      {"max_z", number(c.max_z)}, {"rms_z", number(c.rms_z)}, {"nrmse", number(c.nrmse)}, {"gain", number(c.gain)}};
   out["rerun"] = report.rerun;
   out["seconds"] = report.seconds;
   return out;

@@ -62,8 +62,9 @@ Report new_report(const Prepared& prepared, const Options& options) {
   report.fixture = prepared.fixture;
   report.kernel = options.recorded.empty() ? "cpu" : "recorded:" + options.recorded.string();
   if (options.recorded.empty())
-    report.launch = fmt::format("the lane model, block_tile {}x{}, {} thread blocks, {}-bit reduction", options.block_tile.thread_k,
-                                options.block_tile.thread_n, options.thread_blocks, options.reduce_bits);
+    report.launch =
+        fmt::format("the lane model, block_tile {}x{}, {} thread blocks, {}-bit reduction", options.block_tile.thread_k,
+                    options.block_tile.thread_n, options.thread_blocks, options.reduce_bits);
   report.notes = prepared.notes;
   report.rerun = command_line(options);
   return report;

@@ -60,7 +60,8 @@ template <class T>
 void compare_same(const Grid<T>& got, const Grid<T>& want, const char* noun, StageCheck& check) {
   if (want.empty() && got.empty()) return;
   compare_cells(
-      got, want.rows(), want.cols(), noun, [&](int r, int c) { return want(r, c); }, row_column("row", "column"), check);
+      got, want.rows(), want.cols(), noun, [&](int r, int c) { return want(r, c); }, row_column("row", "column"),
+      check);
 }
 
 int nibble(std::uint32_t word, int position) { return static_cast<int>((word >> (4 * position)) & 15u); }
@@ -242,7 +243,8 @@ StageCheck check_fragments(const Weights& w, const Weights& after) {
     return packed;
   };
   const auto name = [](int tile_row, int word) {
-    return fmt::format("(tile row {}, tile column {}, lane {}, word {})", tile_row, word / 128, word % 128 / 4, word % 4);
+    return fmt::format("(tile row {}, tile column {}, lane {}, word {})", tile_row, word / 128, word % 128 / 4,
+                       word % 4);
   };
   StageCheck check;
   compare_cells(after.packed, w.padded_K() / 16, 2 * w.padded_N(), "words", want, name, check);

@@ -12,13 +12,13 @@ namespace w4::cases {
 struct StageCheck {
   std::size_t compared = 0;  // cells
   std::size_t wrong = 0;
-  std::string first;      // "(k=0, n=8): code 3 where 5 is right"; empty when nothing is wrong
-  std::string what;       // what was compared: "589824 codes"
+  std::string first;  // "(k=0, n=8): code 3 where 5 is right"; empty when nothing is wrong
+  std::string what;   // what was compared: "589824 codes"
   bool ok() const { return wrong == 0; }
 };
 
-/// Judges one repacking stage (0 `checkpoint` .. 7 `fragments`) by its own input: a stage that does its work on wrong input is
-/// right. The definitions are written a second time here, from the closed forms, and call nothing in repack/.
+/// Judges one repacking stage (0 `checkpoint` .. 7 `fragments`) by its own input: a stage that does its work on wrong
+/// input is right. The definitions are written a second time here, from the closed forms, and call nothing in repack/.
 StageCheck check_stage(int stage, const repack::Weights& before, const repack::Weights& after);
 
 }  // namespace w4::cases

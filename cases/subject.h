@@ -6,8 +6,8 @@
 
 namespace w4::cases {
 
-/// The path under test. What it does wrong is its own secret: bisect may look at what stages make, run it, and put a stage
-/// right, but it cannot ask for the recipe.
+/// The path under test. What it does wrong is its own secret: bisect may look at what stages make, run it, and put a
+/// stage right, but it cannot ask for the recipe.
 class Subject {
  public:
   explicit Subject(repack::Recipe hidden) : hidden_(std::move(hidden)) {}

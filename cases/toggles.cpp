@@ -123,15 +123,14 @@ std::vector<Switch> switches(const DataToggles& asked, bool asymmetric) {
   if (asked.group != -1)
     all.push_back({"group -1 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.group = -1; }});
   if (asymmetric)
-    all.push_back({"zero points all 8 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.all_eight = true; }});
+    all.push_back(
+        {"zero points all 8 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.all_eight = true; }});
   if (asked.source == Source::b || asked.source == Source::w)
-    all.push_back({"random codes (hides it: another layer)", [](DataToggles& data, Recipe&) {
-                     data.source = data.source == Source::b ? Source::s : Source::r;
-                   }});
+    all.push_back({"random codes (hides it: another layer)",
+                   [](DataToggles& data, Recipe&) { data.source = data.source == Source::b ? Source::s : Source::r; }});
   if (asked.source == Source::b || asked.source == Source::s)
-    all.push_back({"random scales (hides it: another layer)", [](DataToggles& data, Recipe&) {
-                     data.source = data.source == Source::b ? Source::w : Source::r;
-                   }});
+    all.push_back({"random scales (hides it: another layer)",
+                   [](DataToggles& data, Recipe&) { data.source = data.source == Source::b ? Source::w : Source::r; }});
   return all;
 }
 
@@ -227,11 +226,11 @@ ToggleTable toggle(const Options& options, const Recipe& planted, const Progress
 }
 
 std::string text_of(const ToggleTable& table, const Options& options) {
-  std::string text = fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", "codes", "scales", "group", "zero points",
-                                 "act_order", "scale_order", "tiles", "fragments", "outcome");
+  std::string text = fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", "codes", "scales", "group",
+                                 "zero points", "act_order", "scale_order", "tiles", "fragments", "outcome");
   for (const ToggleRow& row : table.rows)
-    text += fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", row.codes, row.scales, row.groups, row.zero_points,
-                        row.stages[0], row.stages[1], row.stages[2], row.stages[3], row.outcome);
+    text += fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", row.codes, row.scales, row.groups,
+                        row.zero_points, row.stages[0], row.stages[1], row.stages[2], row.stages[3], row.outcome);
   text += "\n";
   const auto add_sets = [&](const char* label, const std::vector<std::string>& sets) {
     if (sets.empty()) text += fmt::format("{:<14}nothing, alone or in twos\n", label);

@@ -122,8 +122,10 @@ RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) {
   if (result.workspace.empty()) result.workspace.resize(static_cast<std::size_t>(locks_needed(task)));
   const int M = task.A.rows();
   std::vector<std::uint16_t> C(static_cast<std::size_t>(M) * task.packed.N, task.launch.fill);
-  refuse(ways.launch, result);
-  if (runs(ways.launch)) run_grid(task, ways, result, C);
+  if (runs(ways.launch, task))
+    run_grid(task, ways, result, C);
+  else
+    refuse(ways.launch, result);
   if (ways.launch == LaunchWay::output_to_temporary) std::fill(C.begin(), C.end(), task.launch.fill);
   result.C = cropped(C, M, task.packed);
   return result;

@@ -11,6 +11,7 @@ namespace w4::kernel {
 namespace {
 
 constexpr BlockTile kBlockTiles[] = {{.thread_k = 128, .thread_n = 128}, {.thread_k = 64, .thread_n = 256}};
+constexpr BlockTile kHintTile = kBlockTiles[0];  // of the one instantiation that l2-hint-illegal breaks
 constexpr int kGroupSizes[] = {32, 64, 128};
 constexpr int kNoInstantiation = 2;  // the published entry point's code for it
 
@@ -31,6 +32,12 @@ constexpr Variant kVariants[] = {
      .what = "the kernel writes a converted copy of the output, which the caller throws away",
      .cure = "hand the kernel the output itself, or copy the temporary back",
      .visible = "always"},
+    {.id = "l2-hint-illegal",
+     .fault = "l2-hint-illegal",
+     .what = "the L2 cache hint of the weight loads is miscompiled in one instantiation: the launch succeeds, the next "
+             "synchronise reports an illegal instruction, C keeps what it held",
+     .cure = "leave out createpolicy and the L2 cache hint of the weight loads, and check the synchronise",
+     .visible = "grouped, block_tile 128x128 and M of 16 or less: the one instantiation that has it"},
 };
 
 template <class Range, class Value>
@@ -89,9 +96,16 @@ void check_tensors(const Task& task) {
 
 std::span<const Variant> launch_variants() { return kVariants; }
 
+bool runs(LaunchWay way, const Task& task) {
+  if (way == LaunchWay::instantiation_missing || way == LaunchWay::grid_invalid) return false;
+  const bool has_hint = !task.packed.one_group() && task.launch.block_tile == kHintTile && task.A.rows() <= kBlockRows;
+  return !(way == LaunchWay::l2_hint_illegal && has_hint);
+}
+
 void refuse(LaunchWay way, RunResult& result) {
   if (way == LaunchWay::instantiation_missing) result.return_code = kNoInstantiation;
   if (way == LaunchWay::grid_invalid) result.launch_error = "cudaErrorInvalidConfiguration";
+  if (way == LaunchWay::l2_hint_illegal) result.synchronise_error = "cudaErrorIllegalInstruction";
 }
 
 int locks_needed(const Task& task) { return plan_of(task, task.packed.N).column_count(); }

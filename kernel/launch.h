@@ -13,13 +13,14 @@ enum class LaunchWay {
   instantiation_missing,  // the entry point returns 2, and its caller does not look
   grid_invalid,           // a grid of -1 thread blocks; the error is not looked at
   output_to_temporary,    // the kernel writes a converted copy of C, which is thrown away
+  l2_hint_illegal,        // one instantiation meets an illegal instruction; only a synchronise tells
 };
 
 /// The ways, in the order of LaunchWay.
 std::span<const Variant> launch_variants();
 
-/// Whether the kernel runs at all.
-constexpr bool runs(LaunchWay way) { return way == LaunchWay::reference || way == LaunchWay::output_to_temporary; }
+/// Whether the kernel runs to its end. l2_hint_illegal: not when grouped, with block_tile 128x128 and M of 16 or less.
+bool runs(LaunchWay way, const Task& task);
 
 /// What the caller of a kernel that does not run could have seen.
 void refuse(LaunchWay way, RunResult& result);

@@ -135,7 +135,7 @@ constexpr Variant kVariants[] = {
      "keep zero points of 0: they are legal", "the layer is asymmetric and has a zero point of 0"},
     {"sym-consumes-qzeros", "sym-consumes-qzeros", symmetric_consumes,
      "uses the zero points that a symmetric layer stores", "ignore qzeros when the layer is symmetric: z is 8",
-     "the layer is symmetric and stores zero points other than 8"},
+     "the layer is symmetric and stores zero points; one bit of them flipped shows it where all are 8"},
     {"qzeros-transposed", "qzeros-transposed", transposed, "reads the words of zero points as if they were transposed",
      "GPTQ and AWQ store qzeros (K/group_size, N/8), compressed-tensors (N/8, K/group_size): go by the format, not by "
      "the shape",

@@ -2,32 +2,16 @@
 #pragma once
 
 #include "cases/bisect.h"
-#include "cases/faults.h"
 
-#include <sstream>
 #include <string>
 #include <vector>
 
 namespace w4::test {
 
 /// The options of a command line; shipped fixtures go by their folder's name.
-inline cases::Options options_of(const std::string& command) {
-  std::istringstream words(command);
-  std::vector<std::string> arguments = {"bisect"};
-  for (std::string word; words >> word;) {
-    const bool shipped = arguments.back() == "--fixture" && word.find('/') == std::string::npos;
-    arguments.push_back(shipped ? std::string(W4_SOURCE_DIR) + "/fixtures/data/" + word : word);
-  }
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  return cases::parse_options(static_cast<int>(argv.size()), argv.data());
-}
+cases::Options options_of(const std::string& command);
 
-/// What bisect finds on a path that does things as `planted` says.
-inline cases::Report ask(const std::string& command, const std::vector<std::string>& planted = {}) {
-  const cases::Options options = options_of(command);
-  const cases::Prepared prepared = cases::prepare(options);
-  return cases::bisect(prepared, cases::Subject(cases::recipe_of_faults(planted)), options, [](std::string_view) {});
-}
+/// What bisect finds on a path that does things as the faults named in `planted` do.
+cases::Report ask(const std::string& command, const std::vector<std::string>& planted = {});
 
 }  // namespace w4::test

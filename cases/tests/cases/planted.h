@@ -49,6 +49,8 @@ inline const std::vector<Planted> kPlanted = {
     {"instantiation-missing-rc-ignored", "instantiation-missing-rc-ignored", "launch", "b 128"},
     {"grid-or-sms-invalid", "grid-or-sms-invalid", "launch", "b 128"},
     {"output-to-temporary", "output-to-temporary", "launch", "b 128"},
+    {"l2-hint-illegal", "l2-hint-illegal", "launch", "b 128 --m 16"},
+    {"zp-double-bias8", "zp-double-bias8", "dequant", "b 128 --fixture up_asym_act"},
     {"small-group-tile-stale", "small-group-tile-stale", "pipeline", "b 32"},
     {"scale-extent-large-k", "scale-extent-large-k", "pipeline", "r 32 --shape 2048,256"},
     {"tile-pointer-wrap", "tile-pointer-wrap", "pipeline", "b 128"},

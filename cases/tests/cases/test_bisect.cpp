@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/faults.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 
@@ -22,7 +23,8 @@ std::string culprits_of(const Report& report) {
 }
 
 const StageLine& line_of(const Report& report, const std::string& stage) {
-  return *std::find_if(report.stages.begin(), report.stages.end(), [&](const StageLine& line) { return line.stage == stage; });
+  return *std::find_if(report.stages.begin(), report.stages.end(),
+                       [&](const StageLine& line) { return line.stage == stage; });
 }
 
 }  // namespace
@@ -43,7 +45,7 @@ TEST_CASE("bisect: a healthy run of every shipped fixture and mode and group is 
 
 TEST_CASE("bisect: each planted fault is named and nothing else is") {
   for (const Planted& planted : kPlanted) {
-    INFO("./bisect ", planted.command, " --inject ", planted.inject);
+    INFO("./bisect ", std::string(planted.command), " --inject ", std::string(planted.inject));
     const Report report = ask(planted.command, {planted.inject});
     CHECK(report.verdict == Verdict::mismatch);
     REQUIRE_MESSAGE(report.culprits.size() == 1, culprits_of(report));
@@ -73,7 +75,7 @@ TEST_CASE("bisect: two faults of different stages are both named") {
       const Planted& a = kPlanted[i];
       const Planted& b = kPlanted[(i + step) % kPlanted.size()];
       if (std::string(a.command) != b.command || std::string(a.stage) == b.stage) continue;
-      INFO("./bisect ", a.command, " --inject ", a.inject, ",", b.inject);
+      INFO("./bisect ", std::string(a.command), " --inject ", std::string(a.inject), ",", std::string(b.inject));
       const Report report = ask(a.command, {a.inject, b.inject});
       CHECK(report.verdict == Verdict::mismatch);
       for (const Planted* planted : {&a, &b})
@@ -95,7 +97,7 @@ TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
                                        {"b 128", "small-group-tile-stale"},
                                        {"b 128", "repack-tail-unwritten"},
                                        {"b 128", "pad-nonzero-leak"}}) {
-    INFO("./bisect ", command, " --inject ", fault);
+    INFO("./bisect ", std::string(command), " --inject ", std::string(fault));
     CHECK(ask(command, {fault}).verdict == Verdict::match);
   }
 }
@@ -103,7 +105,8 @@ TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
 TEST_CASE("bisect: what an unknown stage of a repack made is unexplained and not misnamed") {
   const Options options = w4::test::options_of("b 128");
   const Prepared prepared = prepare(options);
-  const Report report = bisect(prepared, Subject(recipe_of_settings({"tiles=untiled"})), options, [](std::string_view) {});
+  const Report report =
+      bisect(prepared, Subject(recipe_of_settings({"tiles=untiled"})), options, [](std::string_view) {});
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "untiled");
 }

@@ -19,9 +19,10 @@ TEST_CASE("case: the seed case reads and prints as itself") {
 }
 
 TEST_CASE("case: every part survives the way there and back") {
-  for (const char* text : {"M130_K512_N64_g-1_sym_bf16_r_s0", "M16_K384_N1536_g32_asym_v2_act_bias_fp16_w_s18446744073709551615",
-                           "M2_K64_N8_g64_asym_awq_fp16_s_s1", "M2_K64_N8_g64_sym_pair_bias_bf16_b_s1",
-                           "M2_K64_N8_g64_asym_ct_act_fp16_r_s1"})
+  for (const char* text :
+       {"M130_K512_N64_g-1_sym_bf16_r_s0", "M16_K384_N1536_g32_asym_v2_act_bias_fp16_w_s18446744073709551615",
+        "M2_K64_N8_g64_asym_awq_fp16_s_s1", "M2_K64_N8_g64_sym_pair_bias_bf16_b_s1",
+        "M2_K64_N8_g64_asym_ct_act_fp16_r_s1"})
     CHECK(parse_case(text).text() == text);
   CHECK(parse_case("M1_K512_N64_g-1_sym_fp16_r_s0").group_size() == 512);
 }

@@ -31,7 +31,8 @@ struct RightOutput {
   }
   Comparison compared() const { return compare(Grid<std::uint16_t>(4, 64, bits), expected, kFill); }
   void scale(float factor) {
-    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = bits_of(static_cast<float>(expected.y[i]) * factor, DType::fp16);
+    for (std::size_t i = 0; i < bits.size(); ++i)
+      bits[i] = bits_of(static_cast<float>(expected.y[i]) * factor, DType::fp16);
   }
 };
 
@@ -73,9 +74,23 @@ TEST_CASE("compare: a gain of half a unit roundoff fails though every element is
   CHECK(all.compared().wrong == 0);
 }
 
+TEST_CASE(
+    "compare: a gain that one column shares is the rounding of its weights and passes only where they are rounded") {
+  RightOutput shared;
+  for (std::size_t i = 10; i < shared.bits.size(); i += 64) {
+    shared.bits[i] = bits_of(static_cast<float>(shared.expected.y[i]) * (1 + 7 * 0x1p-11F), DType::fp16);
+    shared.expected.norm[i] = 3 * std::abs(shared.expected.y[i]);
+    shared.expected.variance[i] += shared.expected.norm[i] * shared.expected.norm[i];
+  }
+  CHECK(shared.compared().failed_gate.find("gain of column n = 10") == 0);
+  shared.expected.weights_rounded = true;
+  CHECK_MESSAGE(shared.compared().right(), shared.compared().failed_gate);
+}
+
 TEST_CASE("compare: errors that are all as large as the bound allows fail the rms gate") {
   RightOutput loud;
-  for (std::size_t i = 0; i < loud.bits.size(); ++i) loud.bits[i] = static_cast<std::uint16_t>(loud.bits[i] + (i % 4 < 2 ? 1 : -1));
+  for (std::size_t i = 0; i < loud.bits.size(); ++i)
+    loud.bits[i] = static_cast<std::uint16_t>(loud.bits[i] + (i % 4 < 2 ? 1 : -1));
   const Comparison c = loud.compared();
   CHECK(c.wrong == 0);
   CHECK(c.failed_gate.find("rms z") == 0);

@@ -30,8 +30,8 @@ std::string random_case(Draw& draw, int seed) {
   return fmt::format("--case M{}_K{}_N{}_g{}_{}{}{}{}_{}_r_s{} --sms {} --reduce {} --block-tile {}",
                      kRows[static_cast<std::size_t>(draw.below(12))], K, N, group, draw.below(2) == 0 ? "sym" : "asym",
                      kFormats[static_cast<std::size_t>(format)], act ? "_act" : "", draw.below(2) == 0 ? "_bias" : "",
-                     pair || draw.below(2) == 0 ? "bf16" : "fp16", seed, 1 + draw.below(24), draw.below(2) == 0 ? 16 : 32,
-                     draw.below(2) == 0 ? "128x128" : "64x256");
+                     pair || draw.below(2) == 0 ? "bf16" : "fp16", seed, 1 + draw.below(24),
+                     draw.below(2) == 0 ? 16 : 32, draw.below(2) == 0 ? "128x128" : "64x256");
 }
 
 }  // namespace

@@ -18,8 +18,15 @@ constexpr int kK = 64, kN = 80, kGroup = 32;
 
 /// A layer whose every number is spelled out: codes, zero points and scales by formula, g_idx interleaved.
 PlainLayer plain(bool symmetric, bool act_order, DType dtype) {
-  PlainLayer layer{.name = "plain", .group_size = kGroup, .symmetric = symmetric, .dtype = dtype, .codes = {}, .zeros = {},
-                   .scales = {}, .g_idx = {}, .bias = {}};
+  PlainLayer layer{.name = "plain",
+                   .group_size = kGroup,
+                   .symmetric = symmetric,
+                   .dtype = dtype,
+                   .codes = {},
+                   .zeros = {},
+                   .scales = {},
+                   .g_idx = {},
+                   .bias = {}};
   const auto fill = [](int rows, int cols, auto value) {
     using T = decltype(value(0, 0));
     return Grid<T>::made(rows, cols, [&](std::span<T> out) {
@@ -28,8 +35,11 @@ PlainLayer plain(bool symmetric, bool act_order, DType dtype) {
     });
   };
   layer.codes = fill(kK, kN, [](int k, int n) { return static_cast<std::uint8_t>((5 * k + 3 * n + k * n / 7) % 16); });
-  layer.zeros = fill(kK / kGroup, kN, [&](int g, int n) { return static_cast<std::uint8_t>(symmetric ? 8 : (7 * g + n) % 16); });
-  layer.scales = fill(kK / kGroup, kN, [&](int g, int n) { return bits_of(0.01F * static_cast<float>(1 + g) + 0.001F * static_cast<float>(n), dtype); });
+  layer.zeros =
+      fill(kK / kGroup, kN, [&](int g, int n) { return static_cast<std::uint8_t>(symmetric ? 8 : (7 * g + n) % 16); });
+  layer.scales = fill(kK / kGroup, kN, [&](int g, int n) {
+    return bits_of(0.01F * static_cast<float>(1 + g) + 0.001F * static_cast<float>(n), dtype);
+  });
   layer.bias = fill(1, kN, [&](int, int n) { return bits_of(0.5F - 0.01F * static_cast<float>(n), dtype); });
   if (act_order) layer.g_idx = fill(1, kK, [](int, int k) { return std::int32_t{k % 2}; });
   return layer;
@@ -37,12 +47,14 @@ PlainLayer plain(bool symmetric, bool act_order, DType dtype) {
 
 double weight(const PlainLayer& layer, int k, int n) {
   const int group = layer.g_idx.empty() ? k / kGroup : layer.g_idx(0, k);
-  return static_cast<double>(value_of(layer.scales(group, n), layer.dtype)) * (layer.codes(k, n) - layer.zeros(group, n));
+  return static_cast<double>(value_of(layer.scales(group, n), layer.dtype)) *
+         (layer.codes(k, n) - layer.zeros(group, n));
 }
 
 Grid<std::uint16_t> activations(int M, DType dtype) {
   return Grid<std::uint16_t>::made(M, kK, [&](std::span<std::uint16_t> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = bits_of(static_cast<float>(static_cast<int>(i * 37 % 101) - 50) / 32, dtype);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = bits_of(static_cast<float>(static_cast<int>(i * 37 % 101) - 50) / 32, dtype);
   });
 }
 
@@ -55,8 +67,10 @@ TEST_CASE("oracle: every checkpoint format gives the weights and outputs of the 
     bool act_order;
     DType dtype;
   };
-  for (const Way& way : {Way{Format::gptq, ZeroEncoding::minus_one, false, DType::fp16}, Way{Format::gptq, ZeroEncoding::plain, true, DType::bf16},
-                         Way{Format::awq, ZeroEncoding::plain, false, DType::fp16}, Way{Format::pair_packed, ZeroEncoding::plain, false, DType::bf16},
+  for (const Way& way : {Way{Format::gptq, ZeroEncoding::minus_one, false, DType::fp16},
+                         Way{Format::gptq, ZeroEncoding::plain, true, DType::bf16},
+                         Way{Format::awq, ZeroEncoding::plain, false, DType::fp16},
+                         Way{Format::pair_packed, ZeroEncoding::plain, false, DType::bf16},
                          Way{Format::compressed_tensors, ZeroEncoding::plain, true, DType::fp16}}) {
     for (const bool symmetric : {true, false}) {
       CAPTURE(fixtures::name_of(way.format));
@@ -75,7 +89,8 @@ TEST_CASE("oracle: every checkpoint format gives the weights and outputs of the 
             squares += product * product;
           }
           REQUIRE(expected.at(m, n) == doctest::Approx(sum).epsilon(1e-13));
-          REQUIRE(expected.norm[static_cast<std::size_t>(m) * kN + n] == doctest::Approx(std::sqrt(squares)).epsilon(1e-13));
+          REQUIRE(expected.norm[static_cast<std::size_t>(m) * kN + n] ==
+                  doctest::Approx(std::sqrt(squares)).epsilon(1e-13));
         }
         for (int k = 0; k < kK; ++k) REQUIRE(weights[static_cast<std::size_t>(k) * kN + n] == weight(source, k, n));
       }
@@ -84,11 +99,12 @@ TEST_CASE("oracle: every checkpoint format gives the weights and outputs of the 
 }
 
 TEST_CASE("oracle: partial sums handed over in 16 bits add their squares to the variance") {
-  const fixtures::Layer layer = fixtures::encode(plain(true, false, DType::fp16), Format::gptq, ZeroEncoding::minus_one);
+  const fixtures::Layer layer =
+      fixtures::encode(plain(true, false, DType::fp16), Format::gptq, ZeroEncoding::minus_one);
   const auto A = activations(1, DType::fp16);
   const Expected whole = expected_output(layer, A, {});
-  const Expected split = expected_output(
-      layer, A, {.row_order = {}, .cuts = {{48, 16}}, .columns = 1, .thread_n = 128});
+  const Expected split =
+      expected_output(layer, A, {.row_order = {}, .cuts = {{48, 16}}, .columns = 1, .thread_n = 128});
   const auto weights = expected_weights(layer, 0, kK);
   for (int n = 0; n < kN; ++n) {
     double sum = 0, handed_over = 0;

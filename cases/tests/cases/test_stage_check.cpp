@@ -13,8 +13,14 @@ using repack::Weights;
 namespace {
 
 fixtures::Layer tagged(bool symmetric, bool act_order, int group_size) {
-  return fixtures::random_layer({.K = 256, .N = 192, .group_size = group_size, .symmetric = symmetric, .act_order = act_order,
-                                 .bias = true, .texture = fixtures::Texture::tagged, .seed = 11});
+  return fixtures::random_layer({.K = 256,
+                                 .N = 192,
+                                 .group_size = group_size,
+                                 .symmetric = symmetric,
+                                 .act_order = act_order,
+                                 .bias = true,
+                                 .texture = fixtures::Texture::tagged,
+                                 .seed = 11});
 }
 
 /// The reference chain: value i goes into stage i.
@@ -40,7 +46,8 @@ TEST_CASE("stage check: the reference of every stage is right by the definition"
       for (const int group_size : {32, 64, 128, 256}) {
         const auto values = chain(tagged(symmetric, act_order, group_size));
         for (int stage = 0; stage < 8; ++stage) {
-          const StageCheck check = check_stage(stage, values[static_cast<std::size_t>(stage)], values[static_cast<std::size_t>(stage) + 1]);
+          const StageCheck check =
+              check_stage(stage, values[static_cast<std::size_t>(stage)], values[static_cast<std::size_t>(stage) + 1]);
           CAPTURE(stage);
           CHECK_MESSAGE(check.ok(), check.first);
           CHECK(check.compared > 0);
@@ -66,8 +73,9 @@ TEST_CASE("stage check: one changed cell of any stage is found and located") {
   CHECK(judged(4, [](Weights& w) { w.scales = with_one_changed(w.scales, 192); }).first.find("(group=1, n=0)") == 0);
   CHECK(judged(5, [](Weights& w) { w.ordered_zeros = with_one_changed(w.ordered_zeros, 0); }).wrong == 1);
   CHECK(judged(6, [](Weights& w) { w.tiles = with_one_changed(w.tiles, 257); }).first.find("(k=0, n=17)") == 0);
-  CHECK(judged(7, [](Weights& w) { w.packed = with_one_changed(w.packed, 128 + 4 * 3 + 2); }).first.find(
-            "(tile row 0, tile column 1, lane 3, word 2)") == 0);
+  CHECK(judged(7, [](Weights& w) {
+          w.packed = with_one_changed(w.packed, 128 + 4 * 3 + 2);
+        }).first.find("(tile row 0, tile column 1, lane 3, word 2)") == 0);
 }
 
 TEST_CASE("stage check: a stage that works right on wrong input is right") {

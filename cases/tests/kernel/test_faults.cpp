@@ -82,6 +82,20 @@ TEST_CASE("launch: an invalid grid is a launch error and nothing runs") {
   CHECK(result.block_tiles_done == 0);
 }
 
+TEST_CASE("launch: a miscompiled cache hint shows at the synchronise and in one instantiation only") {
+  const auto illegal = [](const KnownSpec& spec, const Launch& launch) {
+    const RunResult result = run_lane_model(task_of(known_layer(spec), launch), {{"launch", "l2-hint-illegal"}});
+    CHECK(result.return_code == 0);
+    CHECK(result.launch_error.empty());
+    return result.synchronise_error == "cudaErrorIllegalInstruction" && result.block_tiles_done == 0;
+  };
+  const Launch wide{.block_tile = {.thread_k = 64, .thread_n = 256}};
+  CHECK(illegal({.M = 16, .K = 256, .N = 256, .group_size = 128}, {}));
+  CHECK_FALSE(illegal({.M = 17, .K = 256, .N = 256, .group_size = 128}, {}));
+  CHECK_FALSE(illegal({.M = 16, .K = 256, .N = 256, .group_size = 256}, {}));
+  CHECK_FALSE(illegal({.M = 16, .K = 256, .N = 256, .group_size = 128}, wide));
+}
+
 TEST_CASE("launch: an output written to a temporary leaves C untouched though all work was done") {
   for (const int bits : {16, 32}) {
     const Task task = task_of(known_layer({}), {.reduce_bits = bits});

@@ -102,6 +102,7 @@ TEST_CASE("recipe: a variant's place in its stage is its way") {
   CHECK(id(launch_variants(), LaunchWay::instantiation_missing) == "instantiation-missing-rc-ignored");
   CHECK(id(launch_variants(), LaunchWay::grid_invalid) == "grid-or-sms-invalid");
   CHECK(id(launch_variants(), LaunchWay::output_to_temporary) == "output-to-temporary");
+  CHECK(id(launch_variants(), LaunchWay::l2_hint_illegal) == "l2-hint-illegal");
   CHECK(id(pipeline_variants(), PipelineWay::small_group_tile_stale) == "small-group-tile-stale");
   CHECK(id(pipeline_variants(), PipelineWay::scale_extent_large_k) == "scale-extent-large-k");
   CHECK(id(pipeline_variants(), PipelineWay::tile_pointer_wrap) == "tile-pointer-wrap");
@@ -126,5 +127,5 @@ TEST_CASE("recipe: a variant's place in its stage is its way") {
       ++variants;
     }
   }
-  CHECK(variants == 16);
+  CHECK(variants == 17);
 }
