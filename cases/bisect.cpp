@@ -172,6 +172,7 @@ class Bisection {
   void describe_kernel_stages(const Task& task);
   StageLine repack_line(int stage) const;
   StageLine kernel_line(const std::string& stage, const Task& task) const;
+  StageLine sound_kernel_line(const std::string& stage, const Task& task) const;
   const Culprit* culprit_at(const std::string& stage) const;
 
   const Prepared& prepared_;
@@ -234,14 +235,10 @@ std::string handed_over(const Task& task) {
              : fmt::format("{} columns handed over, up to {} slices, {} bits", split, most, task.launch.reduce_bits);
 }
 
-StageLine Bisection::kernel_line(const std::string& stage, const Task& task) const {
-  if (const Culprit* culprit = culprit_at(stage))
-    return {stage, StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
-  if (culprit_at("") != nullptr)
-    return {stage, StageVerdict::not_visible, "the kernel is wrong and nothing known reproduces it"};
-  const RunResult& good = kernel_.good;
+/// What a kernel stage that is not accused shows.
+StageLine Bisection::sound_kernel_line(const std::string& stage, const Task& task) const {
   if (stage == "launch")
-    return {stage, StageVerdict::ok, fmt::format("return code 0, {} block_tiles done", good.block_tiles_done)};
+    return {stage, StageVerdict::ok, fmt::format("return code 0, {} block_tiles done", kernel_.good.block_tiles_done)};
   if (stage == "pipeline") return {stage, StageVerdict::ok, "every output written, guards whole"};
   if (stage == "reduce") {
     const std::string over = handed_over(task);
@@ -256,6 +253,19 @@ StageLine Bisection::kernel_line(const std::string& stage, const Task& task) con
             fmt::format("max z {:.2f}, rms z {:.2f} against the oracle", report_.comparison->max_z,
                         report_.comparison->rms_z)};
   return {stage, StageVerdict::ok, "equal to the known-good kernel's in every bit"};
+}
+
+StageLine Bisection::kernel_line(const std::string& stage, const Task& task) const {
+  if (const Culprit* culprit = culprit_at(stage))
+    return {stage, StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
+  if (culprit_at("") != nullptr) {
+    const bool ran = kernel_.launches[0].ran();
+    return {stage, ran ? StageVerdict::not_visible : StageVerdict::not_reached,
+            ran ? "the kernel is wrong and nothing known reproduces it" : "the kernel did not run to its end"};
+  }
+  StageLine line = sound_kernel_line(stage, task);
+  if (culprit_at("launch") != nullptr) line.evidence = "with launch put right: " + line.evidence;
+  return line;
 }
 
 void Bisection::describe_kernel_stages(const Task& task) {

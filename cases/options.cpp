@@ -58,6 +58,8 @@ void parse_kernel(const std::string& text, Options& options) {
     options.recorded = text.substr(kRecorded.size());
     return;
   }
+  for (const std::string_view later : {"cuda", "naive", "plugin:", "exec:"})
+    if (text.starts_with(later)) throw CannotTest("--kernel {}: this build has cpu and recorded:FILE", text);
   throw InputError("--kernel {}: it is one of cpu, recorded:FILE", text);
 }
 
