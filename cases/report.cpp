@@ -5,7 +5,9 @@
 
 #include <fmt/color.h>
 
+#include <algorithm>
 #include <cmath>
+#include <span>
 
 namespace w4::cases {
 namespace {
@@ -60,7 +62,11 @@ void add_stages(const Report& report, Text& text) {
 void add_output(const Report& report, Text& text) {
   if (!report.comparison) return;
   const Comparison& c = *report.comparison;
-  text.line("\n{:<12} first {}: {:.4g}", "output", report.first.size(), fmt::join(report.first, " "));
+  constexpr std::size_t kPerLine = 10;
+  const std::span<const double> first(report.first);
+  text.line("\n{:<12} first {}:", "output", first.size());
+  for (std::size_t i = 0; i < first.size(); i += kPerLine)
+    text.line("{:<12} {:>9.4g}", "", fmt::join(first.subspan(i, std::min(kPerLine, first.size() - i)), " "));
   text.line("{:<12} {} outputs: {} zero, {} unwritten, {} NaN, {} inf", "", c.count, c.zero, c.unwritten, c.nan, c.inf);
   text.line("{:<12} max z {:.3g} at (m={}, n={}), limit {}; rms z {:.3g}, limit {}; nrmse {:.2e}; gain 1{:+.1e}",
             "error", c.max_z, c.worst_m, c.worst_n, kMaxZ, c.rms_z, kMaxRmsZ, c.nrmse, c.gain - 1);
