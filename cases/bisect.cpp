@@ -220,26 +220,20 @@ void Bisection::describe_repack_stages() {
 }
 
 std::string handed_over(const Task& task) {
-  const int thread_n = task.launch.block_tile.thread_n;
-  const int columns = (task.packed.N + thread_n - 1) / thread_n;
   std::size_t split = 0, most = 1;
-  for (int problem = 0; problem * 64 < task.A.rows(); ++problem) {
-    for (int column = 0; column < columns; ++column) {
-      const std::size_t slices = kernel::slices_of(task, problem, column).size();
-      split += slices > 1;
-      most = std::max(most, slices);
-    }
+  for (const auto& slices : slices_by_column(task)) {
+    split += slices.size() > 1;
+    most = std::max(most, slices.size());
   }
-  return split == 0
-             ? ""
-             : fmt::format("{} columns handed over, up to {} slices, {} bits", split, most, task.launch.reduce_bits);
+  if (split == 0) return "";
+  return fmt::format("{} columns handed over, up to {} slices, {} bits", split, most, task.launch.reduce_bits);
 }
 
 /// What a kernel stage that is not accused shows.
 StageLine Bisection::sound_kernel_line(const std::string& stage, const Task& task) const {
   if (stage == "launch")
     return {stage, StageVerdict::ok, fmt::format("return code 0, {} block_tiles done", kernel_.good.block_tiles_done)};
-  if (stage == "pipeline") return {stage, StageVerdict::ok, "every output written, guards whole"};
+  if (stage == "pipeline") return {stage, StageVerdict::ok, "every output written"};
   if (stage == "reduce") {
     const std::string over = handed_over(task);
     if (over.empty()) return {stage, StageVerdict::not_visible, "one slice a column: nothing is handed over"};

@@ -25,8 +25,15 @@ Report bisect(const Prepared& prepared, const Subject& subject, const Options& o
 Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
 Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
 
+/// The same question of somebody's kernel (options.foreign), which is run on what our repack makes, in a process of its
+/// own: how it ends, what it writes and leaves behind are looked at before its output is.
+Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress);
+
 /// Where this task rounds, for the oracle.
 Rounding rounding_of(const Prepared& prepared, const kernel::Task& task);
+
+/// The slices of every block_tile column of every 64-row problem, problem after problem.
+std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task);
 
 /// The task of a case on packed tensors.
 kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options);

@@ -56,7 +56,7 @@ const Fault& fault_named(std::string_view name) {
 
 void plant(repack::Recipe& recipe, const std::string& stage, const std::string& variant) {
   const auto [entry, fresh] = recipe.emplace(stage, variant);
-  if (!fresh)
+  if (!fresh && entry->second != variant)
     throw InputError("'{}' and '{}' are both ways to do stage {}: a stage is done in one way at a time", entry->second,
                      variant, stage);
 }

@@ -72,13 +72,32 @@ class Search {
     return true;
   }
 
-  /// Names the way, or the two ways of different stages, that reproduce what was seen. True: look again.
-  bool find_reproduction(const RunResult& seen) {
-    std::vector<Ways> hits = reproductions(seen, singles());
-    if (hits.empty()) hits = reproductions(seen, pairs());
+  /// Leaves one stage after another as the path does it, and all others right: what differs then is that stage's doing,
+  /// however many faults there are. True: at least one was named.
+  bool find_isolated() {
+    bool found = false;
+    for (std::size_t stage = kRepackStages; stage < stage_ids().size(); ++stage) {
+      const std::string& id = stage_ids()[stage];
+      if (right_.contains(id)) continue;
+      const RunResult seen = subject_.run(task_, all_right_but(id));
+      if (same_result(seen, out_.good)) continue;
+      const std::vector<Ways> hits = reproductions(seen, of_stage(id));
+      if (hits.empty()) continue;
+      Ways alternatives;
+      for (const Ways& ways : hits) alternatives.push_back(ways[0]);
+      accuse(alternatives, evidence_for(seen, hits.size()));
+      found = true;
+    }
+    return found;
+  }
+
+  /// Names ways that only together make what was seen: two of different stages. True: look again.
+  bool find_together(const RunResult& seen) {
+    const std::vector<Ways> hits = reproductions(seen, pairs());
     if (hits.empty())
-      return unexplained(fmt::format("no known wrong way reproduces it, alone or in twos ({} tried)", tried_));
-    const std::vector<std::string> evidence = evidence_for(seen, hits);
+      return unexplained(
+          fmt::format("no known wrong way reproduces it, alone or in twos ({} tried; races cannot be)", tried_));
+    const std::vector<std::string> evidence = evidence_for(seen, hits.size());
     for (std::size_t position = 0; position < hits[0].size(); ++position) {
       Ways alternatives;
       for (const Ways& ways : hits)
@@ -102,9 +121,17 @@ class Search {
     return !all_equal(launches_of(Subject(Recipe{{fault.stage, fault.variant}}), task_, repeat_, {}));
   }
 
-  std::vector<Ways> singles() const {
+  static Recipe all_right_but(const std::string& stage) {
+    Recipe recipe;
+    for (std::size_t i = kRepackStages; i < stage_ids().size(); ++i)
+      if (stage_ids()[i] != stage) recipe[stage_ids()[i]] = "reference";
+    return recipe;
+  }
+
+  std::vector<Ways> of_stage(const std::string& stage) const {
     std::vector<Ways> all;
-    for (const Fault* fault : kernel_faults(right_, false)) all.push_back({fault});
+    for (const Fault* fault : kernel_faults(right_, false))
+      if (fault->stage == stage) all.push_back({fault});
     return all;
   }
 
@@ -117,24 +144,22 @@ class Search {
     return all;
   }
 
-  /// The hypotheses that make exactly what was seen and whose stages, put right in the path, change it.
+  /// The hypotheses that make exactly what was seen on the same packed tensors.
   std::vector<Ways> reproductions(const RunResult& seen, const std::vector<Ways>& hypotheses) {
     std::vector<Ways> hits;
     for (const Ways& ways : hypotheses) {
       Recipe recipe;
       for (const Fault* fault : ways) recipe[fault->stage] = fault->variant;
       ++tried_;
-      if (same_result(kernel::run_lane_model(task_, recipe), seen) &&
-          !same_result(subject_.run(task_, with_right(ways)), seen))
-        hits.push_back(ways);
+      if (same_result(kernel::run_lane_model(task_, recipe), seen)) hits.push_back(ways);
     }
     return hits;
   }
 
-  std::vector<std::string> evidence_for(const RunResult& seen, const std::vector<Ways>& hits) const {
+  std::vector<std::string> evidence_for(const RunResult& seen, std::size_t hits) const {
     std::vector<std::string> lines = differences(seen, out_.good);
-    lines.push_back(fmt::format("reproduced bit for bit by {} of {} known wrong ways on the same packed tensors",
-                                hits.size(), tried_));
+    lines.push_back(
+        fmt::format("reproduced bit for bit by {} of {} known wrong ways on the same packed tensors", hits, tried_));
     const bool dirty = std::any_of(seen.workspace.begin(), seen.workspace.end(), [](int lock) { return lock != 0; });
     if (dirty && seen.ran()) lines.push_back(second_launch(seen.workspace));
     return lines;
@@ -233,7 +258,8 @@ KernelSearch search_kernel(const Subject& subject, const Task& task, int repeat,
     step("kernel stages");
     if (out.differences.empty()) out.differences = differences(seen[0], out.good);
     if (search.find_race(seen)) continue;
-    if (!all_equal(seen) || !search.find_reproduction(seen[0])) break;
+    if (search.find_isolated()) continue;
+    if (!all_equal(seen) || !search.find_together(seen[0])) break;
   }
   return out;
 }

@@ -19,10 +19,11 @@ struct KernelSearch {
   std::vector<std::string> differences;     // how the path's launches differ from the good one; empty: they do not
 };
 
-/// Runs the kernel `repeat` times and the known-good one once. Where they differ, looks for the known wrong way that
-/// reproduces what was seen bit for bit (output, unwritten elements, return code, errors, workspace), then for two such
-/// ways of different stages; puts what it found right and goes on, because faults stack. A race cannot be reproduced:
-/// it is named when repetitions differ, and its stage put right alone makes them equal.
+/// Runs the kernel `repeat` times and the known-good one once. Where they differ, leaves one stage at a time as the
+/// path does it, all others put right, and looks for the known wrong way that reproduces what is seen then bit for bit
+/// (output, unwritten elements, return code, errors, workspace); then for two ways that act only together. Puts right
+/// what it found and goes on, because faults stack. A race cannot be reproduced: it is named when repetitions differ,
+/// and its stage put right alone makes them equal.
 KernelSearch search_kernel(const Subject& subject, const kernel::Task& task, int repeat,
                            const std::function<void(std::string_view)>& step);
 

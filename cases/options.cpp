@@ -58,9 +58,15 @@ void parse_kernel(const std::string& text, Options& options) {
     options.recorded = text.substr(kRecorded.size());
     return;
   }
-  for (const std::string_view later : {"cuda", "naive", "plugin:", "exec:"})
-    if (text.starts_with(later)) throw CannotTest("--kernel {}: this build has cpu and recorded:FILE", text);
-  throw InputError("--kernel {}: it is one of cpu, recorded:FILE", text);
+  for (const std::string_view kind : {"plugin:", "exec:"})
+    if (text.starts_with(kind) && text.size() > kind.size()) {
+      options.foreign = text;
+      return;
+    }
+  for (const std::string_view later : {"cuda", "naive"})
+    if (text == later)
+      throw CannotTest("--kernel {}: this build has cpu, plugin:FILE, exec:COMMAND and recorded:FILE", text);
+  throw InputError("--kernel {}: it is one of cpu, plugin:FILE, exec:COMMAND, recorded:FILE", text);
 }
 
 void take_case(const std::string& text, const Words& words, Options& options) {
@@ -69,6 +75,8 @@ void take_case(const std::string& text, const Words& words, Options& options) {
     throw InputError("mode {} and case {} contradict each other", words.mode, text);
   if (!words.group.empty() && parse_group(words.group) != id.group)
     throw InputError("group {} and case {} contradict each other", words.group, text);
+  if (options.M || options.shape || !words.dtype.empty() || options.seed != Options{}.seed)
+    throw InputError("--case says M, K, N, the type and the seed: --m, --shape, --dtype and --seed do not go with it");
   options.case_id = id;
   options.source = id.source;
   options.group = id.group;
@@ -83,17 +91,24 @@ void check_ranges(const Options& options) {
   };
   if (options.M) positive("--m", *options.M);
   positive("--sms", options.thread_blocks);
-  positive("--repeat", options.repeat);
+  if (options.repeat < 2) throw InputError("--repeat {}: at least 2 launches show whether they differ", options.repeat);
   positive("--timeout", options.timeout_seconds);
   if (options.reduce_bits != 16 && options.reduce_bits != 32)
     throw InputError("--reduce {}: it is one of 16, 32", options.reduce_bits);
-  if (!options.recorded.empty() && !(options.inject.empty() && options.settings.empty()))
-    throw InputError("--inject and --set plant faults in our own path: they do not go with --kernel recorded");
-  if (!options.recorded.empty() && !options.packed.empty())
-    throw InputError("--packed and --kernel recorded ask two questions: give one of them");
+  const bool foreign = !options.recorded.empty() || !options.packed.empty() || !options.foreign.empty();
+  if (foreign && !(options.inject.empty() && options.settings.empty() && !options.toggles))
+    throw InputError(
+        "--inject, --set and --toggles change our own path: they do not go with --packed or another --kernel");
+  if (options.toggles && !options.json.empty())
+    throw InputError("--toggles prints a table: it does not go with --json");
+  if (options.shape && !options.fixture.empty())
+    throw InputError("--shape makes a random layer: it does not go with --fixture");
+  if (!(options.recorded.empty() && options.foreign.empty()) && !options.packed.empty())
+    throw InputError("--packed and another --kernel ask two questions: give one of them");
 }
 
 void interpret(const Words& words, Options& options) {
+  if (!words.shape.empty()) options.shape = parse_pair(words.shape, ',', "--shape");
   if (words.case_text.empty()) {
     if (words.mode.empty() || words.group.empty())
       throw InputError("MODE and GROUP are missing: bisect b 128, or --help");
@@ -102,7 +117,6 @@ void interpret(const Words& words, Options& options) {
   } else {
     take_case(words.case_text, words, options);
   }
-  if (!words.shape.empty()) options.shape = parse_pair(words.shape, ',', "--shape");
   if (!words.dtype.empty()) options.dtype = parse_dtype(words.dtype);
   if (!words.per_column.empty()) options.per_column = parse_per_column(words.per_column);
   if (!words.block_tile.empty()) {
@@ -138,17 +152,25 @@ void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("--layer", options.layer, "which layer, when the fixture holds several");
   app.add_option("--shape", words.shape, "K,N of a random layer (mode r)");
   app.add_option("--case", words.case_text, "a case as reports print it, instead of MODE and GROUP");
-  app.add_option("--kernel", words.kernel, "cpu (the lane model) or recorded:FILE (somebody's output)");
+  app.add_option(
+      "--kernel", words.kernel,
+      "cpu (the lane model), plugin:FILE (a shared object of kernel/plugin.h), exec:COMMAND (a command that is "
+      "given files) or recorded:FILE (somebody's output)");
   app.add_option("--packed", options.packed,
                  "somebody's packed tensors: B, scales, and where there are any zeros and perm");
-  app.add_option("--inject", words.inject, "plant known faults: FAULT[,FAULT], FAULT:FORM")->delimiter(',');
+  app.add_option("--inject", words.inject, "plant known faults: FAULT[,FAULT], FAULT:FORM")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_flag("--list-faults", options.list_faults, "print what --inject knows");
-  app.add_option("--set", options.settings, "do a stage another way: STAGE=VARIANT (repeatable)");
+  app.add_option("--set", options.settings, "do a stage another way: STAGE=VARIANT (repeatable)")
+      ->allow_extra_args(false);
   app.add_flag("--toggles", options.toggles,
                "print the table of toggles and the smallest set that turns the failure on and off");
   app.add_option("--m", options.M, "rows of A (default: those of the fixture, else 16)");
   app.add_option("--dtype", words.dtype, "fp16 or bf16 (default: the layer's)");
-  app.add_option("--seed", options.seed, "seed of what is random")->capture_default_str();
+  app.add_option("--seed", options.seed, "seed of what is random")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--repeat", options.repeat, "launches that are compared with each other")->capture_default_str();
   app.add_option("--block-tile", words.block_tile, "128x128 or 64x256");
   app.add_option("--sms", options.thread_blocks, "thread blocks of the kernel")->capture_default_str();
@@ -211,6 +233,7 @@ std::string command_line(const Options& options) {
   add(options.case_id.has_value(), "--case", options.case_id ? options.case_id->text() : "");
   if (options.shape) add(true, "--shape", fmt::format("{},{}", options.shape->first, options.shape->second));
   add(!options.recorded.empty(), "--kernel", "recorded:" + options.recorded.string());
+  add(!options.foreign.empty(), "--kernel", options.foreign);
   add(!options.packed.empty(), "--packed", options.packed.string());
   add(!options.inject.empty(), "--inject", fmt::format("{}", fmt::join(options.inject, ",")));
   for (const std::string& setting : options.settings) add(true, "--set", setting);
@@ -233,6 +256,7 @@ std::string command_line(Options options, const std::vector<std::string>& settin
   options.inject.clear();
   options.packed.clear();
   options.recorded.clear();
+  options.foreign.clear();
   options.settings = settings;
   return command_line(options);
 }

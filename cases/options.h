@@ -24,6 +24,7 @@ struct Options {
   std::optional<CaseId> case_id;
   std::filesystem::path recorded;  // somebody's C; empty: the lane model runs
   std::filesystem::path packed;    // somebody's packed tensors
+  std::string foreign;             // somebody's kernel: plugin:FILE or exec:COMMAND
   std::vector<std::string> inject;
   std::vector<std::string> settings;
   bool toggles = false;

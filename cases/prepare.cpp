@@ -5,6 +5,7 @@
 #include "fixtures/random_layer.h"
 #include "repack/regroup.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace w4::cases {
@@ -15,6 +16,8 @@ using fixtures::Layer;
 using fixtures::RandomSpec;
 using fixtures::Tensor;
 
+constexpr int kMostElements = 1 << 30;
+constexpr std::uint64_t kCostSeed = 1;
 constexpr int kDefaultRows = 16;  // M when neither the command line nor the fixture says
 
 fs::path shipped_layer() {
@@ -73,6 +76,14 @@ void change_dtype(Layer& layer, DType to, std::vector<std::string>& notes) {
   layer.dtype = to;
 }
 
+/// The layer with activations, random ones where it has none: the cost of a conversion is told of outputs too.
+Layer with_activations(Layer layer) {
+  if (!layer.activations)
+    layer.activations = fixtures::tensor_of(
+        "activations", layer.dtype, fixtures::random_activations(kDefaultRows, layer.K, layer.dtype, kCostSeed));
+  return layer;
+}
+
 std::string_view name_of(repack::PerColumn way) {
   return way == repack::PerColumn::averaged ? "averaged scales" : "requantised codes";
 }
@@ -82,12 +93,13 @@ Layer to_one_group(const Layer& layer, repack::PerColumn way, std::vector<std::s
   Layer chosen;
   for (const auto each : {repack::PerColumn::averaged, repack::PerColumn::requantised}) {
     repack::PerColumnCost cost;
-    Layer result = repack::per_column(layer, each, &cost);
+    Layer result = repack::per_column(with_activations(layer), each, &cost);
     notes.push_back(
         fmt::format("per column from group_size {} by {}: NOT an equivalent layer, weights differ by {:.2f} %, "
                     "outputs by {:.2f} % (normalised RMS){}",
                     layer.group_size, name_of(each), 100 * cost.weight_nrmse, 100 * cost.output_nrmse,
                     each == way ? "; this one is tested" : ""));
+    result.activations = layer.activations;
     if (each == way) chosen = std::move(result);
   }
   return chosen;
@@ -131,7 +143,7 @@ Layer mixed(const Layer& real, const Options& options) {
 Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
   fixtures::LayerFile file =
       fixtures::read_layer(options.fixture.empty() ? shipped_layer() : options.fixture, options.layer);
-  for (const std::string& line : file.inferred) notes.push_back("inferred: " + line);
+  for (const std::string& line : file.inferred) notes.push_back(line);
   Layer& real = file.layer;
   check_group(describe(real, options));
   if (options.dtype) change_dtype(real, *options.dtype, notes);
@@ -191,6 +203,8 @@ Prepared prepare(const Options& options) {
   out.id.M = rows_of(options, out.layer);
   if (options.case_id && *options.case_id != out.id)
     throw InputError("case {} is asked of {}, which makes it {}", options.case_id->text(), out.fixture, out.id.text());
+  if (out.id.M > kMostElements / std::max(out.id.K, out.id.N))
+    throw CannotTest("M={} with K={} and N={}: more than {} elements", out.id.M, out.id.K, out.id.N, kMostElements);
   out.A = activations_of(out.layer, out.id.M, options.seed, out.notes);
   return out;
 }

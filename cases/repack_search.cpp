@@ -30,7 +30,8 @@ bool same_output(int stage, const Weights& a, const Weights& b) {
     case 0:
       return a.group_size == b.group_size && a.kernel_group_size == b.kernel_group_size && a.symmetric == b.symmetric &&
              a.zero_encoding == b.zero_encoding && a.words == b.words && a.pairs == b.pairs &&
-             a.zero_words == b.zero_words && a.stored_scales == b.stored_scales && a.g_idx == b.g_idx;
+             a.zero_words == b.zero_words && a.stored_scales == b.stored_scales && a.float_zeros == b.float_zeros &&
+             a.g_idx == b.g_idx && a.format == b.format && a.dtype == b.dtype && a.bias == b.bias;
     case 1: return a.codes == b.codes;
     case 2: return a.zeros == b.zeros;
     case 3:

@@ -68,6 +68,10 @@ void add_output(const Report& report, Text& text) {
   for (std::size_t i = 0; i < first.size(); i += kPerLine)
     text.line("{:<12} {:>9.4g}", "", fmt::join(first.subspan(i, std::min(kPerLine, first.size() - i)), " "));
   text.line("{:<12} {} outputs: {} zero, {} unwritten, {} NaN, {} inf", "", c.count, c.zero, c.unwritten, c.nan, c.inf);
+  if (c.judged == 0) {
+    text.line("{:<12} no output is finite and written: nothing to compare", "error");
+    return;
+  }
   text.line("{:<12} max z {:.3g} at (m={}, n={}), limit {}; rms z {:.3g}, limit {}; nrmse {:.2e}; gain 1{:+.1e}",
             "error", c.max_z, c.worst_m, c.worst_n, kMaxZ, c.rms_z, kMaxRmsZ, c.nrmse, c.gain - 1);
 }
@@ -81,6 +85,9 @@ void add_culprits(const Report& report, Text& text) {
     if (!culprit.rerun.empty()) text.line("{:<12} {}", "alone", culprit.rerun);
   }
 }
+
+/// An error figure; none when nothing could be compared.
+double judged(const Comparison& c, double value) { return c.judged > 0 ? value : std::nan(""); }
 
 /// JSON has no NaN and no infinity: they become null.
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
@@ -146,12 +153,14 @@ ordered_json json_of(const Report& report) {
   out["outputs"] = {{"first", first_outputs(report.first)},
                     {"count", c.count},
                     {"zero", c.zero},
-                    {"nonzero", c.count - c.zero - c.unwritten},
+                    {"nonzero", c.count - c.zero - c.unwritten - c.nan},
                     {"unwritten", c.unwritten},
                     {"nan", c.nan},
                     {"inf", c.inf}};
-  out["error"] = {
-      {"max_z", number(c.max_z)}, {"rms_z", number(c.rms_z)}, {"nrmse", number(c.nrmse)}, {"gain", number(c.gain)}};
+  out["error"] = {{"max_z", number(judged(c, c.max_z))},
+                  {"rms_z", number(judged(c, c.rms_z))},
+                  {"nrmse", number(judged(c, c.nrmse))},
+                  {"gain", number(judged(c, c.gain))}};
   out["rerun"] = report.rerun;
   out["seconds"] = report.seconds;
   return out;

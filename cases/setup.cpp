@@ -23,20 +23,25 @@ std::vector<int> summed_order(const fixtures::Layer& layer) {
   return rows;
 }
 
-/// Where the slices of each block_tile column begin, but for the first; positions in the padding are left out.
-void note_cuts(const kernel::Task& task, int K, Rounding& rounding) {
-  const int problems = (task.A.rows() + rounding.problem_rows - 1) / rounding.problem_rows;
-  for (int problem = 0; problem < problems; ++problem) {
-    for (int column = 0; column < rounding.columns; ++column) {
-      std::vector<int> cuts;
-      for (const kernel::Slice& slice : kernel::slices_of(task, problem, column))
-        if (slice.k_begin > 0 && slice.k_begin < K) cuts.push_back(slice.k_begin);
-      rounding.cuts.push_back(std::move(cuts));
-    }
-  }
+/// Where slices begin, but for the first; positions in the padding are left out.
+std::vector<int> cuts_of(const std::vector<kernel::Slice>& slices, int K) {
+  std::vector<int> cuts;
+  for (const kernel::Slice& slice : slices)
+    if (slice.k_begin > 0 && slice.k_begin < K) cuts.push_back(slice.k_begin);
+  return cuts;
 }
 
 }  // namespace
+
+std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task) {
+  const int thread_n = task.launch.block_tile.thread_n;
+  const int columns = (task.packed.N + thread_n - 1) / thread_n;
+  const int problem_rows = Rounding{}.problem_rows;
+  std::vector<std::vector<kernel::Slice>> all;
+  for (int problem = 0; problem * problem_rows < task.A.rows(); ++problem)
+    for (int column = 0; column < columns; ++column) all.push_back(kernel::slices_of(task, problem, column));
+  return all;
+}
 
 kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options) {
   kernel::Task task{.A = prepared.A, .packed = packed, .launch = {}};
@@ -52,7 +57,8 @@ Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) {
                     .cuts = {},
                     .thread_n = task.launch.block_tile.thread_n};
   rounding.columns = (task.packed.N + rounding.thread_n - 1) / rounding.thread_n;
-  if (task.launch.reduce_bits == 16) note_cuts(task, prepared.layer.K, rounding);
+  if (task.launch.reduce_bits == 16)
+    for (const auto& slices : slices_by_column(task)) rounding.cuts.push_back(cuts_of(slices, prepared.layer.K));
   return rounding;
 }
 

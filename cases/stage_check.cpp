@@ -64,6 +64,10 @@ void compare_same(const Grid<T>& got, const Grid<T>& want, const char* noun, Sta
       check);
 }
 
+/// The Marlin format holds multiples of 64 rows and columns.
+int padded(int extent) { return (extent + 63) / 64 * 64; }
+int kernel_groups(const Weights& w) { return w.kernel_group_size >= w.K ? 1 : padded(w.K) / w.kernel_group_size; }
+
 int nibble(std::uint32_t word, int position) { return static_cast<int>((word >> (4 * position)) & 15u); }
 /// AWQ's eight columns stand in the order 0 2 4 6 1 3 5 7: even columns in the low half, odd ones in the high half.
 int awq_position(int column) { return column % 8 / 2 + (column % 2 == 0 ? 0 : 4); }
@@ -80,13 +84,20 @@ StageCheck check_checkpoint(const Weights& before, const Weights& after) {
   check_number("K", after.K, before.K, check);
   check_number("N", after.N, before.N, check);
   check_number("group_size", after.group_size, before.group_size, check);
+  const auto size = before.group_size;
+  const bool taken = size == 32 || size == 64 || size == 128;
+  check_number("the kernel's group_size", after.kernel_group_size, taken ? size : before.K, check);
+  check_number("format", static_cast<int>(after.format), static_cast<int>(before.format), check);
+  check_number("dtype", static_cast<int>(after.dtype), static_cast<int>(before.dtype), check);
   check_number("symmetric", after.symmetric, before.symmetric, check);
   check_number("zero encoding", static_cast<int>(after.zero_encoding), static_cast<int>(before.zero_encoding), check);
   compare_same(after.words, before.words, "words", check);
   compare_same(after.pairs, before.pairs, "pairs", check);
   compare_same(after.stored_scales, before.stored_scales, "scales", check);
   compare_same(after.zero_words, before.zero_words, "words of zero points", check);
+  compare_same(after.float_zeros, before.float_zeros, "zero points", check);
   compare_same(after.g_idx, before.g_idx, "entries of g_idx", check);
+  compare_same(after.bias, before.bias, "entries of bias", check);
   return check;
 }
 
@@ -143,7 +154,7 @@ std::vector<int> sorted_rows(const Weights& w) {
 StageCheck check_act_order(const Weights& w, const Weights& after) {
   StageCheck check;
   const auto at = row_column("row", "i");
-  const bool ordered = !w.g_idx.empty() && !w.one_group();
+  const bool ordered = !w.g_idx.empty() && !(w.kernel_group_size >= w.K);
   std::vector<int> rows;
   if (ordered) rows = sorted_rows(w);
   const auto stored_row = [&](int i) { return ordered ? rows[static_cast<std::size_t>(i)] : i; };
@@ -178,8 +189,8 @@ StageCheck check_scales(const Weights& w, const Weights& after) {
     return *group >= w.zeros.rows() ? 15 : w.zeros(*group, n);
   };
   StageCheck check;
-  compare_cells(after.scales, w.kernel_groups(), w.padded_N(), "scales", scale, row_column("group", "n"), check);
-  compare_cells(or_eights(after.kernel_zeros, w.kernel_groups(), w.padded_N()), w.kernel_groups(), w.padded_N(),
+  compare_cells(after.scales, kernel_groups(w), padded(w.N), "scales", scale, row_column("group", "n"), check);
+  compare_cells(or_eights(after.kernel_zeros, kernel_groups(w), padded(w.N)), kernel_groups(w), padded(w.N),
                 "zero points", zero, row_column("group", "n"), check);
   return check;
 }
@@ -190,7 +201,9 @@ int single_column(int p) { return p / 32 * 32 + 2 * (p % 32 / 8) + p % 2 + 8 * (
 
 StageCheck check_scale_order(const Weights& w, const Weights& after) {
   const Grid<std::uint8_t> natural = or_eights(w.kernel_zeros, w.scales.rows(), w.scales.cols());
-  const auto scale = [&](int g, int p) { return w.scales(g, w.one_group() ? single_column(p) : grouped_column(p)); };
+  const auto scale = [&](int g, int p) {
+    return w.scales(g, (w.kernel_group_size >= w.K) ? single_column(p) : grouped_column(p));
+  };
   const auto zeros = [&](int g, int word) {
     std::uint32_t packed = 0;
     for (int slot = 0; slot < 8; ++slot) {
@@ -209,7 +222,7 @@ StageCheck check_scale_order(const Weights& w, const Weights& after) {
 }
 
 StageCheck check_tiles(const Weights& w, const Weights& after) {
-  const int blocks_n = w.padded_N() / 16;
+  const int blocks_n = padded(w.N) / 16;
   const auto at = [&](int block, int cell) {
     return std::pair{block / blocks_n * 16 + cell / 16, block % blocks_n * 16 + cell % 16};
   };
@@ -217,19 +230,19 @@ StageCheck check_tiles(const Weights& w, const Weights& after) {
     const auto [k, n] = at(block, cell);
     if (k < w.K && n < w.N) return w.codes(k, n);
     if (w.kernel_zeros.empty()) return 8;  // padding weighs nothing: its code is its zero point
-    return w.kernel_zeros(w.one_group() ? 0 : k / w.kernel_group_size, n);
+    return w.kernel_zeros((w.kernel_group_size >= w.K) ? 0 : k / w.kernel_group_size, n);
   };
   const auto name = [&](int block, int cell) {
     const auto [k, n] = at(block, cell);
     return fmt::format("(k={}, n={})", k, n);
   };
   StageCheck check;
-  compare_cells(after.tiles, w.padded_K() / 16 * blocks_n, 256, "codes in tiles", want, name, check);
+  compare_cells(after.tiles, padded(w.K) / 16 * blocks_n, 256, "codes in tiles", want, name, check);
   return check;
 }
 
 StageCheck check_fragments(const Weights& w, const Weights& after) {
-  const int blocks_n = w.padded_N() / 16;
+  const int blocks_n = padded(w.N) / 16;
   const auto want = [&](int tile_row, int word) {
     const int lane = word % 128 / 4;
     const int block = tile_row * blocks_n + word / 128 * 4 + word % 4;
@@ -247,7 +260,7 @@ StageCheck check_fragments(const Weights& w, const Weights& after) {
                        word % 4);
   };
   StageCheck check;
-  compare_cells(after.packed, w.padded_K() / 16, 2 * w.padded_N(), "words", want, name, check);
+  compare_cells(after.packed, padded(w.K) / 16, 2 * padded(w.N), "words", want, name, check);
   return check;
 }
 

@@ -3,6 +3,8 @@
 
 #include "kernel/lane_model.h"
 
+#include <algorithm>
+
 namespace w4::cases {
 
 repack::Recipe Subject::with(const repack::Recipe& put_right) const {
@@ -13,12 +15,17 @@ repack::Recipe Subject::with(const repack::Recipe& put_right) const {
 
 repack::Weights Subject::stage(int index, const repack::Weights& before, const repack::Recipe& put_right) const {
   const repack::Stage& stage = repack::stages()[static_cast<std::size_t>(index)];
+  if (const auto own = stage_ways_.find(index); own != stage_ways_.end() && !put_right.contains(stage.id))
+    return own->second(before);
   const repack::Recipe recipe = with(put_right);
   const auto way = recipe.find(stage.id);
   return repack::variant_of(stage, way == recipe.end() ? "reference" : way->second).apply(before);
 }
 
 kernel::RunResult Subject::run(const kernel::Task& task, const repack::Recipe& put_right) const {
+  const auto of_kernel = [&](const kernel::Stage& stage) { return put_right.contains(stage.id); };
+  if (kernel_way_ && std::none_of(kernel::stages().begin(), kernel::stages().end(), of_kernel))
+    return kernel_way_(task);
   return kernel::run_lane_model(task, with(put_right));
 }
 

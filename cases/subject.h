@@ -4,6 +4,9 @@
 #include "kernel/run.h"
 #include "repack/stage.h"
 
+#include <functional>
+#include <map>
+
 namespace w4::cases {
 
 /// The path under test. What it does wrong is its own secret: bisect may look at what stages make, run it, and put a
@@ -11,6 +14,14 @@ namespace w4::cases {
 class Subject {
  public:
   explicit Subject(repack::Recipe hidden) : hidden_(std::move(hidden)) {}
+
+  using StageWay = std::function<repack::Weights(const repack::Weights&)>;
+  using KernelWay = std::function<kernel::RunResult(const kernel::Task&)>;
+
+  /// Does a repacking stage (0..7), or the whole kernel, in a way that is in no list. Putting that stage, or any stage
+  /// of the kernel, right takes it back.
+  void replace_stage(int index, StageWay way) { stage_ways_[index] = std::move(way); }
+  void replace_kernel(KernelWay way) { kernel_way_ = std::move(way); }
 
   /// One repacking stage (0..7), done this path's way, or by the reference where `put_right` names the stage.
   repack::Weights stage(int index, const repack::Weights& before, const repack::Recipe& put_right = {}) const;
@@ -22,6 +33,8 @@ class Subject {
   repack::Recipe with(const repack::Recipe& put_right) const;
 
   repack::Recipe hidden_;
+  std::map<int, StageWay> stage_ways_;
+  KernelWay kernel_way_;
 };
 
 }  // namespace w4::cases

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <functional>
+#include <numeric>
 
 namespace w4::cases {
 namespace {
@@ -110,7 +111,32 @@ std::vector<Set> smallest_sets(std::size_t count, const std::function<bool(const
   return found;
 }
 
-/// Something that can be changed about a failing run.
+/// Of `all`, a set for which `holds` and from which nothing can be taken away; empty when it does not hold for all.
+Set shrunk(Set all, const std::function<bool(const Set&)>& holds) {
+  if (!holds(all)) return {};
+  for (std::size_t i = 0; i < all.size();) {
+    Set fewer = all;
+    fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+    if (holds(fewer))
+      all = std::move(fewer);
+    else
+      ++i;
+  }
+  return all;
+}
+
+/// The smallest sets, or where two things are not enough one that cannot be made smaller, of the first `stages` things.
+std::vector<Set> sets_that(std::size_t count, std::size_t stages, const std::function<bool(const Set&)>& holds) {
+  std::vector<Set> found = smallest_sets(count, holds);
+  if (!found.empty()) return found;
+  Set all(stages);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  const Set set = shrunk(all, holds);
+  if (!set.empty()) found.push_back(set);
+  return found;
+}
+
+/// Something that can be changed about a failing run. The first ones put a stage right, in the order of the stages.
 struct Switch {
   std::string name;
   std::function<void(DataToggles&, Recipe&)> flip;
@@ -190,10 +216,12 @@ class Table {
     if (!table_.fails) return;
     step_("smallest sets");
     const std::vector<Switch> all = switches(asked(), !prepare(options_).layer.symmetric);
-    table_.turns_off = described(smallest_sets(all.size(), [&](const Set& set) { return right_with(all, set); }),
-                                 [&](std::size_t i) { return all[i].name; });
-    table_.turns_on = described(smallest_sets(stage_ids().size(), [&](const Set& set) { return wrong_with_only(set); }),
-                                [](std::size_t i) { return stage_ids()[i]; });
+    table_.turns_off =
+        described(sets_that(all.size(), stage_ids().size(), [&](const Set& set) { return right_with(all, set); }),
+                  [&](std::size_t i) { return all[i].name; });
+    table_.turns_on = described(
+        sets_that(stage_ids().size(), stage_ids().size(), [&](const Set& set) { return wrong_with_only(set); }),
+        [](std::size_t i) { return stage_ids()[i]; });
   }
 
   bool right_with(const std::vector<Switch>& all, const Set& set) const {
@@ -225,7 +253,7 @@ ToggleTable toggle(const Options& options, const Recipe& planted, const Progress
   return Table(options, planted, progress).make();
 }
 
-std::string text_of(const ToggleTable& table, const Options& options) {
+std::string text_of(const ToggleTable& table, const Report& report, const Options& options) {
   std::string text = fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", "codes", "scales", "group",
                                  "zero points", "act_order", "scale_order", "tiles", "fragments", "outcome");
   for (const ToggleRow& row : table.rows)
@@ -233,15 +261,18 @@ std::string text_of(const ToggleTable& table, const Options& options) {
                         row.zero_points, row.stages[0], row.stages[1], row.stages[2], row.stages[3], row.outcome);
   text += "\n";
   const auto add_sets = [&](const char* label, const std::vector<std::string>& sets) {
-    if (sets.empty()) text += fmt::format("{:<14}nothing, alone or in twos\n", label);
+    if (sets.empty()) text += fmt::format("{:<14}nothing\n", label);
     for (std::size_t i = 0; i < sets.size(); ++i) text += fmt::format("{:<14}{}\n", i == 0 ? label : "or", sets[i]);
   };
   if (table.fails) {
     add_sets("turns it off", table.turns_off);
     add_sets("turns it on", table.turns_on);
   } else {
-    text += "the path as asked is right; each row that is not shows what leaving that out does\n";
+    text += "the output as asked is right; each row that is not shows what leaving that out does\n";
   }
+  for (const Culprit& culprit : report.culprits)
+    text += fmt::format("{:<14}{} in stage {}\n", "bisect names", culprit.fault, culprit.stage);
+  if (report.verdict == Verdict::cannot_test) text += "cannot-test   " + report.reason + "\n";
   return text + command_line(options) + "\n";
 }
 

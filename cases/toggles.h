@@ -20,7 +20,8 @@ struct ToggleTable {
   std::vector<ToggleRow> rows;
   bool fails = false;  // the path as it was asked
   /// Every smallest set of toggles with which the failing path gives right outputs ("put right tiles", "group -1");
-  /// data toggles among them hide the fault, they do not cure it. Empty: none of up to two toggles.
+  /// data toggles among them hide the fault, they do not cure it. Beyond two, one smallest set of stages is given, from
+  /// which none can be taken away.
   std::vector<std::string> turns_off;
   /// Every smallest set of the path's own stages with which the known-good path fails.
   std::vector<std::string> turns_on;
@@ -30,6 +31,7 @@ struct ToggleTable {
 /// stored or all 8, then each permutation stage on or off.
 ToggleTable toggle(const Options& options, const repack::Recipe& planted, const Progress& progress);
 
-std::string text_of(const ToggleTable& table, const Options& options);
+/// `report`: what bisect says of the same path; the table sees outputs only.
+std::string text_of(const ToggleTable& table, const Report& report, const Options& options);
 
 }  // namespace w4::cases

@@ -4,6 +4,7 @@
 #include "repack/packed.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,7 @@ struct Slice {
   int k_end = 0;
 };
 
-/// What came back from one launch. The five ways to fail are kept apart.
+/// What came back from one launch. The ways to fail are kept apart.
 struct RunResult {
   int return_code = 0;                  // the entry point's own
   std::string launch_error;             // CUDA's name, or empty
@@ -49,10 +50,14 @@ struct RunResult {
   Grid<std::uint16_t> C;                // (M, N), bits of the type; elements never written hold the fill
   std::vector<std::int32_t> workspace;  // locks after the launch: zero, when all is well
   bool guards_intact = true;
-  long long block_tiles_done = 0;  // work the kernel reports: block_tiles multiplied
+  long long block_tiles_done = 0;            // work the kernel reports: block_tiles multiplied
+  std::optional<int> exit_code = {};         // of a process that ended where it should have returned
+  std::string message = {};                  // what the kernel said, or what was wrong with what it gave back
+  std::vector<std::string> trespasses = {};  // guard zones and inputs that it changed: which, and where
 
   bool ran() const {
-    return return_code == 0 && launch_error.empty() && synchronise_error.empty() && signal.empty() && !timed_out;
+    return return_code == 0 && launch_error.empty() && synchronise_error.empty() && signal.empty() && !timed_out &&
+           !exit_code;
   }
 };
 

@@ -2,6 +2,7 @@
 #include "cases/faults.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
+#include "kernel/lane_model.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -102,11 +103,69 @@ TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
   }
 }
 
-TEST_CASE("bisect: what an unknown stage of a repack made is unexplained and not misnamed") {
+namespace {
+
+/// What bisect says of a path that does something in a way that is in no list.
+Report ask_unknown(const std::function<void(Subject&)>& spoil) {
   const Options options = w4::test::options_of("b 128");
-  const Prepared prepared = prepare(options);
+  Subject subject(repack::Recipe{});
+  spoil(subject);
+  return bisect(prepare(options), subject, options, [](std::string_view) {});
+}
+
+template <class T>
+Grid<T> reversed_in_rows(const Grid<T>& grid) {
+  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
+    for (int r = 0; r < grid.rows(); ++r)
+      std::reverse_copy(grid.row(r).begin(), grid.row(r).end(), &out[static_cast<std::size_t>(r) * grid.cols()]);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("bisect: a repacking stage done in no known way is located and unexplained") {
+  const Report report = ask_unknown([](Subject& subject) {
+    subject.replace_stage(stage_index("scale_order"), [](const repack::Weights& before) {
+      repack::Weights after = repack::stages()[5].variants[0].apply(before);
+      after.ordered_scales = reversed_in_rows(after.ordered_scales);
+      return after;
+    });
+  });
+  CHECK(report.verdict == Verdict::mismatch);
+  REQUIRE(report.culprits.size() == 1);
+  CHECK(report.culprits[0].fault == "unexplained");
+  CHECK(report.culprits[0].stage == "scale_order");
+  CHECK(line_of(report, "tiles").verdict == StageVerdict::ok);
+}
+
+TEST_CASE("bisect: a kernel that is wrong in no known way is unexplained") {
+  const Report report = ask_unknown([](Subject& subject) {
+    subject.replace_kernel([](const kernel::Task& task) {
+      kernel::RunResult result = kernel::run_lane_model(task);
+      result.C = reversed_in_rows(result.C);
+      return result;
+    });
+  });
+  CHECK(report.verdict == Verdict::mismatch);
+  REQUIRE(report.culprits.size() == 1);
+  CHECK(report.culprits[0].fault == "unexplained");
+  CHECK(line_of(report, "fragments").verdict == StageVerdict::ok);
+  CHECK(line_of(report, "dequant").verdict == StageVerdict::not_visible);
+}
+
+TEST_CASE("bisect: a toggle that is no fault of the catalogue goes by its own name") {
+  const Options options = w4::test::options_of("b 128");
   const Report report =
-      bisect(prepared, Subject(recipe_of_settings({"tiles=untiled"})), options, [](std::string_view) {});
+      bisect(prepare(options), Subject(recipe_of_settings({"tiles=untiled"})), options, [](std::string_view) {});
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "untiled");
+}
+
+TEST_CASE("bisect: four faults of different kernel and repacking stages are all named") {
+  const Report report =
+      ask("b 128", {"scale-perm-missing", "fp16-accumulate-overflow", "lock-workspace-dirty", "bias-missing"});
+  CHECK_MESSAGE(culprits_of(report) ==
+                    "scale_order/scale-perm-missing multiply/fp16-accumulate-overflow reduce/lock-workspace-dirty "
+                    "epilogue/bias-missing ",
+                culprits_of(report));
 }

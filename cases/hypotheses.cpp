@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/hypotheses.h"
+
+#include "cases/repack_search.h"
+#include "fixtures/error.h"
+#include "kernel/lane_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace w4::cases {
+namespace {
+
+using repack::Recipe;
+
+/// What the oracle would allow round another centre: both outputs round, and a larger output rounds more.
+Expected around(const Grid<std::uint16_t>& center, const Expected& right) {
+  double squared = 0, squared_right = 0;
+  Expected out = right;
+  for (std::size_t i = 0; i < out.y.size(); ++i) {
+    const double value = value_of(center[i], right.dtype);
+    out.y[i] = value;
+    squared += std::isfinite(value) ? value * value : 0;
+    squared_right += right.y[i] * right.y[i];
+  }
+  const double growth = std::max(1.0, squared_right > 0 ? squared / squared_right : 1.0);
+  for (std::size_t i = 0; i < out.y.size(); ++i)
+    out.variance[i] = 2 * (right.variance[i] * growth + out.y[i] * out.y[i]);
+  return out;
+}
+
+/// Whether an output is what a hypothesis predicts: NaN where NaN, unwritten where nothing is written. A prediction of
+/// nothing but NaN explains nothing.
+bool predicted(const kernel::RunResult& run, const kernel::RunResult& made, const Expected& right, std::uint16_t fill,
+               Unwritten unwritten) {
+  const Grid<std::uint16_t>& seen = run.C;
+  const Expected allowed = around(made.C, right);
+  const double unit = allowed.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
+  std::size_t telling = 0;  // elements whose prediction could have failed
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    const double got = value_of(seen[i], allowed.dtype);
+    telling += made.C[i] == fill || std::isfinite(allowed.y[i]);
+    if (unwritten == Unwritten::keeps_fill && (seen[i] == fill) != (made.C[i] == fill)) return false;
+    if (made.C[i] == fill) {
+      if (unwritten == Unwritten::reads_as_zero && got != 0) return false;
+    } else if (!std::isfinite(allowed.y[i])) {
+      if (std::isfinite(got)) return false;
+    } else {
+      const double limit =
+          kMaxZ * 0.425 * unit * std::sqrt(allowed.variance[i]) + 0x1p-23 * allowed.K / 16 * allowed.norm[i] + 0x1p-24;
+      if (!(std::abs(got - allowed.y[i]) <= limit)) return false;
+    }
+  }
+  return telling > 0;
+}
+
+/// What is left of `items` when each is kept once, as one text.
+std::string joined(const std::vector<std::string>& items) {
+  std::vector<std::string> once;
+  for (const std::string& item : items)
+    if (std::find(once.begin(), once.end(), item) == once.end()) once.push_back(item);
+  return fmt::format("{}", fmt::join(once, " or "));
+}
+
+/// One culprit of hypotheses that all fit: the faults at `position` of each, a name or a class that nothing tells
+/// apart.
+Culprit culprit_of(const std::vector<Hypothesis>& fits, std::size_t position, const Options& options) {
+  std::vector<std::string> ids, stages;
+  for (const Hypothesis& fit : fits) {
+    ids.push_back(fit[position]->id);
+    stages.push_back(fit[position]->stage);
+  }
+  const Fault& first = *fits[0][position];
+  Culprit culprit{.stage = joined(stages), .fault = joined(ids), .variant = first.variant};
+  if (fits.size() == 1) culprit.cure = first.cure;
+  culprit.rerun = command_line(options, {first.stage + "=" + first.variant});
+  return culprit;
+}
+
+}  // namespace
+
+Recipe recipe_of(const Hypothesis& hypothesis) {
+  Recipe recipe;
+  for (const Fault* fault : hypothesis) recipe[fault->stage] = fault->variant;
+  return recipe;
+}
+
+std::string names_of(const Hypothesis& hypothesis) {
+  std::vector<std::string> names;
+  for (const Fault* fault : hypothesis) names.push_back(fault->name);
+  return fmt::format("{}", fmt::join(names, " and "));
+}
+
+std::vector<Hypothesis> hypotheses(int first, int last, int size) {
+  std::vector<Hypothesis> all;
+  const auto in_range = [&](const Fault& fault) {
+    return !fault.id.empty() && stage_index(fault.stage) >= first && stage_index(fault.stage) < last;
+  };
+  for (const Fault& a : faults()) {
+    if (!in_range(a)) continue;
+    if (size == 1) all.push_back({&a});
+    for (const Fault& b : faults())
+      if (size == 2 && in_range(b) && stage_index(a.stage) < stage_index(b.stage)) all.push_back({&a, &b});
+  }
+  return all;
+}
+
+void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence, const Options& options,
+            Report& report) {
+  if (fits.empty()) {
+    report.culprits.push_back({.stage = "", .fault = "unexplained", .evidence = evidence});
+    return;
+  }
+  for (std::size_t position = 0; position < fits[0].size(); ++position) {
+    Culprit culprit = culprit_of(fits, position, options);
+    culprit.evidence = evidence;
+    if (fits.size() > 1) culprit.evidence.push_back("what was given does not tell these apart");
+    report.culprits.push_back(std::move(culprit));
+  }
+}
+
+void describe_stages(const Report& report, int last, std::string_view implied, std::vector<StageLine>& lines) {
+  for (std::size_t i = 0; i < stage_ids().size(); ++i) {
+    StageLine line{stage_ids()[i], StageVerdict::not_visible, "inside a black box"};
+    if (static_cast<int>(i) < last && !implied.empty()) line = {stage_ids()[i], StageVerdict::ok, std::string(implied)};
+    for (const Culprit& culprit : report.culprits)
+      if (culprit.stage == line.stage) line = {line.stage, StageVerdict::broken, culprit.fault};
+    lines.push_back(std::move(line));
+  }
+}
+
+Explained explain_output(const Prepared& prepared, const kernel::Task& task, const kernel::RunResult& seen,
+                         const Expected& expected, Unwritten unwritten, const Progress& progress) {
+  std::vector<Hypothesis> fits, exact;
+  const std::vector<Hypothesis> tried = hypotheses(0, static_cast<int>(stage_ids().size()), 1);
+  const Grid<std::uint16_t> good = kernel::run_lane_model(task).C;
+  for (const Hypothesis& hypothesis : tried) {
+    progress(names_of(hypothesis));
+    const Recipe recipe = recipe_of(hypothesis);
+    try {
+      kernel::Task other = task;
+      other.packed = repack::packed_of(repack_with(prepared.layer, recipe));
+      const kernel::RunResult made = kernel::run_lane_model(other, recipe);
+      if (unwritten == Unwritten::keeps_fill && made.return_code != seen.return_code) continue;
+      if ((made.C == good && made.return_code == 0) || !predicted(seen, made, expected, task.launch.fill, unwritten))
+        continue;
+      fits.push_back(hypothesis);
+      if (made.C == seen.C) exact.push_back(hypothesis);
+    } catch (const CannotTest&) {  // this way cannot be done to this layer
+    }
+  }
+  if (!exact.empty()) fits = exact;
+  return {fits, fmt::format("{} of {} known wrong ways, one at a time, predict this output {}", fits.size(),
+                            tried.size(), exact.empty() ? "within rounding" : "bit for bit")};
+}
+
+}  // namespace w4::cases

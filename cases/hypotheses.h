@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/bisect.h"
+#include "cases/faults.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace w4::cases {
+
+/// Known wrong ways of different stages, as one guess at what somebody did.
+using Hypothesis = std::vector<const Fault*>;
+
+repack::Recipe recipe_of(const Hypothesis& hypothesis);
+std::string names_of(const Hypothesis& hypothesis);
+
+/// Known faults of the stages [first, last), alone or in twos of different stages. Toggles are no hypotheses.
+std::vector<Hypothesis> hypotheses(int first, int last, int size);
+
+/// Culprits of the hypotheses that fit: one is a name, several are a class that nothing here tells apart, none is
+/// "unexplained".
+void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence, const Options& options,
+            Report& report);
+
+/// Stage lines of a black box: the named stages are broken; the first `last` are sound by implication when `implied`
+/// says why; the rest cannot be seen.
+void describe_stages(const Report& report, int last, std::string_view implied, std::vector<StageLine>& lines);
+
+/// What an element holds that was never written: a recorded output comes from a buffer that may have been fresh, a run
+/// of ours begins with the fill.
+enum class Unwritten { reads_as_zero, keeps_fill };
+
+struct Explained {
+  std::vector<Hypothesis> fits;  // those that are equal bit for bit, when there are any
+  std::string summary;           // "1 of 47 known wrong ways predict this output bit for bit"
+};
+
+/// The known wrong ways, one at a time, whose output in the lane model is the one seen, within what rounding allows.
+/// A run of ours must also have returned the same code.
+Explained explain_output(const Prepared& prepared, const kernel::Task& task, const kernel::RunResult& seen,
+                         const Expected& expected, Unwritten unwritten, const Progress& progress);
+
+}  // namespace w4::cases

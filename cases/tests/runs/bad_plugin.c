@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The example plug-in with one thing wrong: compiled once for each FAULT, a string. */
+#define w4_plugin sound_plugin
+#include "docs/examples/plugin_host.c"
+#undef w4_plugin
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static size_t outputs_of(const W4Call* call) { return (size_t)call->M * (size_t)call->N; }
+
+static int returns_code(const W4Call* call) { return call->M > 0 ? 2 : 0; }
+static int segfaults(const W4Call* call) { return *(volatile int*)(size_t)(call->M > 0 ? 8 : 0); }
+static int aborts(const W4Call* call) {
+  (void)call;
+  abort();
+}
+static int exits(const W4Call* call) {
+  (void)call;
+  _exit(3);
+}
+static int exits_well(const W4Call* call) {
+  (void)call;
+  exit(0);
+}
+static int spins(const W4Call* call) {
+  for (volatile int lock = call->M > 0; lock != 0;) {
+  }
+  return 0;
+}
+static int writes_nothing(const W4Call* call) { return call->M > 0 ? 0 : 1; }
+static int writes_half(const W4Call* call) {
+  W4Call part = *call;
+  part.M = call->M / 2;
+  return run(&part);
+}
+static int writes_zeros(const W4Call* call) {
+  memset(call->C, 0, outputs_of(call) * 2);
+  return 0;
+}
+static int writes_nan(const W4Call* call) {
+  run(call);
+  call->C[1] = 0x7FFF;
+  return 0;
+}
+static int writes_behind(const W4Call* call) {
+  run(call);
+  memset(call->C + outputs_of(call) + 4, 0, 64);
+  return 0;
+}
+static int writes_before(const W4Call* call) {
+  run(call);
+  call->C[-1] = 0;
+  return 0;
+}
+static int changes_input(const W4Call* call) {
+  run(call);
+  ((uint32_t*)(size_t)call->words)[5] ^= 1;
+  return 0;
+}
+static int leaves_workspace(const W4Call* call) {
+  int* locks = call->workspace;
+  if (locks[0] != 0) return 7; /* as the next launch meets it */
+  locks[0] = 1;
+  locks[3] = 2;
+  return run(call);
+}
+static int forgets_bias(const W4Call* call) {
+  W4Call without = *call;
+  without.bias = NULL;
+  return run(&without);
+}
+static int adds_up(const W4Call* call) { /* differs from launch to launch */
+  run(call);
+  for (size_t i = 0; i < 3; ++i) call->C[i] ^= (uint16_t)(call->number << 13);
+  return 0;
+}
+static int prints(const W4Call* call) {
+  printf("a line that must not get into the report\n");
+  return run(call);
+}
+static int survives_once(const W4Call* call) { /* the second launch in one process ends it */
+  static int launches;
+  if (++launches == 2) raise(SIGFPE);
+  return run(call);
+}
+
+
+#define FAULT_NAMED(name) {#name, name}
+static const struct Fault {
+  const char* name;
+  int (*run)(const W4Call*);
+} kFaults[] = {
+    FAULT_NAMED(returns_code),
+    FAULT_NAMED(segfaults),
+    FAULT_NAMED(aborts),
+    FAULT_NAMED(exits),
+    FAULT_NAMED(exits_well),
+    FAULT_NAMED(spins),
+    FAULT_NAMED(writes_nothing),
+    FAULT_NAMED(writes_half),
+    FAULT_NAMED(writes_zeros),
+    FAULT_NAMED(writes_nan),
+    FAULT_NAMED(writes_behind),
+    FAULT_NAMED(writes_before),
+    FAULT_NAMED(changes_input),
+    FAULT_NAMED(leaves_workspace),
+    FAULT_NAMED(forgets_bias),
+    FAULT_NAMED(adds_up),
+    FAULT_NAMED(prints),
+    FAULT_NAMED(survives_once),
+};
+
+static W4Plugin bad;
+
+const W4Plugin* w4_plugin(void) {
+  bad = *sound_plugin();
+  for (size_t i = 0; i < sizeof kFaults / sizeof *kFaults; ++i)
+    if (strcmp(kFaults[i].name, FAULT) == 0) bad.run = kFaults[i].run;
+  if (strcmp(FAULT, "other_version") == 0) bad.version = 99;
+  if (strcmp(FAULT, "device_pointers") == 0) bad.pointers = W4_DEVICE;
+  if (strcmp(FAULT, "takes_no_bias") == 0) bad.extras = 0;
+  if (strcmp(FAULT, "fails_to_load") == 0) raise(SIGSEGV);
+  return &bad;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "foreign_case.h"
+
+#include "cases/tests/cases/ask.h"
+#include "fixtures/error.h"
+
+#include <sys/wait.h>
+
+#include <filesystem>
+
+namespace w4::test {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+std::string plugin(const std::string& name) { return "plugin:" W4_PLUGINS "/" + name + ".so"; }
+
+ForeignCase::ForeignCase(const std::string& command)
+    : options(options_of(command)),
+      prepared(cases::prepare(options)),
+      task(cases::task_of(prepared, repack::repack(prepared.layer), options)) {}
+
+cases::Report ask_foreign(const std::string& spec, const std::string& command) {
+  ForeignCase ready(command);
+  ready.options.foreign = spec;
+  ready.options.timeout_seconds = 1;
+  return cases::bisect_foreign(ready.prepared, ready.options, [](std::string_view) {});
+}
+
+std::string evidence_of(const cases::Report& report) {
+  std::string text;
+  for (const cases::Culprit& culprit : report.culprits)
+    for (const std::string& line : culprit.evidence) text += line + "\n";
+  return text;
+}
+
+std::string refusal_of(const std::string& spec, const std::string& command) {
+  const ForeignCase ready(command);
+  try {
+    kernel::open_kernel(spec, 2s)->run(ready.task);
+  } catch (const Error& error) {
+    return fmt::format("{}: {}", static_cast<int>(error.exit_code()), error.what());
+  }
+  return "ran";
+}
+
+Belongings belongings() {
+  Belongings mine;
+  siginfo_t info = {};
+  mine.children = ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? 1 : 0;  // ECHILD: none at all
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/fd")) ++mine.descriptors;
+  for (const auto& entry : fs::directory_iterator(fs::temp_directory_path()))
+    mine.folders += entry.path().filename().string().starts_with("w4_run_") ? 1 : 0;
+  return mine;
+}
+
+}  // namespace w4::test

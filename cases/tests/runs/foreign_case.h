@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/bisect.h"
+#include "kernel/foreign.h"
+
+#include <memory>
+#include <string>
+
+namespace w4::test {
+
+/// The spec of a plug-in that the tests build: "sound", or one of bad_plugin.c.
+std::string plugin(const std::string& name);
+
+/// The task of "b 128 --m 4" on the shipped layer, or of another command.
+struct ForeignCase {
+  explicit ForeignCase(const std::string& command = "b 128 --m 4");
+  cases::Options options;
+  cases::Prepared prepared;
+  kernel::Task task;
+};
+
+/// What bisect says of a kernel on that case; a run has a second and a half.
+cases::Report ask_foreign(const std::string& spec, const std::string& command = "b 128 --m 4");
+
+/// All evidence of all culprits, a line each.
+std::string evidence_of(const cases::Report& report);
+
+/// The message of the Error that opening and running a kernel throws, and its exit code: "125: ..."; or "ran".
+std::string refusal_of(const std::string& spec, const std::string& command = "b 128 --m 4");
+
+/// Processes, open descriptors and run folders that are ours now.
+struct Belongings {
+  int children = 0;
+  int descriptors = 0;
+  int folders = 0;
+  friend bool operator==(const Belongings&, const Belongings&) = default;
+};
+Belongings belongings();
+
+}  // namespace w4::test

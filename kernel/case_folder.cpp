@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/case_folder.h"
+
+#include "fixtures/error.h"
+#include "fixtures/npy.h"
+#include "fixtures/write_beside.h"
+
+#include <stdlib.h>
+
+namespace w4::kernel {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Writes arrays into a folder and notes their files.
+class Writer {
+ public:
+  explicit Writer(const fs::path& folder) : folder_(folder) {}
+
+  template <class T>
+  void write(const std::string& name, DType dtype, const Grid<T>& grid) {
+    if (grid.empty()) return;
+    fixtures::Tensor tensor = fixtures::tensor_of(name, dtype == DType::bf16 ? DType::u16 : dtype, grid);
+    if (name == "perm" || name == "bias") tensor.shape = {grid.cols()};
+    fixtures::write_npy(tensor, folder_ / (name + ".npy"));
+    files[name] = name + ".npy";
+  }
+
+  nlohmann::json files = nlohmann::json::object();
+
+ private:
+  const fs::path& folder_;
+};
+
+nlohmann::json launch_of(const Launch& launch) {
+  return {{"number", launch.number},
+          {"thread_k", launch.block_tile.thread_k},
+          {"thread_n", launch.block_tile.thread_n},
+          {"thread_blocks", launch.thread_blocks},
+          {"reduce_bits", launch.reduce_bits}};
+}
+
+Grid<std::uint16_t> filled(const Task& task) {
+  return Grid<std::uint16_t>::made(task.A.rows(), task.packed.stored_N, [&](std::span<std::uint16_t> out) {
+    std::fill(out.begin(), out.end(), task.launch.fill);
+  });
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (fs::temp_directory_path() / "w4_run_XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw CannotTest("{}: no folder can be made for a run", pattern);
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+void write_case(const Task& task, const fs::path& folder, bool has_layer) {
+  const repack::Packed& packed = task.packed;
+  fs::create_directory(folder);
+  Writer writer(folder);
+  writer.write("A", packed.dtype, task.A);
+  writer.write("B", DType::u32, packed.words);
+  writer.write("scales", packed.dtype, packed.scales);
+  writer.write("zeros", DType::u32, packed.zeros);
+  writer.write("perm", DType::i32, packed.perm);
+  writer.write("bias", packed.dtype, packed.bias);
+  writer.write("C", packed.dtype, filled(task));
+  nlohmann::ordered_json json = {{"w4", 1},
+                                 {"M", task.A.rows()},
+                                 {"N", packed.stored_N},
+                                 {"K", packed.stored_K},
+                                 {"padded_N", packed.N},
+                                 {"padded_K", packed.K},
+                                 {"group_size", packed.group_size},
+                                 {"groups", packed.groups()},
+                                 {"dtype", name_of(packed.dtype)},
+                                 {"symmetric", packed.zeros.empty()},
+                                 {"launch", launch_of(task.launch)},
+                                 {"files", writer.files}};
+  if (has_layer) json["layer"] = "../layer";
+  const std::string text = json.dump(2) + "\n";
+  fixtures::write_file(folder / "task.json", {text});
+}
+
+void write_layer(const fixtures::Layer& layer, const fs::path& folder) {
+  fixtures::write_container(fixtures::container_of(layer), folder, fixtures::ContainerKind::npy_folder);
+}
+
+}  // namespace w4::kernel

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fixtures/layer.h"
+#include "kernel/run.h"
+
+#include <filesystem>
+
+namespace w4::kernel {
+
+/// A folder of its own under the system's temporary folder, gone with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();  // throws CannotTest
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Writes a task as files: A, B, scales, where there are any zeros, perm and bias, C full of launch.fill, and
+/// task.json:
+///   {"w4": 1, "M": 4, "N": 1536, "K": 384, "padded_N": 1536, "padded_K": 384, "group_size": 128, "groups": 3,
+///    "dtype": "fp16", "symmetric": true, "launch": {"number": 0, "thread_k": 128, ...}, "files": {"A": "A.npy", ...},
+///    "layer": "../layer"}
+/// Arrays have the shapes of kernel/plugin.h; B is its `words`. bf16 is stored as uint16, which NumPy can read.
+/// `layer`, when there is one, is the folder of the layer as its checkpoint stores it.
+void write_case(const Task& task, const std::filesystem::path& folder, bool has_layer);
+
+/// The layer as a fixture in `folder`, which does not exist yet.
+void write_layer(const fixtures::Layer& layer, const std::filesystem::path& folder);
+
+}  // namespace w4::kernel

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fixtures/layer.h"
+#include "kernel/run.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace w4::kernel {
+
+/// Somebody else's kernel. It runs in a process of its own.
+class ForeignKernel {
+ public:
+  virtual ~ForeignKernel() = default;
+
+  /// One launch; what went wrong in it is in the result. Throws CannotTest for a task that the kernel does not take,
+  /// and InputError when it is no kernel at all (a command that the shell does not know).
+  virtual RunResult run(const Task& task) = 0;
+
+  /// What it calls itself.
+  virtual std::string name() const = 0;
+};
+
+/// Opens "plugin:FILE" (kernel/plugin.h) or "exec:COMMAND" (kernel/exec_kernel.h). `timeout`: of one run. `layer`:
+/// given to commands as it is stored, beside the packed tensors; it may be null. Throws InputError and CannotTest.
+std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout,
+                                           const fixtures::Layer* layer = nullptr);
+
+/// Whether open_kernel() knows the kind.
+bool is_foreign(const std::string& spec);
+
+}  // namespace w4::kernel

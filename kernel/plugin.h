@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A kernel of your own for `bisect MODE GROUP --kernel plugin:FILE`. Plain C; docs/examples/plugin_host.c is a whole
+ * one.
+ *
+ * FILE is a shared object that exports `const W4Plugin* w4_plugin(void)`. It is loaded in a process of its own:
+ * whatever it does there (return a code, crash, exit, hang, write where it must not) is seen and reported. What it
+ * prints goes to stderr. Tensors are described below with their shapes, row-major; the example has the formulas. */
+#ifndef W4_KERNEL_PLUGIN_H
+#define W4_KERNEL_PLUGIN_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Goes up when this file changes in a way that a plug-in built before must not meet. Fields added at the end of W4Call
+ * leave it as it is: W4Call.size tells how many bytes there are. */
+#define W4_PLUGIN_VERSION 1
+
+enum W4Pointers { W4_HOST = 1, W4_DEVICE = 2 }; /* one of them */
+enum W4Formats { W4_MARLIN = 1 };               /* sets of bits from here on: what the kernel takes */
+enum W4Types { W4_FP16 = 1, W4_BF16 = 2 };      /* of A, scales, bias and C */
+enum W4Groups { W4_GROUP_32 = 1, W4_GROUP_64 = 2, W4_GROUP_128 = 4, W4_ONE_GROUP = 8 };
+enum W4Extras { W4_ZEROS = 1, W4_PERM = 2, W4_BIAS = 4 };
+
+/* One launch: C (M, N) = A (M, K) W + bias. Pointers that a layer has no tensor for are NULL. */
+typedef struct W4Call {
+  uint32_t size;    /* sizeof(W4Call) of the caller */
+  int32_t type;     /* W4_FP16 or W4_BF16 */
+  int32_t M, N, K;  /* as stored */
+  int32_t padded_N; /* of words, scales and zeros: multiples of 64; what lies behind N and K adds nothing */
+  int32_t padded_K;
+  int32_t group_size; /* rows of K that share a scale; K when one group covers the column */
+  int32_t groups;     /* rows of scales: 1, or padded_K / group_size */
+  int32_t thread_k;   /* the block_tile asked for, and the rest of the launch; a kernel may have its own ideas */
+  int32_t thread_n;
+  int32_t thread_blocks;
+  int32_t reduce_bits;
+  uint64_t number;        /* which launch of its run this is */
+  const uint16_t* A;      /* (M, K) */
+  const uint32_t* words;  /* (padded_K/16, 2 * padded_N), Marlin tiles */
+  const uint16_t* scales; /* (groups, padded_N), the kernel's order: grouped or one group */
+  const uint32_t* zeros;  /* (groups, padded_N/8), the kernel's order; NULL: symmetric, 8 everywhere */
+  const int32_t* perm;    /* (K): column of A that meets row i of W; NULL: column i */
+  const uint16_t* bias;   /* (N), natural order; NULL: none */
+  uint16_t* C;            /* (M, N); every element holds a NaN that no kernel writes */
+  void* workspace;        /* zeros, to be left as zeros; NULL when none is asked for */
+  int64_t workspace_bytes;
+  void* stream; /* device pointers: the cudaStream_t to launch on; host pointers: NULL */
+} W4Call;
+
+typedef struct W4Plugin {
+  uint32_t version; /* W4_PLUGIN_VERSION */
+  const char* name; /* shown in reports */
+  uint32_t pointers;
+  uint32_t formats;
+  uint32_t types;
+  uint32_t groups;
+  uint32_t extras;                                /* a layer that has more is not given to the kernel */
+  int64_t (*workspace_bytes)(const W4Call* call); /* NULL: none; pointers in `call` are not set yet */
+  int (*run)(const W4Call* call);                 /* 0: done; anything else is reported as the return code */
+} W4Plugin;
+
+/* The one symbol that is looked for. */
+const W4Plugin* w4_plugin(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/shared_buffers.h"
+
+#include "fixtures/error.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace w4::kernel {
+namespace {
+
+constexpr std::size_t kAlignment = 256;  // what cudaMalloc gives
+
+std::size_t rounded_up(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+/// The guard's byte at a place: the pattern goes on from zone to zone, so that an overread meets whole NaNs.
+std::byte guard_at(std::size_t place) {
+  return static_cast<std::byte>(place % 2 == 0 ? SharedBuffers::kGuard & 0xFF : SharedBuffers::kGuard >> 8);
+}
+
+struct Changed {
+  std::size_t count = 0;
+  std::size_t nearest = 0;  // bytes between the buffer and the nearest change
+};
+
+/// A guard zone, from the buffer outwards: `step` is 1 behind it, -1 before it.
+Changed changed(const std::byte* first, std::size_t begin, int step) {
+  Changed out;
+  for (std::size_t i = 0; i < SharedBuffers::kGuardBytes; ++i) {
+    const std::size_t place = step > 0 ? begin + i : begin - 1 - i;
+    if (first[place] == guard_at(place)) continue;
+    if (out.count++ == 0) out.nearest = i;
+  }
+  return out;
+}
+
+}  // namespace
+
+SharedBuffers::~SharedBuffers() {
+  if (first_ != nullptr) ::munmap(first_, total_);
+}
+
+std::size_t SharedBuffers::add(std::string name, std::size_t bytes, const void* source) {
+  const std::size_t place = rounded_up(total_ + kGuardBytes);
+  buffers_.push_back({std::move(name), place, bytes, source});
+  total_ = rounded_up(place + bytes + kGuardBytes);
+  return place;
+}
+
+void SharedBuffers::map() {
+  // cut to nothing first: pages of the run before are given back, and none of its results can be read again
+  const bool sized = ::ftruncate(fd_, 0) == 0 && ::ftruncate(fd_, static_cast<off_t>(total_)) == 0;
+  void* memory = sized ? ::mmap(nullptr, total_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0) : MAP_FAILED;
+  if (memory == MAP_FAILED) throw CannotTest("a run needs {} bytes of shared memory: {}", total_, ::strerror(errno));
+  first_ = static_cast<std::byte*>(memory);
+  for (std::size_t i = 0; i < total_; ++i) first_[i] = guard_at(i);
+  for (const Buffer& buffer : buffers_)
+    if (buffer.source != nullptr) std::memcpy(first_ + buffer.place, buffer.source, buffer.bytes);
+}
+
+std::vector<std::string> SharedBuffers::trespasses() const {
+  std::vector<std::string> lines;
+  for (const Buffer& buffer : buffers_) {
+    if (const Changed before = changed(first_, buffer.place, -1); before.count > 0)
+      lines.push_back(fmt::format("{}: {} bytes changed before its begin, the nearest {} bytes away", buffer.name,
+                                  before.count, before.nearest + 1));
+    if (const Changed behind = changed(first_, buffer.place + buffer.bytes, 1); behind.count > 0)
+      lines.push_back(fmt::format("{}: {} bytes changed behind its end, the first {} bytes away", buffer.name,
+                                  behind.count, behind.nearest));
+    if (buffer.source != nullptr && std::memcmp(buffer.source, first_ + buffer.place, buffer.bytes) != 0)
+      lines.push_back(fmt::format("{}: the input itself was changed", buffer.name));
+  }
+  return lines;
+}
+
+}  // namespace w4::kernel
