@@ -144,6 +144,11 @@ std::vector<std::string> without_negative_group(int argc, char** argv, std::stri
   return rest;
 }
 
+/// CLI11 would read "-1" as the largest number there is.
+std::string not_negative(const std::string& text) {
+  return text.starts_with("-") ? fmt::format("{}: a number from 0 up is expected", text) : "";
+}
+
 void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("MODE", words.mode, "r, w, s or b");
   app.add_option("GROUP", words.group, "-1, 32, 64 or 128");
@@ -168,9 +173,7 @@ void declare(CLI::App& app, Words& words, Options& options) {
                "print the table of toggles and the smallest set that turns the failure on and off");
   app.add_option("--m", options.M, "rows of A (default: those of the fixture, else 16)");
   app.add_option("--dtype", words.dtype, "fp16 or bf16 (default: the layer's)");
-  app.add_option("--seed", options.seed, "seed of what is random")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", options.seed, "seed of what is random")->capture_default_str()->check(not_negative);
   app.add_option("--repeat", options.repeat, "launches that are compared with each other")->capture_default_str();
   app.add_option("--block-tile", words.block_tile, "128x128 or 64x256");
   app.add_option("--sms", options.thread_blocks, "thread blocks of the kernel")->capture_default_str();
