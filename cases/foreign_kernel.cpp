@@ -85,9 +85,14 @@ class ForeignBisection {
       for (const std::string& trespass : result.trespasses) add(trespass);
   }
 
+  std::ptrdiff_t dirty_locks() const {
+    const std::vector<std::int32_t>& locks = seen().workspace;
+    return std::count_if(locks.begin(), locks.end(), [](std::int32_t lock) { return lock != 0; });
+  }
+
   void look_at_workspace() {
     const std::vector<std::int32_t>& locks = seen().workspace;
-    const auto dirty = std::count_if(locks.begin(), locks.end(), [](std::int32_t lock) { return lock != 0; });
+    const auto dirty = dirty_locks();
     if (dirty == 0) return;
     add(fmt::format("{} of {} words of the workspace are left non-zero", dirty, locks.size()));
     if (!seen().ran()) return;
@@ -140,7 +145,13 @@ class ForeignBisection {
     std::vector<Hypothesis> fits;
     if (!right && !ended_badly()) fits = explanations();
     accuse(fits, evidence_, options_, report_);
-    if (fits.empty() && !seen().ran()) report_.culprits[0].stage = "launch";
+    if (fits.empty()) report_.culprits[0].stage = where_unexplained();
+  }
+
+  /// The stage that is at fault by what was seen, whatever explains it; empty: the output alone does not tell.
+  std::string where_unexplained() const {
+    if (!seen().ran()) return "launch";
+    return dirty_locks() > 0 ? "reduce" : "";
   }
 
   bool ended_badly() const { return seen().timed_out || !seen().signal.empty() || seen().exit_code.has_value(); }

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
+
 namespace w4::kernel {
 namespace {
 
@@ -49,8 +51,9 @@ Grid<std::uint16_t> filled(const Task& task) {
 }  // namespace
 
 TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (fs::temp_directory_path() / "w4_run_XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw CannotTest("{}: no folder can be made for a run", pattern);
+  std::error_code error;
+  std::string pattern = (fs::temp_directory_path(error) / "w4_run_XXXXXX").string();
+  if (error || ::mkdtemp(pattern.data()) == nullptr) throw CannotTest("{}: no folder can be made for a run", pattern);
   path_ = pattern;
 }
 

@@ -27,6 +27,15 @@ constexpr int kShellCannot[] = {126, 127};
 constexpr int kShellSignal = 128;  // a shell that saw a command end by signal n exits with 128 + n
 constexpr int kFaults[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV};
 
+/// What the shell is given. A plain command takes the shell's place, so that its signals are seen as they are and it
+/// ends with this program.
+std::string shell_text(const std::string& command) {
+  const std::string first = command.substr(0, command.find(' '));
+  const bool plain = first != "exec" && first.find('=') == std::string::npos &&
+                     command.find_first_of(";&|<>()`$\n") == std::string::npos;
+  return (plain ? "exec " : "") + command + " \"$@\"";
+}
+
 /// An answer, or nothing when the line is something else.
 std::optional<nlohmann::json> answer_in(const std::string& line) {
   nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
@@ -63,7 +72,7 @@ ExecKernel::ExecKernel(std::string command, std::chrono::milliseconds timeout, c
 void ExecKernel::start(const fs::path& folder) {
   auto [ours, theirs] = channel(SOCK_STREAM);
   process_ = std::make_unique<Process>(
-      std::vector<std::string>{"/bin/sh", "-c", command_ + " \"$@\"", "sh", folder.string()},
+      std::vector<std::string>{"/bin/sh", "-c", shell_text(command_), "sh", folder.string()},
       std::vector<std::pair<int, int>>{{theirs.get(), STDIN_FILENO}, {theirs.get(), STDOUT_FILENO}});
   channel_ = std::move(ours);
   heard_.clear();

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /* A kernel of your own for `bisect MODE GROUP --kernel plugin:FILE`. Plain C; docs/examples/plugin_host.c is a whole
  * one.
  *

@@ -11,6 +11,8 @@ namespace {
 using worker::Ask;
 using worker::Request;
 
+constexpr std::int64_t kMostWorkspaceBytes = 1 << 30;  // more is a mistake, and would cost this process its memory
+
 std::uint32_t type_bit(DType type) { return type == DType::bf16 ? W4_BF16 : W4_FP16; }
 
 std::uint32_t group_bit(const repack::Packed& packed) {
@@ -144,7 +146,9 @@ RunResult PluginKernel::run(const Task& task) {
       result.message = "it happened in workspace_bytes(), before the launch";
       return result;
     }
-    if (*bytes < 0) throw InputError("{}: workspace_bytes() returned {}", name(), *bytes);
+    if (*bytes < 0 || *bytes > kMostWorkspaceBytes)
+      throw InputError("{}: workspace_bytes() returned {}, it is at least 0 and at most {}", name(), *bytes,
+                       kMostWorkspaceBytes);
     locks = (static_cast<std::size_t>(*bytes) + sizeof(std::int32_t) - 1) / sizeof(std::int32_t);
   }
   Memory memory(child_.memory(), task, locks);

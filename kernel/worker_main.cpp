@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,11 +18,6 @@ namespace {
 using namespace w4::kernel::worker;
 
 constexpr int kStartedByHand = 129;
-
-/// Our own crash handlers (a sanitizer's) would turn a plug-in's signal into an exit code.
-void let_signals_be() {
-  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) ::signal(number, SIG_DFL);
-}
 
 template <class T>
 bool send(const T& packet) {
@@ -110,7 +104,6 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "w4_worker: it is started by bisect\n");
     return kStartedByHand;
   }
-  let_signals_be();
   const W4Plugin* plugin = load(argv[1]);
   if (plugin == nullptr || !is_sound(*plugin)) return 0;
   greet(Opened::ready, plugin->name == nullptr ? "" : plugin->name, *plugin);

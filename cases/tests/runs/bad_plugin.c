@@ -12,7 +12,7 @@
 static size_t outputs_of(const W4Call* call) { return (size_t)call->M * (size_t)call->N; }
 
 static int returns_code(const W4Call* call) { return call->M > 0 ? 2 : 0; }
-static int segfaults(const W4Call* call) { return *(volatile int*)(size_t)(call->M > 0 ? 8 : 0); }
+static int segfaults(const W4Call* call) { return *(volatile int*)(size_t)(4 * call->number); }
 static int aborts(const W4Call* call) {
   (void)call;
   abort();
@@ -113,6 +113,8 @@ static const struct Fault {
     FAULT_NAMED(survives_once),
 };
 
+static int64_t endless(const W4Call* call) { return INT64_MAX / call->M; }
+
 static W4Plugin bad;
 
 const W4Plugin* w4_plugin(void) {
@@ -122,6 +124,7 @@ const W4Plugin* w4_plugin(void) {
   if (strcmp(FAULT, "other_version") == 0) bad.version = 99;
   if (strcmp(FAULT, "device_pointers") == 0) bad.pointers = W4_DEVICE;
   if (strcmp(FAULT, "takes_no_bias") == 0) bad.extras = 0;
+  if (strcmp(FAULT, "asks_too_much") == 0) bad.workspace_bytes = endless;
   if (strcmp(FAULT, "fails_to_load") == 0) raise(SIGSEGV);
   return &bad;
 }

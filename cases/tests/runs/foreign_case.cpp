@@ -20,10 +20,10 @@ ForeignCase::ForeignCase(const std::string& command)
       prepared(cases::prepare(options)),
       task(cases::task_of(prepared, repack::repack(prepared.layer), options)) {}
 
-cases::Report ask_foreign(const std::string& spec, const std::string& command) {
+cases::Report ask_foreign(const std::string& spec, int timeout_seconds, const std::string& command) {
   ForeignCase ready(command);
   ready.options.foreign = spec;
-  ready.options.timeout_seconds = 1;
+  ready.options.timeout_seconds = timeout_seconds;
   return cases::bisect_foreign(ready.prepared, ready.options, [](std::string_view) {});
 }
 
@@ -37,7 +37,7 @@ std::string evidence_of(const cases::Report& report) {
 std::string refusal_of(const std::string& spec, const std::string& command) {
   const ForeignCase ready(command);
   try {
-    kernel::open_kernel(spec, 2s)->run(ready.task);
+    kernel::open_kernel(spec, 60s)->run(ready.task);
   } catch (const Error& error) {
     return fmt::format("{}: {}", static_cast<int>(error.exit_code()), error.what());
   }
@@ -49,8 +49,6 @@ Belongings belongings() {
   siginfo_t info = {};
   mine.children = ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? 1 : 0;  // ECHILD: none at all
   for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/fd")) ++mine.descriptors;
-  for (const auto& entry : fs::directory_iterator(fs::temp_directory_path()))
-    mine.folders += entry.path().filename().string().starts_with("w4_run_") ? 1 : 0;
   return mine;
 }
 

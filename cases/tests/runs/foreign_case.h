@@ -20,8 +20,10 @@ struct ForeignCase {
   kernel::Task task;
 };
 
-/// What bisect says of a kernel on that case; a run has a second and a half.
-cases::Report ask_foreign(const std::string& spec, const std::string& command = "b 128 --m 4");
+/// What bisect says of a kernel on that case. The time limit is for slow machines; what hangs gets kShort.
+inline constexpr int kLong = 60, kShort = 1;
+cases::Report ask_foreign(const std::string& spec, int timeout_seconds = kLong,
+                          const std::string& command = "b 128 --m 4");
 
 /// All evidence of all culprits, a line each.
 std::string evidence_of(const cases::Report& report);
@@ -29,11 +31,10 @@ std::string evidence_of(const cases::Report& report);
 /// The message of the Error that opening and running a kernel throws, and its exit code: "125: ..."; or "ran".
 std::string refusal_of(const std::string& spec, const std::string& command = "b 128 --m 4");
 
-/// Processes, open descriptors and run folders that are ours now.
+/// Child processes and open descriptors that are ours now.
 struct Belongings {
   int children = 0;
   int descriptors = 0;
-  int folders = 0;
   friend bool operator==(const Belongings&, const Belongings&) = default;
 };
 Belongings belongings();

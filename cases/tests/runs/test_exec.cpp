@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "foreign_case.h"
+
+#include "cases/tests/fixtures/scratch.h"
+#include "fixtures/npy.h"
+#include "kernel/lane_model.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <stdlib.h>
+
+namespace {
+
+using namespace w4;
+using namespace std::chrono_literals;
+using cases::Report;
+using cases::Verdict;
+using test::ask_foreign;
+using test::evidence_of;
+using test::ForeignCase;
+
+/// Shell scripts that have the right C at hand, and a temporary folder that is watched.
+struct Commands {
+  Commands() {
+    const kernel::RunResult good = kernel::run_lane_model(ready.task);
+    fixtures::write_npy(fixtures::tensor_of("C", DType::fp16, good.C), scratch / "good.npy");
+    std::filesystem::create_directory(scratch / "tmp");
+    ::setenv("TMPDIR", (scratch / "tmp").c_str(), 1);
+  }
+  ~Commands() { ::unsetenv("TMPDIR"); }
+  Commands(const Commands&) = delete;
+  Commands& operator=(const Commands&) = delete;
+
+  /// The spec of a script; $good is the right output, $1 the folder.
+  std::string script(const std::string& text) const {
+    const std::string name = fmt::format("script{}.sh", scripts++);
+    return "exec:sh " + scratch.file(name, "good=" + (scratch / "good.npy").string() + "\n" + text + "\n").string();
+  }
+  bool clean() const { return std::filesystem::is_empty(scratch / "tmp"); }
+
+  ForeignCase ready;
+  fixtures::test::Scratch scratch;
+  mutable int scripts = 0;
+};
+
+constexpr const char* kAlive = R"(while read -r line; do
+  folder=${line#*'"folder":"'}
+  folder=${folder%%'"'*}
+  cp "$good" "$folder/C.npy"
+  echo case >> "$0.log"
+  echo 'a line that is no answer'
+  echo '{"done": true, "return_code": 0}'
+done)";
+
+int limit_for(const std::string& script) {
+  return script.find("sleep 60") == std::string::npos ? test::kLong : test::kShort;
+}
+
+}  // namespace
+
+TEST_CASE("exec: a command that runs once and one that stays alive are matches") {
+  const Commands commands;
+  CHECK(ask_foreign(commands.script("cp \"$good\" \"$1/C.npy\"")).verdict == Verdict::match);
+  CHECK(ask_foreign(commands.script(kAlive)).verdict == Verdict::match);
+  CHECK(commands.clean());
+}
+
+TEST_CASE("exec: a command that stays alive is started once and gets each case once") {
+  const Commands commands;
+  const auto kernel = kernel::open_kernel(commands.script("echo start >> \"$0.log\"\n" + std::string(kAlive)), 60s);
+  for (int i = 0; i < 3; ++i) CHECK(kernel->run(commands.ready.task).ran());
+  CHECK(fixtures::test::content_of(commands.scratch / "script0.sh.log") == "start\ncase\ncase\ncase\n");
+}
+
+TEST_CASE("exec: a command that answers and then ends is started again") {
+  const Commands commands;
+  const auto kernel =
+      kernel::open_kernel(commands.script("cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true}'; sleep 0.05"), 60s);
+  for (int i = 0; i < 3; ++i) CHECK(kernel->run(commands.ready.task).C(0, 0) != kernel::Launch{}.fill);
+}
+
+TEST_CASE("exec: each way to go wrong is told apart") {
+  const Commands commands;
+  const std::pair<const char*, const char*> kWrong[] = {
+      {"exit 3", "ended its process with exit code 3\n"},
+      {"kill -SEGV $$", "ended by SIGSEGV\n"},
+      {"sh -c 'kill -ABRT $$'; exit $?", "ended by SIGABRT\n"},
+      {"sleep 60", "hangs: not done after 1 s, ended by force\n"},
+      {"while :; do echo again; done 2>/dev/null | head -c 100000; sleep 60", "hangs: not done after 1 s"},
+      {":", "6144 of 6144 outputs keep the fill: never written, not zero\n"},
+      {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "return code 4\n"},
+      {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "it says: no such tile\n"},
+      {"echo nonsense > \"$1/C.npy\"", "C.npy: not an .npy file"},
+      {"rm \"$1/C.npy\"", "C.npy: cannot be read"},
+      {"cp \"$1/bias.npy\" \"$1/C.npy\"", "C.npy: output is (1536) where the case has M=4 and N=1536"},
+  };
+  for (const auto& [text, evidence] : kWrong) {
+    const std::string script = text;
+    CAPTURE(script);
+    const Report report = ask_foreign(commands.script(script), limit_for(script));
+    CHECK(report.verdict == Verdict::mismatch);
+    CHECK_MESSAGE(evidence_of(report).find(evidence) != std::string::npos, evidence_of(report));
+    CHECK(commands.clean());
+  }
+}
+
+TEST_CASE("exec: a hanging command is ended with all that it started") {
+  const Commands commands;
+  const std::string pid_file = (commands.scratch / "pid").string();
+  (void)ask_foreign(commands.script("sleep 60 & echo $! > " + pid_file + "; wait"), test::kShort);
+  const std::string pid = fixtures::test::content_of(pid_file);
+  const std::string status =
+      fixtures::test::content_of("/proc/" + pid.substr(0, pid.find('\n')) + "/status");  // empty: gone
+  CHECK((status.empty() || status.find("State:\tZ") != std::string::npos));
+}
+
+TEST_CASE("exec: a command may be any text that a shell takes") {
+  const Commands commands;
+  const std::string script = commands.script("cp \"$good\" \"$1/C.npy\"").substr(std::string("exec:").size());
+  for (const std::string before : {"", "NAME=value ", "cd / && ", "true; ", "exec "})
+    CHECK(ask_foreign("exec:" + before + script).verdict == Verdict::match);
+}
+
+TEST_CASE("exec: a command that the shell does not know is bad input") {
+  CHECK(test::refusal_of("exec:no_such_command_here").find("129: --kernel exec:no_such_command_here: the shell") == 0);
+}
+
+TEST_CASE("exec: no process and no descriptor is left behind") {
+  const Commands commands;
+  (void)ask_foreign(commands.script(kAlive));
+  const test::Belongings before = test::belongings();
+  for (const char* text : {":", "exit 3", "kill -SEGV $$", "sleep 60", kAlive}) {
+    (void)ask_foreign(commands.script(text), limit_for(text));
+    CHECK((test::belongings() == before));
+  }
+  CHECK(before.children == 0);
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "foreign_case.h"
+
+#include "kernel/lane_model.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace {
+
+using namespace w4;
+using namespace std::chrono_literals;
+using cases::Report;
+using cases::Verdict;
+using test::ask_foreign;
+using test::evidence_of;
+using test::ForeignCase;
+using test::plugin;
+using test::refusal_of;
+
+bool says(const Report& report, const std::string& words) {
+  return evidence_of(report).find(words) != std::string::npos;
+}
+
+int limit_for(const std::string& fault) { return fault == "spins" ? test::kShort : test::kLong; }
+
+}  // namespace
+
+TEST_CASE("plugin: the example is a match in every mode and group and type on every shipped fixture") {
+  for (const char* fixture : {"up", "down", "up_asym_act"})
+    for (const char* mode : {"r", "b"})
+      for (const char* group : {"-1", "32", "64", "128"})
+        for (const char* dtype : {"fp16", "bf16"}) {
+          const std::string command = fmt::format("{} {} --fixture {} --m 2 --dtype {}", mode, group, fixture, dtype);
+          CAPTURE(command);
+          const Report report = ask_foreign(plugin("sound"), test::kLong, command);
+          CHECK_MESSAGE(report.verdict == Verdict::match, report.reason, evidence_of(report));
+          CHECK(report.culprits.empty());
+        }
+}
+
+TEST_CASE("plugin: padded shapes and one row are a match") {
+  for (const char* command : {"r 32 --shape 96,160 --m 1", "r -1 --shape 400,256 --m 3"})
+    CHECK(ask_foreign(plugin("sound"), test::kLong, command).verdict == Verdict::match);
+}
+
+TEST_CASE("plugin: each way to go wrong is told apart by its own evidence") {
+  struct Wrong {
+    const char* fault;
+    const char* evidence;
+  };
+  const Wrong kWrong[] = {
+      {"returns_code", "return code 2\n"},
+      {"segfaults", "ended by SIGSEGV\n"},
+      {"aborts", "ended by SIGABRT\n"},
+      {"exits", "ended its process with exit code 3\n"},
+      {"exits_well", "ended its process with exit code 0\n"},
+      {"spins", "hangs: not done after 1 s, ended by force\n"},
+      {"writes_nothing", "6144 of 6144 outputs keep the fill: never written, not zero\n"},
+      {"writes_half", "3072 of 6144 outputs keep the fill: never written, not zero\n"},
+      {"writes_nan", "1 of 6144 outputs are NaN that it wrote\n"},
+      {"writes_behind", "C: 64 bytes changed behind its end, the first 8 bytes away\n"},
+      {"writes_before", "C: 2 bytes changed before its begin, the nearest 1 bytes away\n"},
+      {"changes_input", "words: the input itself was changed\n"},
+      {"leaves_workspace", "2 of 24 words of the workspace are left non-zero\n"},
+      {"adds_up", "2 launches of the same task differ in up to 3 of 6144 outputs\n"},
+  };
+  for (const Wrong& wrong : kWrong) {
+    CAPTURE(wrong.fault);
+    const Report report = ask_foreign(plugin(wrong.fault), limit_for(wrong.fault));
+    CHECK(report.verdict == Verdict::mismatch);
+    REQUIRE(report.culprits.size() == 1);
+    for (const Wrong& other : kWrong) {
+      CAPTURE(other.evidence);
+      const bool own = &other == &wrong;
+      const bool unwritten_too = std::string(other.fault) == "writes_nothing" && report.comparison->unwritten == 6144;
+      CHECK_MESSAGE(says(report, other.evidence) == (own || unwritten_too), evidence_of(report));
+    }
+  }
+}
+
+TEST_CASE("plugin: a bias that is forgotten is named by the lane model") {
+  const Report report = ask_foreign(plugin("forgets_bias"));
+  REQUIRE(report.culprits.size() == 1);
+  CHECK(report.culprits[0].fault == "bias-missing");
+  CHECK(report.culprits[0].stage == "epilogue");
+}
+
+TEST_CASE("plugin: a code of 2 with nothing written is a missing instantiation and silence alone is not") {
+  CHECK(ask_foreign(plugin("returns_code")).culprits.at(0).fault == "instantiation-missing-rc-ignored");
+  const std::string silent = ask_foreign(plugin("writes_nothing")).culprits.at(0).fault;
+  CHECK(silent.find("output-to-temporary") != std::string::npos);
+  CHECK(silent.find("instantiation-missing") == std::string::npos);
+}
+
+TEST_CASE("plugin: zeros that were written are not taken for unwritten outputs") {
+  const Report report = ask_foreign(plugin("writes_zeros"));
+  CHECK(report.comparison->unwritten == 0);
+  CHECK(report.comparison->zero == 6144);
+  CHECK(report.culprits.at(0).fault == "unexplained");
+}
+
+TEST_CASE("plugin: a dirty workspace is followed up with a second launch on it") {
+  CHECK(says(ask_foreign(plugin("leaves_workspace")), "a second launch on the workspace it left does not return 0"));
+}
+
+TEST_CASE("plugin: an unexplained fault lies in the stage that was seen to fail") {
+  CHECK(ask_foreign(plugin("segfaults")).culprits.at(0).stage == "launch");
+  CHECK(ask_foreign(plugin("leaves_workspace")).culprits.at(0).stage == "reduce");
+  CHECK(ask_foreign(plugin("writes_behind")).culprits.at(0).stage.empty());
+}
+
+TEST_CASE("plugin: a workspace starts as asked and as large as asked") {
+  ForeignCase ready;
+  const auto kernel = kernel::open_kernel(plugin("leaves_workspace"), 60s);
+  ready.task.launch.workspace = {0, 5, 0, 0, 9};
+  const kernel::RunResult result = kernel->run(ready.task);
+  CHECK(result.return_code == 0);
+  CHECK(result.workspace == std::vector<std::int32_t>{1, 5, 0, 2, 9});
+  ready.task.launch.workspace[0] = 3;
+  CHECK(kernel->run(ready.task).return_code == 7);
+}
+
+TEST_CASE("plugin: a child is kept until a fault costs it its life and then another is started") {
+  const ForeignCase ready;
+  const auto kernel = kernel::open_kernel(plugin("survives_once"), 60s);
+  for (int round = 0; round < 3; ++round) {
+    CHECK(kernel->run(ready.task).ran());
+    CHECK(kernel->run(ready.task).signal == "SIGFPE");
+  }
+}
+
+TEST_CASE("plugin: what is no plug-in or cannot run here is refused in one line") {
+  CHECK(refusal_of(plugin("sound")) == "ran");
+  CHECK(refusal_of("plugin:no_such_file.so").find("129: ") == 0);
+  CHECK(refusal_of("plugin:no_such_file.so").find("cannot be loaded") != std::string::npos);
+  CHECK(refusal_of("plugin:" W4_SOURCE_DIR "/LICENSE").find("129: ") == 0);
+  CHECK(refusal_of(plugin("other_version")).find("version 99 of kernel/plugin.h, this program has version 1") !=
+        std::string::npos);
+  CHECK(refusal_of(plugin("fails_to_load")).find("loading it is ended by SIGSEGV") != std::string::npos);
+  CHECK(refusal_of(plugin("device_pointers")).find("125: ") == 0);
+  CHECK(refusal_of(plugin("device_pointers")).find("needs a GPU: this build has no CUDA runs yet") !=
+        std::string::npos);
+  CHECK(refusal_of(plugin("marlin_symbol")).find("125: ") == 0);
+  CHECK(refusal_of(plugin("marlin_symbol")).find("exports marlin_cuda") != std::string::npos);
+  CHECK(refusal_of(plugin("takes_no_bias")) ==
+        "125: dequantise on the host does not take a bias, and this layer has one");
+  CHECK(refusal_of(plugin("asks_too_much")).find("workspace_bytes() returned 2305843009213693951") !=
+        std::string::npos);
+  CHECK(refusal_of("plugins:x").find("it is one of plugin:FILE, exec:COMMAND") != std::string::npos);
+}
+
+TEST_CASE("plugin: no process and no descriptor is left behind") {
+  (void)ask_foreign(plugin("sound"));  // what the first use of libraries opens
+  const test::Belongings before = test::belongings();
+  for (const char* name : {"sound", "segfaults", "exits", "spins", "prints"}) {
+    CAPTURE(name);
+    (void)ask_foreign(plugin(name), limit_for(name));
+    CHECK((test::belongings() == before));
+  }
+  (void)refusal_of(plugin("other_version"));
+  CHECK((test::belongings() == before));
+  CHECK(before.children == 0);
+}

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody's kernel on the command line: the worked examples of docs/examples, the Python helper, and how failures show."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BISECT = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect"))
+FIXTURES = ROOT / "fixtures/data"
+NUMPY_KERNEL = f"exec:{sys.executable} {ROOT / 'docs/examples/numpy_kernel.py'}"
+
+pytestmark = pytest.mark.skipif(not BISECT.exists(), reason=f"{BISECT.name} is not built")
+
+
+@pytest.fixture
+def bisect(tmp_path):
+    """Runs bisect with a temporary folder of its own, which must be empty afterwards."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+
+    def run(*arguments):
+        done = subprocess.run([BISECT, *map(str, arguments)], capture_output=True, text=True, timeout=300,
+                              env={**os.environ, "TMPDIR": str(folder)})
+        assert list(folder.iterdir()) == []
+        return done
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Makes a kernel of the body of `def kernel(case)`."""
+
+    def make(body, arrays="numpy"):
+        lines = "".join(f"    {line}\n" for line in body.splitlines())
+        path = tmp_path / "kernel.py"
+        path.write_text(
+            f"import sys\nsys.path[:0] = [{str(ROOT / 'scripts')!r}, {str(ROOT / 'docs/examples')!r}]\n"
+            f"import numpy as np\nimport numpy_kernel\nimport w4bisect\n\n\ndef kernel(case):\n{lines}\n\n"
+            f"w4bisect.serve(kernel, {arrays!r})\n", encoding="utf-8")
+        return f"exec:{sys.executable} {path}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory):
+    """The C example, built with the line that stands in it."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    library = tmp_path_factory.mktemp("plugin") / "libplugin_host.so"
+    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-I", ".",
+                    "docs/examples/plugin_host.c", "-o", library], cwd=ROOT, check=True)
+    return f"plugin:{library}"
+
+
+# --- the examples ------------------------------------------------------------------------------------------------------
+
+
+def test_the_c_example_is_a_match_and_ends_with_its_command(bisect, plugin):
+    done = bisect("b", 128, "--m", 3, "--kernel", plugin)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "dequantise on the host" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"./bisect b 128 --kernel {plugin} --m 3"
+
+
+@pytest.mark.parametrize("fixture", ["up", "down", "up_asym_act"])
+@pytest.mark.parametrize("group", [-1, 32, 64, 128])
+@pytest.mark.parametrize("dtype", ["fp16", "bf16"])
+def test_the_numpy_example_is_a_match(bisect, fixture, group, dtype):
+    done = bisect("b", group, "--m", 3, "--dtype", dtype, "--fixture", FIXTURES / fixture, "--kernel", NUMPY_KERNEL)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_report_in_json_names_the_kernel_as_it_was_given(bisect, plugin):
+    report = json.loads(bisect("b", 128, "--m", 2, "--kernel", plugin, "--json", "-").stdout)
+    assert report["kernel"] == plugin and report["verdict"] == "match"
+    assert {line["verdict"] for line in report["stages"]} == {"ok"}
+
+
+# --- the helper --------------------------------------------------------------------------------------------------------
+
+
+def test_a_function_that_fills_c_in_place_is_a_kernel(bisect, command):
+    done = bisect("b", 128, "--m", 2, "--kernel", command("case.C[...] = numpy_kernel.kernel(case)"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_a_function_prints_does_not_get_into_the_report(bisect, command):
+    done = bisect("b", 128, "--m", 2, "--kernel", command("print('hello')\nreturn numpy_kernel.kernel(case)"))
+    assert done.returncode == 0
+    assert "hello" not in done.stdout and done.stderr.count("hello") == 2
+
+
+def test_a_process_is_kept_from_launch_to_launch(bisect, command):
+    body = "case.seen = getattr(w4bisect, 'seen', 0) + 1\nw4bisect.seen = case.seen\nprint('launch', case.seen)\n"
+    done = bisect("b", 128, "--m", 2, "--repeat", 3, "--kernel", command(body + "return numpy_kernel.kernel(case)"))
+    assert done.stderr.split() == ["launch", "1", "launch", "2", "launch", "3"]
+
+
+def test_a_case_has_the_layer_as_its_checkpoint_stores_it(bisect, command):
+    body = ("words = case.layer['qweight'].view(np.uint32)\n"
+            "codes = (words[:, None, :] >> (4 * np.arange(8, dtype=np.uint32))[None, :, None] & 15)\n"
+            "weights = codes.reshape(case.K, case.N) - 8.0\n"
+            "weights *= np.repeat(case.layer['scales'].astype(np.float64), case.group_size, axis=0)\n"
+            "return case.A.astype(np.float64) @ weights + case.layer['bias']")
+    done = bisect("b", 128, "--m", 2, "--kernel", command(body))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_torch_arrays_come_on_request(bisect, command):
+    pytest.importorskip("torch")
+    body = "import torch\nassert case.A.dtype == torch.bfloat16\nreturn case.A.float() @ torch.zeros(case.K, case.N)"
+    done = bisect("b", 128, "--m", 2, "--dtype", "bf16", "--kernel", command(body, arrays="torch"))
+    assert done.returncode == 1 and "return code" not in done.stdout
+
+
+def test_a_case_folder_can_be_run_by_hand(bisect, tmp_path, command):
+    kept = tmp_path / "kept"
+    spec = command(f"import shutil\nshutil.copytree(case.folder, {str(kept)!r}, dirs_exist_ok=True)\nreturn 0")
+    bisect("b", 128, "--m", 2, "--kernel", spec)
+    assert np.isnan(np.load(kept / "C.npy")).all()
+    words = NUMPY_KERNEL.removeprefix("exec:").split()
+    subprocess.run([*words, kept], stdin=subprocess.DEVNULL, check=True)
+    assert np.isfinite(np.load(kept / "C.npy")).all()
+
+
+# --- failures ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body, line", [
+    ("return 2", "return code 2"),
+    ("return 2", "culprit      instantiation-missing-rc-ignored in stage launch"),
+    ("raise ValueError('no such\\ntile')", "it says: ValueError: no such tile"),
+    ("raise ValueError('no such\\ntile')", "return code 1"),
+    ("import os; os.abort()", "ended by SIGABRT"),
+    ("import os; os.kill(os.getpid(), 11)", "ended by SIGSEGV"),
+    ("import os; os._exit(3)", "ended its process with exit code 3"),
+    ("import time; time.sleep(60)", "hangs: not done after 1 s, ended by force"),
+    ("return None", "3072 of 3072 outputs keep the fill: never written, not zero"),
+    ("case.C[0] = 0", "1536 of 3072 outputs keep the fill: never written, not zero"),
+    ("return np.zeros((3, 5))", "it says: C.npy: output is (3, 5) where the case has M=2 and N=1536"),
+    ("return np.full((2, 1536), np.nan)", "3072 of 3072 outputs are NaN that it wrote"),
+    ("return numpy_kernel.kernel(case) - case.as_float(case.bias)", "culprit      bias-missing in stage epilogue"),
+    ("numpy_kernel.natural = lambda values, one_group: values\nreturn numpy_kernel.kernel(case)",
+     "culprit      scale-perm-missing in stage scale_order"),
+    ("numpy_kernel.natural = lambda values, one_group: values\nreturn numpy_kernel.kernel(case)",
+     "what it was given is right in every bit: it reads it as if it were made the way that is named"),
+    ("return numpy_kernel.kernel(case) * (1 + 0.1 * case.launch['number'])", "2 launches of the same task differ"),
+])
+def test_each_way_to_fail_has_its_own_line_and_exit_1(bisect, command, body, line):
+    limit = ["--timeout", 1] if "sleep" in body else []
+    done = bisect("b", 128, "--m", 2, *limit, "--kernel", command(body))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert line in done.stdout
+
+
+@pytest.mark.parametrize("arguments, code, line", [
+    (["--kernel", "plugin:no/such.so"], 129, "no/such.so"),
+    (["--kernel", f"plugin:{ROOT / 'LICENSE'}"], 129, "cannot be loaded"),
+    (["--kernel", "exec:no_such_command_at_all"], 129, "the shell cannot run it (exit code 127)"),
+    (["--kernel", "exec:"], 129, "it is one of"),
+    (["--kernel", "exec:true", "--inject", "bias-missing"], 129, "--inject"),
+    (["--kernel", "exec:true", "--packed", "x.npz"], 129, "--packed"),
+])
+def test_a_kernel_that_cannot_be_run_gets_one_line(bisect, arguments, code, line):
+    done = bisect("b", 128, "--m", 2, *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert line in done.stderr.splitlines()[-1] and done.stderr.splitlines()[-1].startswith("bisect: ")
