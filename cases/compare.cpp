@@ -14,18 +14,18 @@ namespace {
 struct Gain {
   double yr = 0, rr = 0;
   double independent = 0;  // variance of <error,R> from errors that have nothing to do with each other
-  double floor = 0;        // sum of |R| times the absolute error that subnormal outputs may have
+  double absolute = 0;     // sum of |R| times what accumulation and subnormals may add to each error
   double shared = 0;       // bound of the same from the rounding of weights, which all rows of a column share
 
   double value() const { return rr > 0 ? yr / rr : 1.0; }
   /// u/4 for a bias, and what the rounding of few elements leaves: the gain of one element is that element's own error.
   double limit(double u) const {
-    return u / 4 + (rr > 0 ? (kMaxZ * std::sqrt(independent + shared) + floor) / rr : 0.0);
+    return u / 4 + (rr > 0 ? (kMaxZ * std::sqrt(independent + shared) + absolute) / rr : 0.0);
   }
   bool within(double u) const { return std::abs(value() - 1) <= limit(u); }
 
-  void add(double got, double want, double deviation, double absolute) {
-    floor += std::abs(want) * absolute;
+  void add(double got, double want, double deviation, double rest) {
+    absolute += std::abs(want) * rest;
     yr += got * want;
     rr += want * want;
     independent += want * want * deviation * deviation;
@@ -64,10 +64,10 @@ struct Tally {
         columns(static_cast<std::size_t>(N)),
         weight_noise(static_cast<std::size_t>(N)) {}
 
-  /// `weight` and `rest`: the deviation of this element by the rounding of weights, and by all other rounding.
-  void add(std::size_t m, std::size_t n, double got, double want, double weight, double rest, double floor) {
-    rows[m].add(got, want, std::hypot(weight, rest), floor);  // other columns, other weights: independent along a row
-    columns[n].add(got, want, rest, floor);
+  /// `weight` and `other`: the deviation of this element by the rounding of weights, and by all other rounding.
+  void add(std::size_t m, std::size_t n, double got, double want, double weight, double other, double rest) {
+    rows[m].add(got, want, std::hypot(weight, other), rest);  // other columns, other weights: independent along a row
+    columns[n].add(got, want, other, rest);
     weight_noise[n] += weight * weight;
     squared_error += (got - want) * (got - want);
     squared_want += want * want;
@@ -81,7 +81,7 @@ struct Tally {
       all.yr += columns[n].yr;
       all.rr += columns[n].rr;
       all.independent += columns[n].independent;
-      all.floor += columns[n].floor;
+      all.absolute += columns[n].absolute;
       all.shared += columns[n].shared;
     }
   }
@@ -142,14 +142,15 @@ Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::
       const double want = expected.y[i];
       classify(C(m, n), got, fill, out);
       const double sigma = model.sigma(expected.variance[i]);
-      const double z = z_of(got - want, model.rest(expected.norm[i], want), sigma);
+      const double rest = model.rest(expected.norm[i], want);
+      const double z = z_of(got - want, rest, sigma);
       if (!(z <= kMaxZ)) note_wrong(m, n, got, want, out);
       if (!std::isfinite(got)) continue;
       if (z > out.max_z) out.max_z = z, out.worst_m = m, out.worst_n = n;
       tally.squared_z += z * z;
       const double weight = expected.weights_rounded ? model.sigma(expected.norm[i] * expected.norm[i]) : 0.0;
       tally.add(static_cast<std::size_t>(m), static_cast<std::size_t>(n), got, want, weight,
-                std::sqrt(std::max(0.0, sigma * sigma - weight * weight)), model.floor);
+                std::sqrt(std::max(0.0, sigma * sigma - weight * weight)), rest);
     }
   }
   tally.close();

@@ -87,6 +87,19 @@ TEST_CASE(
   CHECK_MESSAGE(shared.compared().right(), shared.compared().failed_gate);
 }
 
+TEST_CASE("compare: one small output among large products may err as its accumulation does") {
+  RightOutput small;  // K = 8192: what accumulation may leave is 2^-14 of the norm
+  small.expected.K = 8192;
+  small.expected.N = 256;
+  small.expected.M = 1;
+  small.expected.norm[70] = 1000;
+  const auto one_row = [&] { return compare(Grid<std::uint16_t>(1, 256, small.bits), small.expected, kFill); };
+  small.bits[70] = bits_of(static_cast<float>(small.expected.y[70]) + 0.05F, DType::fp16);
+  CHECK_MESSAGE(one_row().right(), one_row().failed_gate);
+  small.bits[70] = bits_of(static_cast<float>(small.expected.y[70]) + 0.2F, DType::fp16);
+  CHECK_FALSE(one_row().right());
+}
+
 TEST_CASE("compare: errors that are all as large as the bound allows fail the rms gate") {
   RightOutput loud;
   for (std::size_t i = 0; i < loud.bits.size(); ++i)

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gpu_case.h"
+
+#include "cases/compare.h"
+#include "fixtures/random_layer.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace w4::tests {
+
+namespace {
+
+fixtures::RandomSpec spec_of(const cases::CaseId& id) {
+  return {.format = id.format,
+          .zero_encoding = id.zero_encoding,
+          .K = id.K,
+          .N = id.N,
+          .group_size = id.group_size(),
+          .symmetric = id.symmetric,
+          .act_order = id.act_order,
+          .bias = id.bias,
+          .dtype = id.dtype,
+          .seed = id.seed};
+}
+
+/// Rows of K in the order the kernel sums them.
+std::vector<int> row_order(const repack::Packed& packed) {
+  return {packed.perm.cells().begin(), packed.perm.cells().end()};
+}
+
+cases::Rounding rounding_of(const GpuCase& test, Cuts cuts) {
+  cases::Rounding rounding{
+      .grouped = !test.task.packed.one_group(), .row_order = row_order(test.task.packed), .cuts = {}};
+  if (cuts == Cuts::none || test.task.launch.reduce_bits == 32) return rounding;
+  const kernel::CudaPlan plan = kernel::cuda_plan(test.task);
+  rounding.columns = plan.columns;
+  rounding.thread_n = plan.thread_n;
+  rounding.problem_rows = plan.problem_rows;
+  for (const auto& slices : plan.slices) {
+    auto& column = rounding.cuts.emplace_back();
+    for (const kernel::Slice& slice : slices)
+      if (slice.k_begin > 0 && slice.k_begin < test.id.K) column.push_back(slice.k_begin);
+  }
+  return rounding;
+}
+
+}  // namespace
+
+bool on_gpu() {
+  std::string why;
+  if (kernel::cuda_available(&why)) return true;
+  std::printf("skipped: %s\n", why.c_str());
+  return false;
+}
+
+GpuCase gpu_case(const cases::CaseId& id, int thread_blocks, int reduce_bits) {
+  GpuCase test{.id = id, .layer = fixtures::random_layer(spec_of(id)), .task = {}};
+  test.task.A = fixtures::random_activations(id.M, id.K, id.dtype, id.seed + 1);
+  test.task.packed = repack::repack(test.layer);
+  test.task.launch = {.thread_blocks = thread_blocks, .reduce_bits = reduce_bits};
+  return test;
+}
+
+std::string text_of(const GpuCase& test) {
+  return fmt::format("{} sms {} reduce {}", test.id.text(), test.task.launch.thread_blocks,
+                     test.task.launch.reduce_bits);
+}
+
+double check_run(const GpuCase& test, const kernel::RunResult& result, Cuts cuts) {
+  INFO(text_of(test));
+  CHECK(result.return_code == 0);
+  CHECK(result.launch_error == "");
+  CHECK(result.synchronise_error == "");
+  CHECK(result.guards_intact);
+  CHECK(std::all_of(result.workspace.begin(), result.workspace.end(), [](std::int32_t lock) { return lock == 0; }));
+  if (!result.ran()) return 0;
+  const cases::Expected expected = cases::expected_output(test.layer, test.task.A, rounding_of(test, cuts));
+  const cases::Comparison comparison = cases::compare(result.C, expected, test.task.launch.fill);
+  CHECK_MESSAGE(comparison.right(), comparison.failed_gate);
+  return comparison.max_z;
+}
+
+double check_cuda(const cases::CaseId& id, int thread_blocks, int reduce_bits) {
+  const GpuCase test = gpu_case(id, thread_blocks, reduce_bits);
+  return check_run(test, kernel::run_cuda(test.task), Cuts::of_plan);
+}
+
+}  // namespace w4::tests
