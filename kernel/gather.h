@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace w4::kernel {
+
+/// Columns of A in the order of the packed rows: ordered(m, i) = A(m, perm[i]), zero from stored_K on.
+struct GatherArgs {
+  const std::uint16_t* A;    // (M, stored_K)
+  const std::int32_t* perm;  // (stored_K); null: column i
+  std::uint16_t* ordered;    // (M, K)
+  int M;
+  int K;
+  int stored_K;
+};
+
+/// Launches on the default stream, without waiting. Returns what CUDA says of the launch, a cudaError_t.
+int launch_gather(const GatherArgs& args);
+
+}  // namespace w4::kernel

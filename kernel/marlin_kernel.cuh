@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernel/marlin_write.cuh"
+
+namespace w4::kernel {
+
+/// A team's way through its units of the stripe, kStages - 1 of them ahead of the one it multiplies.
+template <class Shape>
+class Ring {
+ public:
+  __device__ Ring(const MarlinArgs& args, const Who<Shape>& who, int begin, int end, char* shared,
+                  std::uint32_t barriers)
+      : who_(who), loader_(args, who, begin + who.team), stages_(shared + who.team * kBytes), barriers_(barriers) {
+    to_load_ = (end - begin - who.team + Shape::kTeams - 1) / Shape::kTeams;
+#pragma unroll 1
+    for (int stage = 0; stage < Shape::kStages - 1; ++stage) load_next(stage * Shape::kStageBytes);
+  }
+
+  /// The next unit's stage; the stage of the unit before it is loaded anew meanwhile.
+  __device__ const char* next() {
+    cp_async_wait<Shape::kStages - 2>();
+    team_barrier<Shape>(who_, barriers_);  // all of the team's copies are there, and nobody reads the stage before this
+    const char* const stage = stages_ + current_;
+    load_next(current_ == 0 ? kBytes - Shape::kStageBytes : current_ - Shape::kStageBytes);
+    current_ = current_ == kBytes - Shape::kStageBytes ? 0 : current_ + Shape::kStageBytes;
+    return stage;
+  }
+
+ private:
+  static constexpr int kBytes = Shape::kStages * Shape::kStageBytes;
+
+  __device__ void load_next(int stage) {
+    if (to_load_-- > 0) loader_.load(shared_address(stages_) + stage, who_);
+    cp_async_commit();  // an empty group too: waiting counts groups
+  }
+
+  const Who<Shape>& who_;
+  Loader<Shape> loader_;
+  char* stages_;
+  std::uint32_t barriers_;
+  int to_load_;
+  int current_ = 0;  // offset of a stage
+};
+
+template <class Shape>
+__device__ inline void clear(Sums<Shape>& sums) {
+#pragma unroll
+  for (int block = 0; block < Shape::kBlocks; ++block)
+#pragma unroll
+    for (int rows = 0; rows < Shape::kSubrowBlocks; ++rows)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) sums[block][rows][i] = 0.0f;
+}
+
+/// C = A W + bias on Marlin-format weights; see MarlinArgs, MarlinShape and Stripes. Grid: stripes.thread_blocks.
+template <class Shape>
+__global__ void __launch_bounds__(Shape::kThreads, 1) marlin_kernel(const __grid_constant__ MarlinArgs args) {
+  extern __shared__ __align__(128) char shared[];
+  __shared__ std::uint64_t barriers[Shape::kTeams];
+  __shared__ int flags[2];
+  __shared__ Column ends[2];  // the stripe's first column and its last
+  auto* const staging = reinterpret_cast<float*>(shared + Shape::kTeams * Shape::kStages * Shape::kStageBytes);
+  const Who<Shape> who;
+  const int block = static_cast<int>(blockIdx.x);
+  const int begin = args.stripes.begin(block), end = args.stripes.begin(block + 1);
+  if constexpr (Shape::kTeamThreads > 32) {
+    if (who.in_team == 0) init_barrier(shared_address(&barriers[who.team]), Shape::kTeamThreads);
+    __syncthreads();
+  }
+  Ring<Shape> ring(args, who, begin, end, shared, shared_address(barriers));
+
+  const bool two_groups = kUnitK >> args.group_shift > 1;
+  if (who.thread == 0) ends[1] = {};
+  int round = 0, mine = begin + who.team;  // the team's next unit
+  for (int unit = begin; unit < end;) {
+    const Column column = Column::at(args.stripes, block, unit);
+    const int slice_end = min(end, column.end);
+    const bool inside = column.place.column * Shape::kColumns + who.strip * kTileColumns < args.N;
+    Sums<Shape> sums;
+    clear<Shape>(sums);
+    for (; mine < slice_end; mine += Shape::kTeams) {
+      const char* const stage = ring.next();
+      if (inside) multiply_unit<Shape>(stage, who, two_groups, sums);
+    }
+    if (who.thread == 0) ends[unit != begin] = column;
+    write_slice<Shape>(args, column, sums, who, staging, round);
+    unit = slice_end;
+  }
+  finish_columns<Shape>(args, ends, who.thread, flags);
+}
+
+}  // namespace w4::kernel

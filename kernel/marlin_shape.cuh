@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernel/dequant.cuh"
+#include "kernel/marlin_args.h"
+
+#include <cstdint>
+
+namespace w4::kernel {
+
+inline constexpr int kTileWordBytes = 512;  // a tile: 16 bytes a lane
+inline constexpr int kUnitTiles = kUnitK / 16;
+
+/// An instantiation: who does what inside a thread block. a team takes every kTeams-th unit of the stripe and
+/// has a warp, or two with half the columns each, for every 64-column strip of the unit. Weights are the operand of the
+/// mma that has 16 rows, so that few rows of A cost few mma; many rows take two warps, or registers run out.
+template <class Type_, int kSubrowBlocks_, int kHalves_, int kStrips_, int kTeams_, int kStages_, bool kGrouped_,
+          bool kZeros_>
+struct MarlinShape {
+  using Type = Type_;
+  static constexpr int kSubrowBlocks = kSubrowBlocks_;  // runs of 8 rows of A
+  static constexpr int kHalves = kHalves_;              // warps that share a strip
+  static constexpr int kStrips = kStrips_;
+  static constexpr int kTeams = kTeams_;
+  static constexpr int kStages = kStages_;
+  static constexpr bool kGrouped = kGrouped_;
+  static constexpr bool kZeros = kZeros_;
+
+  static constexpr int kRows = kSubrows * kSubrowBlocks;
+  static constexpr int kColumns = kTileColumns * kStrips;
+  static constexpr int kBlocks = 4 / kHalves;  // runs of 16 columns, a warp's
+  static constexpr int kTeamThreads = 32 * kStrips * kHalves;
+  static constexpr int kThreads = kTeamThreads * kTeams;
+
+  // A stage of a team: rows of A (128 bytes each, swizzled), then for each warp its tiles, scales and zero points.
+  static constexpr int kRowBytes = 2 * kUnitK;
+  static constexpr int kABytes = kRows * kRowBytes;
+  static constexpr int kTilesBytes = kUnitTiles * kTileWordBytes;
+  static constexpr int kScaleRowBytes = 2 * kTileColumns;
+  static constexpr int kZeroRowBytes = kTileColumns / 2;
+  static constexpr int kGroupsInUnit = 2;  // groups of 32
+  static constexpr int kScalesBytes = kGrouped ? kGroupsInUnit * kScaleRowBytes : 0;
+  static constexpr int kZerosBytes = kZeros ? kGroupsInUnit * kZeroRowBytes : 0;
+  static constexpr int kWarpBytes = kTilesBytes + kScalesBytes + kZerosBytes;
+  static constexpr int kStageBytes = kABytes + kStrips * kWarpBytes;
+
+  // The block reduction: 8 rows of A a warp at a time, each a padded (8, 64) of floats; two areas where there are many
+  // rounds, so that one barrier a round is enough.
+  static constexpr int kReduceStride = kTileColumns + 4;  // floats: lanes of a row of 4 fall into different banks
+  static constexpr int kReduceFloats = kSubrows * kReduceStride;
+  static constexpr int kReduceArea = kTeams * kStrips * kReduceFloats;
+  static constexpr int kReduceAreas = kSubrowBlocks > 2 ? 2 : 1;
+  static constexpr int kReduceBytes = 4 * kReduceAreas * kReduceArea;
+
+  static constexpr int kSharedBytes = kTeams * kStages * kStageBytes + kReduceBytes;
+  static constexpr int kSlotFloats = kRows * kColumns;
+};
+
+/// A unit of a stripe.
+struct UnitPlace {
+  int k;
+  int column;
+  int problem;
+
+  __device__ static UnitPlace of(const Stripes& stripes, int unit) {
+    const int over_all = stripes.by_k_units.quotient(unit), problem = stripes.by_columns.quotient(over_all);
+    return {.k = unit - over_all * stripes.k_units, .column = over_all - problem * stripes.columns, .problem = problem};
+  }
+  /// True when the column changes.
+  __device__ bool advance(const Stripes& stripes, int units) {
+    k += units;
+    if (k < stripes.k_units) return false;
+    for (; k >= stripes.k_units; k -= stripes.k_units)
+      if (++column == stripes.columns) column = 0, ++problem;
+    return true;
+  }
+};
+
+/// A thread's place in the block.
+template <class Shape>
+struct Who {
+  int thread = static_cast<int>(threadIdx.x);
+  int lane = thread % 32;
+  int team = thread / Shape::kTeamThreads;
+  int half = thread / 32 % Shape::kHalves;
+  int strip = thread / 32 / Shape::kHalves % Shape::kStrips;
+  int in_team = thread % Shape::kTeamThreads;
+};
+
+}  // namespace w4::kernel

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "kernel/cp_async.cuh"
+#include "kernel/marlin_shape.cuh"
+#include "kernel/mma.cuh"
+#include "kernel/sync.cuh"
+
+namespace w4::kernel {
+
+// Global to shared memory: a team's ring of stages. Weights are read once, 16 bytes a lane; a tile's copy is the
+// lane's own use of it, scales and rows of A are shared by the warp or the team.
+
+/// Where a thread copies from and to, kept from unit to unit: what it computes for each unit, the multiplying waits
+/// for.
+template <class Shape>
+class Loader {
+ public:
+  __device__ Loader(const MarlinArgs& args, const Who<Shape>& who, int unit)
+      : args_(args), place_(UnitPlace::of(args.stripes, unit)), tile_step_(8ll * args.N), row_step_(2ll * args.K) {
+    const int row = who.in_team / kPieces, piece = who.in_team % kPieces;
+    to_scales_ = Shape::kABytes + who.strip * Shape::kWarpBytes + Shape::kTilesBytes + 16 * who.lane;
+    to_words_ = to_scales_ - Shape::kTilesBytes + who.half * kTileWordBytes;
+    to_a_ = row * Shape::kRowBytes + 16 * (piece ^ row % kSubrows);
+    start_column(who);
+  }
+
+  /// Starts the copies of the unit into a stage and goes on to the team's next.
+  __device__ void load(std::uint32_t stage, const Who<Shape>& who) {
+    if (strip_exists_) {
+      const char* from = words_;
+#pragma unroll
+      for (int tile = 0; tile < kUnitTiles; tile += Shape::kHalves, from += Shape::kHalves * tile_step_)
+        cp_async_16(stage + to_words_ + tile * kTileWordBytes, from);
+      if (scales_ != nullptr)
+        cp_async_16(stage + to_scales_,
+                    scales_ + (place_.k * kUnitK >> args_.group_shift) * static_cast<long long>(scales_step_));
+    }
+    load_a(stage);
+    words_ += Shape::kTeams * kUnitTiles * tile_step_;
+    a_ += Shape::kTeams * Shape::kRowBytes;
+    if (place_.advance(args_.stripes, Shape::kTeams)) start_column(who);
+  }
+
+ private:
+  static constexpr int kPieces = Shape::kRowBytes / 16;  // of a row of A in a unit
+  static constexpr int kRowsAtOnce = Shape::kTeamThreads / kPieces;
+  static_assert(kRowsAtOnce % 4 == 0, "the swizzle repeats every 8 rows");
+
+  __device__ void start_column(const Who<Shape>& who) {
+    const int strip = place_.column * Shape::kStrips + who.strip;
+    strip_exists_ = strip < args_.N / kTileColumns;
+    words_ = reinterpret_cast<const char*>(args_.words) + strip * kTileWordBytes + 16 * who.lane +
+             (place_.k * kUnitTiles + who.half) * tile_step_;
+    if ((Shape::kGrouped || Shape::kZeros) && who.half == 0) start_scales(strip, who.lane);
+    const int row = who.in_team / kPieces, first_row = place_.problem * Shape::kRows;
+    rows_ = args_.M - first_row - row;
+    a_ = reinterpret_cast<const char*>(args_.A) + (first_row + row) * row_step_ + 16 * (who.in_team % kPieces) +
+         place_.k * Shape::kRowBytes;
+  }
+
+  /// A lane has one 16-byte piece of the rows of scales or of zero points, or none.
+  __device__ void start_scales(int strip, int lane) {
+    constexpr int kScaleLanes = Shape::kScalesBytes / 16, kRowLanes = Shape::kScaleRowBytes / 16;
+    constexpr int kZeroLanes = Shape::kZerosBytes / 16, kZeroRowLanes = Shape::kZeroRowBytes / 16;
+    const bool two = kUnitK >> args_.group_shift > 1;  // rows in a unit
+    const int zero_lane = lane - kScaleLanes;
+    scales_ = nullptr;
+    if (Shape::kGrouped && lane < kScaleLanes && (two || lane < kRowLanes)) {
+      scales_step_ = 2 * args_.N;
+      scales_ = reinterpret_cast<const char*>(args_.scales) + lane / kRowLanes * scales_step_ +
+                strip * Shape::kScaleRowBytes + 16 * (lane % kRowLanes);
+    } else if (Shape::kZeros && zero_lane >= 0 && zero_lane < kZeroLanes && (two || zero_lane < kZeroRowLanes)) {
+      scales_step_ = args_.N / 2;
+      scales_ = reinterpret_cast<const char*>(args_.zeros) + zero_lane / kZeroRowLanes * scales_step_ +
+                strip * Shape::kZeroRowBytes + 16 * (zero_lane % kZeroRowLanes);
+    }
+  }
+
+  /// Rows of A of the unit's problem. 16-byte pieces are swizzled so that ldmatrix meets every bank once.
+  __device__ void load_a(std::uint32_t stage) {
+    const char* from = a_;
+#pragma unroll
+    for (int first = 0; first < Shape::kRows; first += kRowsAtOnce, from += kRowsAtOnce * row_step_)
+      if (first < rows_ && (first + kRowsAtOnce <= Shape::kRows || first + row_in_team() < Shape::kRows))
+        cp_async_16(stage + (to_a_ ^ 16 * (first % kSubrows)) + first * Shape::kRowBytes, from);
+  }
+  __device__ static int row_in_team() { return static_cast<int>(threadIdx.x) % Shape::kTeamThreads / kPieces; }
+
+  const MarlinArgs& args_;
+  UnitPlace place_;
+  long long tile_step_;           // bytes from 16 rows of K to the next
+  long long row_step_;            // bytes from row to row of A
+  const char* words_ = nullptr;   // of the next unit
+  const char* a_ = nullptr;       // of the next unit
+  const char* scales_ = nullptr;  // of group 0
+  int scales_step_ = 0;           // from group to group
+  int rows_ = 0;                  // of A, from this thread's first on
+  std::uint32_t to_words_;
+  std::uint32_t to_scales_;
+  std::uint32_t to_a_;
+  bool strip_exists_ = false;
+};
+
+/// What a team's warps wrote to shared memory, its warps see. `barriers`: one a team, unless the team is one warp.
+template <class Shape>
+__device__ inline void team_barrier(const Who<Shape>& who, std::uint32_t barriers) {
+  if constexpr (Shape::kTeamThreads == 32)
+    __syncwarp();
+  else
+    arrive_and_wait(barriers + who.team * sizeof(std::uint64_t));
+}
+
+// Shared memory to sums.
+
+/// A warp's sums: [block of 16 columns][8 rows of A] of mma results.
+template <class Shape>
+using Sums = float[Shape::kBlocks][Shape::kSubrowBlocks][4];
+
+/// 16 columns of A as the operand with 8 columns: row and k change places by lying where they do.
+template <class Shape>
+__device__ inline void read_a(std::uint32_t stage_a, int tile, int lane,
+                              std::uint32_t (&fragments)[Shape::kSubrowBlocks][2]) {
+  const int piece = 2 * tile + lane / 8 % 2;  // 8 of K
+  const std::uint32_t at = stage_a + (lane % 8) * Shape::kRowBytes + 16 * (piece ^ lane % 8);
+  if constexpr (Shape::kSubrowBlocks == 1) {
+    ldmatrix_x2(fragments[0], at);
+  } else {
+#pragma unroll
+    for (int block = 0; block < Shape::kSubrowBlocks; block += 2)
+      ldmatrix_x4(fragments[block], fragments[block + 1], at + (block + lane / 16) * kSubrows * Shape::kRowBytes);
+  }
+}
+
+template <class Shape>
+using Values = ColumnValues<typename Shape::Type, Shape::kBlocks>;
+
+/// A lane's kBlocks words of the 4 at `lane_words`, which lie together for the whole strip.
+template <class Shape>
+__device__ inline void read_words(const char* lane_words, int half, std::uint32_t (&words)[Shape::kBlocks]) {
+  if constexpr (Shape::kHalves == 1) {
+    const uint4 all = *reinterpret_cast<const uint4*>(lane_words);
+    words[0] = all.x, words[1] = all.y, words[2] = all.z, words[3] = all.w;
+  } else {
+    const uint2 own = *reinterpret_cast<const uint2*>(lane_words + 8 * half);
+    words[0] = own.x, words[1] = own.y;
+  }
+}
+
+template <class Shape>
+__device__ inline void read_scales(const char* scales, int row, const Who<Shape>& who, Values<Shape>& values) {
+  if constexpr (Shape::kGrouped) {
+    std::uint32_t places[Shape::kBlocks];
+    read_words<Shape>(scales + row * Shape::kScaleRowBytes + 16 * (who.lane / 4), who.half, places);
+    spread_scales(places, values);
+  }
+  if constexpr (Shape::kZeros) {
+    const char* const zeros = scales + Shape::kScalesBytes + row * Shape::kZeroRowBytes;
+    const std::uint32_t word = *reinterpret_cast<const std::uint32_t*>(zeros + 4 * (who.lane / 4));
+    spread_zeros(word >> (4 * Shape::kBlocks * who.half), values);
+  }
+}
+
+/// sums += the unit that lies in `stage`.
+template <class Shape>
+__device__ inline void multiply_unit(const char* stage, const Who<Shape>& who, bool two_groups, Sums<Shape>& sums) {
+  using Type = typename Shape::Type;
+  const char* const tiles = stage + Shape::kABytes + who.strip * Shape::kWarpBytes;
+  const std::uint32_t stage_a = shared_address(stage);
+  Values<Shape> values;
+#pragma unroll
+  for (int tile = 0; tile < kUnitTiles; ++tile) {
+    if (tile == 0 || (tile == kUnitTiles / 2 && two_groups))
+      read_scales<Shape>(tiles + Shape::kTilesBytes, tile / (kUnitTiles / 2), who, values);
+    std::uint32_t words[Shape::kBlocks];
+    read_words<Shape>(tiles + tile * kTileWordBytes + 16 * who.lane, who.half, words);
+    std::uint32_t a[Shape::kSubrowBlocks][2];
+    read_a<Shape>(stage_a, tile, who.lane, a);
+#pragma unroll
+    for (int block = 0; block < Shape::kBlocks; ++block) {
+      typename Type::Pair weights[4];
+      dequant<Type, Shape::kGrouped, Shape::kZeros>(words[block], block, values, weights);
+#pragma unroll
+      for (int rows = 0; rows < Shape::kSubrowBlocks; ++rows) mma_16x8x16(sums[block][rows], weights, a[rows]);
+    }
+  }
+}
+
+}  // namespace w4::kernel

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+
+namespace w4::kernel {
+
+/// Two 8 x 8 matrices of 16 bits; lanes 0..15 give the addresses of their rows. PTX ISA, "ldmatrix".
+__device__ inline void ldmatrix_x2(std::uint32_t (&to)[2], std::uint32_t shared) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(to[0]), "=r"(to[1])
+               : "r"(shared)
+               : "memory");
+}
+
+/// Four of them, two into each operand; lanes 0..31 give the addresses of their rows. PTX ISA, "ldmatrix".
+__device__ inline void ldmatrix_x4(std::uint32_t (&first)[2], std::uint32_t (&second)[2], std::uint32_t shared) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(first[0]), "=r"(first[1]), "=r"(second[0]), "=r"(second[1])
+               : "r"(shared)
+               : "memory");
+}
+
+/// sums (16 x 8) += a (16 x 16) * b (16 x 8), fp32 sums. PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating
+/// point type".
+__device__ inline void mma_16x8x16(float (&sums)[4], const __half2 (&a)[4], const std::uint32_t (&b)[2]) {
+  const auto* bits = reinterpret_cast<const std::uint32_t*>(a);
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+      : "r"(bits[0]), "r"(bits[1]), "r"(bits[2]), "r"(bits[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/// The same of bf16.
+__device__ inline void mma_16x8x16(float (&sums)[4], const __nv_bfloat162 (&a)[4], const std::uint32_t (&b)[2]) {
+  const auto* bits = reinterpret_cast<const std::uint32_t*>(a);
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+      : "r"(bits[0]), "r"(bits[1]), "r"(bits[2]), "r"(bits[3]), "r"(b[0]), "r"(b[1]));
+}
+
+}  // namespace w4::kernel

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace w4::kernel {
+
+/// What the naive kernel reads and writes; shapes as in repack/packed.h.
+struct NaiveArgs {
+  const std::uint16_t* A;      // (M, stored_K)
+  const std::uint32_t* words;  // (K/16, 2N)
+  const std::uint16_t* scales;
+  const std::uint32_t* zeros;  // null: symmetric
+  const std::int32_t* perm;    // null: as stored
+  const std::uint16_t* bias;   // null: none
+  std::uint16_t* C;            // (M, N)
+  int M;
+  int N;
+  int stored_N;
+  int stored_K;
+  int group_size;
+  bool one_group;
+  bool bf16;
+};
+
+/// Launches on the default stream, without waiting. Returns what CUDA says of the launch, a cudaError_t.
+int launch_naive(const NaiveArgs& args);
+
+}  // namespace w4::kernel
