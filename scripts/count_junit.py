@@ -43,8 +43,9 @@ def count_case(suite, case):
 
 
 def skip_reason(case, message):
-    """pytest says why in the message, CTest only by which rule: there the test's own last line says why."""
+    """pytest says why in the message, CTest only by which rule: there the test says why, after "skipped: " or last."""
     said = [line.strip() for line in (case.findtext("system-out") or "").splitlines() if line.strip()]
+    said += [line.removeprefix("skipped: ") for line in said if line.startswith("skipped: ")][:1]
     return said[-1] if message.startswith("SKIP_") and said else message
 
 
