@@ -25,19 +25,6 @@ fs::path shipped_layer() {
   return fs::path(root != nullptr ? root : W4_SOURCE_DIR) / "fixtures/data/up";
 }
 
-RandomSpec spec_of(const CaseId& id) {
-  return {.format = id.format,
-          .zero_encoding = id.zero_encoding,
-          .K = id.K,
-          .N = id.N,
-          .group_size = id.group_size(),
-          .symmetric = id.symmetric,
-          .act_order = id.act_order,
-          .bias = id.bias,
-          .dtype = id.dtype,
-          .seed = id.seed};
-}
-
 void check_group(const CaseId& id) {
   if (id.K % id.group_size() != 0) throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
 }
@@ -193,6 +180,19 @@ int rows_of(const Options& options, const Layer& layer) {
 }
 
 }  // namespace
+
+RandomSpec spec_of(const CaseId& id) {
+  return {.format = id.format,
+          .zero_encoding = id.zero_encoding,
+          .K = id.K,
+          .N = id.N,
+          .group_size = id.group_size(),
+          .symmetric = id.symmetric,
+          .act_order = id.act_order,
+          .bias = id.bias,
+          .dtype = id.dtype,
+          .seed = id.seed};
+}
 
 Prepared prepare(const Options& options) {
   Prepared out;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/options.h"
-#include "fixtures/layer.h"
+#include "fixtures/random_layer.h"
 
 #include <string>
 #include <vector>
@@ -17,6 +17,9 @@ struct Prepared {
   Grid<std::uint16_t> A;           // (M, K), bits of layer.dtype
   std::vector<std::string> notes;  // inferred, converted, and at what cost
 };
+
+/// The random layer that a case of mode r is.
+fixtures::RandomSpec spec_of(const CaseId& id);
 
 /// Reads or makes the layer, takes codes and scales from it or from the seed, brings it to the group and type asked
 /// for. Throws InputError for what contradicts itself.

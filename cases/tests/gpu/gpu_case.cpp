@@ -2,6 +2,7 @@
 #include "gpu_case.h"
 
 #include "cases/compare.h"
+#include "cases/prepare.h"
 #include "fixtures/random_layer.h"
 
 #include <doctest/doctest.h>
@@ -13,19 +14,6 @@
 namespace w4::tests {
 
 namespace {
-
-fixtures::RandomSpec spec_of(const cases::CaseId& id) {
-  return {.format = id.format,
-          .zero_encoding = id.zero_encoding,
-          .K = id.K,
-          .N = id.N,
-          .group_size = id.group_size(),
-          .symmetric = id.symmetric,
-          .act_order = id.act_order,
-          .bias = id.bias,
-          .dtype = id.dtype,
-          .seed = id.seed};
-}
 
 /// Rows of K in the order the kernel sums them.
 std::vector<int> row_order(const repack::Packed& packed) {
@@ -58,7 +46,7 @@ bool on_gpu() {
 }
 
 GpuCase gpu_case(const cases::CaseId& id, int thread_blocks, int reduce_bits) {
-  GpuCase test{.id = id, .layer = fixtures::random_layer(spec_of(id)), .task = {}};
+  GpuCase test{.id = id, .layer = fixtures::random_layer(cases::spec_of(id)), .task = {}};
   test.task.A = fixtures::random_activations(id.M, id.K, id.dtype, id.seed + 1);
   test.task.packed = repack::repack(test.layer);
   test.task.launch = {.thread_blocks = thread_blocks, .reduce_bits = reduce_bits};
