@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cases/compare.h"
+#include "kernel/run.h"
 
 #include <optional>
 #include <string>
@@ -34,7 +35,8 @@ struct Report {
   std::string fixture;
   std::string kernel;
   std::string launch;  // "block_tile 128x128, 10 thread blocks, 32-bit reduction"; empty: nothing was launched
-  std::vector<std::string> notes;  // what was inferred, converted, and what that costs
+  std::vector<kernel::KernelLaunch> launches = {};  // of the first run, on a GPU
+  std::vector<std::string> notes;                   // what was inferred, converted, and what that costs
   Verdict verdict = Verdict::match;
   std::string reason;  // why it cannot be tested, or which gate failed
   std::vector<Culprit> culprits;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Somebody's kernel on packed tensors that are known to be right: a plug-in or a command.
-#include "kernel/foreign.h"
-
 #include "cases/bisect.h"
 #include "cases/hypotheses.h"
+#include "cases/magnitude.h"
 #include "cases/repack_search.h"
+#include "cases/run_faults.h"
+#include "cases/trials.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model.h"
 
@@ -27,52 +28,50 @@ class ForeignBisection {
         step_(progress),
         report_(new_report(prepared, options)),
         walk_(walk_repack(Subject({}), prepared.layer, {}, progress)),
-        task_(task_of(prepared, repack::packed_of(walk_.last), options)),
-        kernel_(kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds), &prepared.layer)) {
-    report_.kernel = options.foreign;
-    report_.launch = kernel_->name() == options.foreign.substr(options.foreign.find(':') + 1)
-                         ? fmt::format("up to {} launches", options.repeat)
-                         : fmt::format("{}, up to {} launches", kernel_->name(), options.repeat);
-  }
+        trials_(prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress) {}
 
   Report run() {
-    launch();
-    step_("oracle");
-    expected_ = expected_output(prepared_.layer, prepared_.A, rounding_of(prepared_, task_));
-    describe_output(seen(), expected_, report_);
+    describe_kernel();
+    describe_output(seen(), trials_.expected(), report_);
     look_at_end();
     look_at_writes();
-    look_at_workspace();
     look_at_repeats();
+    ask_sanitizers();
     judge();
     describe();
     return std::move(report_);
   }
 
  private:
-  const RunResult& seen() const { return launches_[0]; }
+  const RunResult& seen() const { return trials_.first(); }
 
-  /// As many launches as asked for; one that did not return is not repeated.
-  void launch() {
-    for (int i = 0; i < options_.repeat && (i == 0 || launches_.back().ran()); ++i) {
-      step_(fmt::format("launch {}", i + 1));
-      task_.launch.number = static_cast<std::uint64_t>(i);
-      launches_.push_back(kernel_->run(task_));
-    }
-    task_.launch.number = 0;
+  void describe_kernel() {
+    const kernel::ForeignKernel& kernel = trials_.kernel();
+    report_.kernel = options_.foreign;
+    const std::string file = options_.foreign.substr(options_.foreign.find(':') + 1);
+    report_.launch = kernel.name() == file ? "" : kernel.name() + ", ";
+    report_.launch +=
+        fmt::format("{}up to {} launches", kernel.on_device() ? kernel.device() + ", " : "", options_.repeat);
+    report_.launches = seen().kernel_launches;
+    if (kernel.on_device() && !kernel.unwatched().empty())
+      report_.notes.push_back("launches are not watched: " + kernel.unwatched());
   }
 
   void look_at_end() {
-    for (const RunResult& result : launches_) {
+    for (const RunResult& result : trials_.launches()) {
       if (result.ran()) continue;
       if (result.timed_out) add(fmt::format("hangs: not done after {} s, ended by force", options_.timeout_seconds));
       if (!result.signal.empty()) add("ended by " + result.signal);
       if (result.exit_code) add(fmt::format("ended its process with exit code {}", *result.exit_code));
       if (result.return_code != 0) add(fmt::format("return code {}", result.return_code));
-      if (!result.launch_error.empty()) add("launch error " + result.launch_error);
-      if (!result.synchronise_error.empty()) add("synchronise error " + result.synchronise_error);
+      if (!result.launch_error.empty())
+        add(fmt::format("launch error {}{}", result.launch_error,
+                        result.launch_error_unchecked ? ", at which it did not look: it returned 0" : ""));
+      if (!result.synchronise_error.empty())
+        add(fmt::format("synchronise error {}{}", result.synchronise_error,
+                        result.launch_error.empty() ? ", after a launch that was good" : ""));
     }
-    for (const RunResult& result : launches_)
+    for (const RunResult& result : trials_.launches())
       if (!result.message.empty()) add("it says: " + result.message);
   }
 
@@ -81,100 +80,127 @@ class ForeignBisection {
     if (output.unwritten > 0)
       add(fmt::format("{} of {} outputs keep the fill: never written, not zero", output.unwritten, output.count));
     if (output.nan > 0) add(fmt::format("{} of {} outputs are NaN that it wrote", output.nan, output.count));
-    for (const RunResult& result : launches_)
+    for (const RunResult& result : trials_.launches())
       for (const std::string& trespass : result.trespasses) add(trespass);
   }
 
-  std::ptrdiff_t dirty_locks() const {
-    const std::vector<std::int32_t>& locks = seen().workspace;
-    return std::count_if(locks.begin(), locks.end(), [](std::int32_t lock) { return lock != 0; });
-  }
-
-  void look_at_workspace() {
-    const std::vector<std::int32_t>& locks = seen().workspace;
-    const auto dirty = dirty_locks();
-    if (dirty == 0) return;
-    add(fmt::format("{} of {} words of the workspace are left non-zero", dirty, locks.size()));
-    if (!seen().ran()) return;
-    step_("launch on the workspace it left");
-    Task again = task_;
-    again.launch.workspace = locks;
-    const RunResult second = kernel_->run(again);
-    add(second.ran() ? second_output(second) : "a second launch on the workspace it left does not return 0");
-  }
-
-  std::string second_output(const RunResult& second) const {
-    const Comparison output = compare(second.C, expected_, task_.launch.fill);
-    return output.right() ? "a second launch on the workspace it left is right all the same"
-                          : fmt::format("a second launch on the workspace it left has {} of {} outputs wrong",
-                                        output.wrong, output.count);
-  }
-
-  /// Launches that differ within the bound add in another order; beyond it, they race.
+  /// Launches that differ within the bound add in another order.
   void look_at_repeats() {
-    std::size_t most = 0;
-    bool right = true;
-    for (const RunResult& result : launches_) {
-      std::size_t differing = 0;
-      for (std::size_t i = 0; i < result.C.size(); ++i) differing += result.C[i] != seen().C[i];
-      most = std::max(most, differing);
-      right = right && compare(result.C, expected_, task_.launch.fill).right();
+    const std::vector<RunResult>& launches = trials_.launches();
+    const std::size_t most = most_differing(launches);
+    if (most == 0 || !std::ranges::all_of(launches, [&](const RunResult& result) { return trials_.right(result); }))
+      return;
+    report_.notes.push_back(
+        fmt::format("{} launches of the same task differ in up to {} of {} outputs, each within the bound: sums are "
+                    "taken in another order",
+                    launches.size(), most, seen().C.size()));
+  }
+
+  void ask_sanitizers() {
+    for (const std::string& tool : options_.sanitize) {
+      step_(tool);
+      const std::filesystem::path file = kernel::plugin_file(options_.foreign);
+      if (file.empty()) throw CannotTest("--sanitize: {} is no plug-in", options_.foreign);
+      sanitizers_.push_back(
+          kernel::sanitize(file, trials_.task(), tool, std::chrono::seconds(options_.timeout_seconds)));
+      report_.notes.push_back(sanitizers_.back().text());
     }
-    if (most == 0) return;
-    const std::string line = fmt::format("{} launches of the same task differ in up to {} of {} outputs",
-                                         launches_.size(), most, seen().C.size());
-    if (right)
-      report_.notes.push_back(line + ", each within the bound: sums are taken in another order");
-    else
-      add(line);
+  }
+
+  bool sanitizers_complain() const {
+    return std::ranges::any_of(sanitizers_, [](const auto& answer) { return answer.finished && !answer.clean(); });
   }
 
   void judge() {
+    find_culprits();
     const bool right = report_.comparison->right();
-    if (right && evidence_.empty() && walk_.broken.empty()) {
+    if (right && evidence_.empty() && report_.culprits.empty() && walk_.broken.empty() && !sanitizers_complain()) {
       report_.verdict = Verdict::match;
       return;
     }
     if (const std::string failure = known_good_failure(); !failure.empty()) {
+      report_.culprits.clear();
       report_.verdict = Verdict::cannot_test;
       report_.reason = "the known-good path itself fails here: " + failure;
       return;
     }
     report_.verdict = Verdict::mismatch;
-    report_.reason = right || !seen().ran() ? evidence_.at(0) : report_.comparison->failed_gate;
-    std::vector<Hypothesis> fits;
-    if (!right && !ended_badly()) fits = explanations();
-    accuse(fits, evidence_, options_, report_);
-    if (fits.empty()) report_.culprits[0].stage = where_unexplained();
+    if (report_.culprits.empty()) explain();
+    if (report_.culprits.empty()) report_.culprits.push_back({.stage = "", .fault = "unexplained", .evidence = {}});
+    for (Culprit& culprit : report_.culprits) complete(culprit);
+    report_.reason = !evidence_.empty() && (right || !seen().ran()) ? evidence_[0]
+                     : right                                        ? report_.culprits[0].evidence.at(0)
+                                                                    : report_.comparison->failed_gate;
   }
 
-  /// The stage that is at fault by what was seen, whatever explains it; empty: the output alone does not tell.
-  std::string where_unexplained() const {
-    if (!seen().ran()) return "launch";
-    return dirty_locks() > 0 ? "reduce" : "";
+  void add_all(std::vector<Culprit> found) {
+    report_.culprits.insert(report_.culprits.end(), found.begin(), found.end());
+  }
+
+  /// Rules on how it ends and what it leaves; its numbers are explained when none of them says anything.
+  void find_culprits() {
+    if (const std::vector<Culprit> ended = faults_of_end(trials_); !ended.empty()) return add_all(ended);
+    add_all(faults_of_side_effects(trials_));
+    if (report_.culprits.empty()) add_all(faults_of_repeats(trials_, sanitizers_));
+    if (report_.culprits.empty()) add_all(faults_of_workspace(trials_, options_.workspace));
   }
 
   bool ended_badly() const { return seen().timed_out || !seen().signal.empty() || seen().exit_code.has_value(); }
 
-  std::string known_good_failure() const {
-    if (!walk_.broken.empty()) return "our own repack is not right in stage " + stage_of(walk_.broken[0]);
+  void explain() {
+    if (ended_badly()) {
+      report_.culprits.push_back({.stage = "launch", .fault = "unexplained", .evidence = {}});
+      return;
+    }
+    if (report_.comparison->right()) return;
+    if (report_.comparison->inf > 0) add_all(faults_of_magnitude(trials_, prepared_));
+    if (report_.culprits.empty()) explain_by_lane_model();
+    if (report_.culprits.empty() && seen().ran()) add_all(faults_of_magnitude(trials_, prepared_));
+    if (report_.culprits.empty() && !seen().ran())
+      report_.culprits.push_back({.stage = "launch", .fault = "unexplained", .evidence = {}});
+  }
+
+  /// The known ways on the task as it came; where none fits, on one thread block, whose stripe is known whoever cuts
+  /// it.
+  void explain_by_lane_model() {
+    if (explain_run(seen(), trials_.task(), "") || !trials_.kernel().on_device() || !seen().ran()) return;
+    kernel::Task alone = trials_.task();
+    alone.launch.thread_blocks = 1;
+    const RunResult& result = trials_.with_one_block();
+    if (result.ran() && !trials_.right(result)) explain_run(result, alone, "with one thread block, ");
+  }
+
+  bool explain_run(const RunResult& run, const Task& task, const std::string& how) {
     try {
-      return compare(kernel::run_lane_model(task_).C, expected_, task_.launch.fill).failed_gate;
-    } catch (const CannotTest&) {  // theirs may take what the lane model does not: the oracle still judges
-      return "";
+      const Explained explained =
+          explain_output(prepared_, for_lane_model(task), run, trials_.expected(), Unwritten::keeps_fill, step_);
+      add(how + explained.summary);
+      if (std::any_of(explained.fits.begin(), explained.fits.end(), is_of_repack))
+        add("what it was given is right in every bit: it reads it as if it were made the way that is named");
+      if (explained.fits.empty()) return false;
+      accuse(explained.fits, {}, options_, report_);
+      return true;
+    } catch (const CannotTest& error) {
+      add(fmt::format("no known wrong way could be tried: {}", error.what()));
+      return false;
     }
   }
 
-  std::vector<Hypothesis> explanations() {
+  /// A culprit's own evidence first, then all that was seen.
+  void complete(Culprit& culprit) const {
+    for (const std::string& line : evidence_)
+      if (std::ranges::find(culprit.evidence, line) == culprit.evidence.end()) culprit.evidence.push_back(line);
+    for (const kernel::SanitizerAnswer& answer : sanitizers_) culprit.evidence.push_back(answer.text());
+    if (culprit.rerun.empty()) culprit.rerun = report_.rerun;
+  }
+
+  std::string known_good_failure() const {
+    if (!walk_.broken.empty()) return "our own repack is not right in stage " + stage_of(walk_.broken[0]);
     try {
-      const Explained explained = explain_output(prepared_, task_, seen(), expected_, Unwritten::keeps_fill, step_);
-      add(explained.summary);
-      if (std::any_of(explained.fits.begin(), explained.fits.end(), is_of_repack))
-        add("what it was given is right in every bit: it reads it as if it were made the way that is named");
-      return explained.fits;
-    } catch (const CannotTest& error) {
-      add(fmt::format("no known wrong way could be tried: {}", error.what()));
-      return {};
+      const RunResult good = kernel::run_lane_model(for_lane_model(trials_.task()));
+      return trials_.compared(good).failed_gate;
+    } catch (const CannotTest&) {  // theirs may take what the lane model does not: the oracle still judges
+      return "";
     }
   }
 
@@ -186,8 +212,8 @@ class ForeignBisection {
     describe_stages(report_, seen_through, "the output is right", report_.stages);
     if (match)
       report_.stages[kRepackStages].evidence =
-          fmt::format("return code 0 from {} launches; guards whole, {} words of workspace zero", launches_.size(),
-                      seen().workspace.size());
+          fmt::format("return code 0 from {} launches; guards whole, {} words of workspace zero",
+                      trials_.launches_made(), seen().workspace.size());
     for (std::size_t i = 0; i < walk_.checks.size(); ++i)
       if (report_.stages[i].verdict == StageVerdict::ok)
         report_.stages[i].evidence = walk_.checks[i].what + " equal in every bit, in what it was given";
@@ -202,10 +228,8 @@ class ForeignBisection {
   const Progress& step_;
   Report report_;
   RepackWalk walk_;
-  Task task_;
-  std::unique_ptr<kernel::ForeignKernel> kernel_;
-  std::vector<RunResult> launches_;
-  Expected expected_;
+  Trials trials_;
+  std::vector<kernel::SanitizerAnswer> sanitizers_;
   std::vector<std::string> evidence_;
 };
 

@@ -77,6 +77,14 @@ Culprit culprit_of(const std::vector<Hypothesis>& fits, std::size_t position, co
   return culprit;
 }
 
+/// What a pipeline does wrong depends on its block_tile, and somebody else's is not known.
+std::vector<kernel::BlockTile> block_tiles_of(const Hypothesis& hypothesis, const kernel::Task& task) {
+  std::vector<kernel::BlockTile> tiles = {task.launch.block_tile};
+  for (const kernel::BlockTile other : {kernel::BlockTile{128, 128}, kernel::BlockTile{64, 256}})
+    if (hypothesis[0]->stage == "pipeline" && !(other == tiles[0])) tiles.push_back(other);
+  return tiles;
+}
+
 }  // namespace
 
 Recipe recipe_of(const Hypothesis& hypothesis) {
@@ -137,17 +145,21 @@ Explained explain_output(const Prepared& prepared, const kernel::Task& task, con
   for (const Hypothesis& hypothesis : tried) {
     progress(names_of(hypothesis));
     const Recipe recipe = recipe_of(hypothesis);
-    try {
-      kernel::Task other = task;
-      other.packed = repack::packed_of(repack_with(prepared.layer, recipe));
-      const kernel::RunResult made = kernel::run_lane_model(other, recipe);
-      if (unwritten == Unwritten::keeps_fill && made.return_code != seen.return_code) continue;
-      if ((made.C == good && made.return_code == 0) || !predicted(seen, made, expected, task.launch.fill, unwritten))
-        continue;
-      fits.push_back(hypothesis);
-      if (made.C == seen.C) exact.push_back(hypothesis);
-    } catch (const CannotTest&) {  // this way cannot be done to this layer
-    }
+    kernel::Task other = task;
+    bool fits_a_tile = false, equals_a_tile = false;
+    for (const kernel::BlockTile tile : block_tiles_of(hypothesis, task)) try {
+        other.launch.block_tile = tile;
+        other.packed = repack::packed_of(repack_with(prepared.layer, recipe));
+        const kernel::RunResult made = kernel::run_lane_model(other, recipe);
+        if (unwritten == Unwritten::keeps_fill && made.return_code != seen.return_code) continue;
+        if (made.return_code == 0 && (made.C == good || compare(made.C, expected, task.launch.fill).right())) continue;
+        if (!predicted(seen, made, expected, task.launch.fill, unwritten)) continue;
+        fits_a_tile = true;
+        equals_a_tile = equals_a_tile || made.C == seen.C;
+      } catch (const CannotTest&) {  // this way cannot be done to this layer
+      }
+    if (fits_a_tile) fits.push_back(hypothesis);
+    if (equals_a_tile) exact.push_back(hypothesis);
   }
   if (!exact.empty()) fits = exact;
   return {fits, fmt::format("{} of {} known wrong ways, one at a time, predict this output {}", fits.size(),

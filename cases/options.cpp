@@ -3,6 +3,8 @@
 
 #include "cases/faults.h"
 #include "fixtures/error.h"
+#include "kernel/foreign.h"
+#include "kernel/sanitizer.h"
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>
@@ -18,6 +20,8 @@ struct Words {
   std::vector<std::string> inject;
   bool no_color = false;
 };
+
+constexpr int kMostMagnitude = 16;
 
 constexpr const char* kAbout =
     "Names the transform that breaks a W4A16 path: every stage from checkpoint to output is compared, the output is "
@@ -58,15 +62,9 @@ void parse_kernel(const std::string& text, Options& options) {
     options.recorded = text.substr(kRecorded.size());
     return;
   }
-  for (const std::string_view kind : {"plugin:", "exec:"})
-    if (text.starts_with(kind) && text.size() > kind.size()) {
-      options.foreign = text;
-      return;
-    }
-  for (const std::string_view later : {"cuda", "naive"})
-    if (text == later)
-      throw CannotTest("--kernel {}: this build has cpu, plugin:FILE, exec:COMMAND and recorded:FILE", text);
-  throw InputError("--kernel {}: it is one of cpu, plugin:FILE, exec:COMMAND, recorded:FILE", text);
+  if (!kernel::is_foreign(text))
+    throw InputError("--kernel {}: it is one of cpu, cuda, naive, plugin:FILE, exec:COMMAND, recorded:FILE", text);
+  options.foreign = text;
 }
 
 void take_case(const std::string& text, const Words& words, Options& options) {
@@ -85,16 +83,33 @@ void take_case(const std::string& text, const Words& words, Options& options) {
   options.seed = id.seed;
 }
 
+/// What needs a kernel that is launched in a process of its own.
+void check_runs(const Options& options) {
+  if (!options.workspace.empty() && options.workspace != "dirty" && options.workspace != "short")
+    throw InputError("--workspace {}: it is one of dirty, short", options.workspace);
+  for (const std::string& tool : options.sanitize)
+    if (std::find(std::begin(kernel::kSanitizers), std::end(kernel::kSanitizers), tool) ==
+        std::end(kernel::kSanitizers))
+      throw InputError("--sanitize {}: it is one of {}", tool, fmt::join(kernel::kSanitizers, ", "));
+  const bool asked = !options.workspace.empty() || !options.sanitize.empty();
+  if (asked && options.foreign.empty())
+    throw InputError("--workspace and --sanitize are for --kernel cuda, naive and plugin:FILE");
+}
+
 void check_ranges(const Options& options) {
   const auto positive = [](const char* name, int value) {
     if (value < 1) throw InputError("{} {}: a positive number is expected", name, value);
   };
   if (options.M) positive("--m", *options.M);
-  positive("--sms", options.thread_blocks);
+  if (options.thread_blocks) positive("--sms", *options.thread_blocks);
   if (options.repeat < 2) throw InputError("--repeat {}: at least 2 launches show whether they differ", options.repeat);
   positive("--timeout", options.timeout_seconds);
   if (options.reduce_bits != 16 && options.reduce_bits != 32)
     throw InputError("--reduce {}: it is one of 16, 32", options.reduce_bits);
+  if (std::abs(options.magnitude) > kMostMagnitude)
+    throw InputError("--magnitude {}: a power of two from -{} to {}", options.magnitude, kMostMagnitude,
+                     kMostMagnitude);
+  check_runs(options);
   const bool foreign = !options.recorded.empty() || !options.packed.empty() || !options.foreign.empty();
   if (foreign && !(options.inject.empty() && options.settings.empty() && !options.toggles))
     throw InputError(
@@ -121,7 +136,7 @@ void interpret(const Words& words, Options& options) {
   if (!words.per_column.empty()) options.per_column = parse_per_column(words.per_column);
   if (!words.block_tile.empty()) {
     const auto [k, n] = parse_pair(words.block_tile, 'x', "--block-tile");
-    options.block_tile = {k, n};
+    options.block_tile = kernel::BlockTile{k, n};
   }
   parse_kernel(words.kernel, options);
   options.color = !words.no_color && ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
@@ -159,8 +174,8 @@ void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("--case", words.case_text, "a case as reports print it, instead of MODE and GROUP");
   app.add_option(
       "--kernel", words.kernel,
-      "cpu (the lane model), plugin:FILE (a shared object of kernel/plugin.h), exec:COMMAND (a command that is "
-      "given files) or recorded:FILE (somebody's output)");
+      "cpu (the lane model), cuda or naive (ours on a GPU), plugin:FILE (a shared object of kernel/plugin.h, or one "
+      "that exports marlin_cuda), exec:COMMAND (a command that is given files) or recorded:FILE (somebody's output)");
   app.add_option("--packed", options.packed,
                  "somebody's packed tensors: B, scales, and where there are any zeros and perm");
   app.add_option("--inject", words.inject, "plant known faults: FAULT[,FAULT], FAULT:FORM")
@@ -175,12 +190,18 @@ void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("--dtype", words.dtype, "fp16 or bf16 (default: the layer's)");
   app.add_option("--seed", options.seed, "seed of what is random")->capture_default_str()->check(not_negative);
   app.add_option("--repeat", options.repeat, "launches that are compared with each other")->capture_default_str();
-  app.add_option("--block-tile", words.block_tile, "128x128 or 64x256");
-  app.add_option("--sms", options.thread_blocks, "thread blocks of the kernel")->capture_default_str();
+  app.add_option("--block-tile", words.block_tile, "128x128 (the lane model's default) or 64x256");
+  app.add_option("--sms", options.thread_blocks, "thread blocks (the lane model's default: 10; others choose)");
   app.add_option("--reduce", options.reduce_bits, "bits of a partial sum in the global reduction: 16 or 32")
       ->capture_default_str();
   app.add_option("--per-column", words.per_column,
                  "how a grouped layer becomes one group: requantised (default) or averaged");
+  app.add_option("--magnitude", options.magnitude, "multiply the activations by 2^POWER: sums beyond fp16's range");
+  app.add_option("--workspace", options.workspace, "launch with a workspace that is dirty, or short by half, as well");
+  app.add_option("--sanitize", options.sanitize,
+                 "repeat the run under compute-sanitizer: memcheck,racecheck,initcheck,synccheck")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--timeout", options.timeout_seconds, "seconds before a run is ended")->capture_default_str();
   app.add_option("--json", options.json, "write the report as JSON to FILE, or - for stdout");
   app.add_flag("--quiet", options.quiet, "no progress on stderr");
@@ -247,10 +268,13 @@ std::string command_line(const Options& options) {
     add(options.seed != defaults.seed, "--seed", fmt::format("{}", options.seed));
   }
   add(options.repeat != defaults.repeat, "--repeat", fmt::format("{}", options.repeat));
-  add(!(options.block_tile == defaults.block_tile), "--block-tile",
-      fmt::format("{}x{}", options.block_tile.thread_k, options.block_tile.thread_n));
-  add(options.thread_blocks != defaults.thread_blocks, "--sms", fmt::format("{}", options.thread_blocks));
+  if (options.block_tile)
+    add(true, "--block-tile", fmt::format("{}x{}", options.block_tile->thread_k, options.block_tile->thread_n));
+  if (options.thread_blocks) add(true, "--sms", fmt::format("{}", *options.thread_blocks));
   add(options.reduce_bits != defaults.reduce_bits, "--reduce", fmt::format("{}", options.reduce_bits));
+  add(options.magnitude != 0, "--magnitude", fmt::format("{}", options.magnitude));
+  add(!options.workspace.empty(), "--workspace", options.workspace);
+  add(!options.sanitize.empty(), "--sanitize", fmt::format("{}", fmt::join(options.sanitize, ",")));
   add(options.per_column != defaults.per_column, "--per-column", "averaged");
   return fmt::format("{}", fmt::join(words, " "));
 }
@@ -260,6 +284,8 @@ std::string command_line(Options options, const std::vector<std::string>& settin
   options.packed.clear();
   options.recorded.clear();
   options.foreign.clear();
+  options.workspace.clear();
+  options.sanitize.clear();
   options.settings = settings;
   return command_line(options);
 }

@@ -24,7 +24,7 @@ struct Options {
   std::optional<CaseId> case_id;
   std::filesystem::path recorded;  // somebody's C; empty: the lane model runs
   std::filesystem::path packed;    // somebody's packed tensors
-  std::string foreign;             // somebody's kernel: plugin:FILE or exec:COMMAND
+  std::string foreign;             // a kernel in a process of its own: cuda, naive, plugin:FILE or exec:COMMAND
   std::vector<std::string> inject;
   std::vector<std::string> settings;
   bool toggles = false;
@@ -33,9 +33,12 @@ struct Options {
   std::optional<DType> dtype;
   std::uint64_t seed = 7;
   int repeat = 2;
-  kernel::BlockTile block_tile;
-  int thread_blocks = kernel::Launch{}.thread_blocks;
+  std::optional<kernel::BlockTile> block_tile;  // none: 128x128 in the lane model, any other kernel's own choice
+  std::optional<int> thread_blocks;             // none: 10 in the lane model, any other kernel's own choice
   int reduce_bits = 32;
+  int magnitude = 0;                  // activations are multiplied by 2^magnitude
+  std::string workspace = {};         // "dirty" or "short": a launch with such a workspace is made too
+  std::vector<std::string> sanitize;  // tools of compute-sanitizer under which the run is repeated
   repack::PerColumn per_column = repack::PerColumn::requantised;
   int timeout_seconds = 120;
   std::filesystem::path json;  // "-": stdout, instead of the text

@@ -6,6 +6,7 @@
 #include "repack/regroup.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 namespace w4::cases {
@@ -154,6 +155,16 @@ Layer made_layer(const Options& options) {
   return layer;
 }
 
+/// Times 2^magnitude, and inside the type's range.
+Grid<std::uint16_t> scaled(const Grid<std::uint16_t>& A, int magnitude, DType dtype) {
+  if (magnitude == 0) return A;
+  const float most = dtype == DType::fp16 ? 65504.0f : 0x1.FEp127f;
+  return Grid<std::uint16_t>::made(A.rows(), A.cols(), [&](std::span<std::uint16_t> out) {
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = bits_of(std::clamp(std::ldexp(value_of(A[i], dtype), magnitude), -most, most), dtype);
+  });
+}
+
 /// M rows: the fixture's own as far as they go, random ones behind them.
 Grid<std::uint16_t> activations_of(const Layer& layer, int M, std::uint64_t seed, std::vector<std::string>& notes) {
   const Grid<std::uint16_t> random = fixtures::random_activations(M, layer.K, layer.dtype, seed);
@@ -205,7 +216,8 @@ Prepared prepare(const Options& options) {
     throw InputError("case {} is asked of {}, which makes it {}", options.case_id->text(), out.fixture, out.id.text());
   if (out.id.M > kMostElements / std::max(out.id.K, out.id.N))
     throw CannotTest("M={} with K={} and N={}: more than {} elements", out.id.M, out.id.K, out.id.N, kMostElements);
-  out.A = activations_of(out.layer, out.id.M, options.seed, out.notes);
+  out.A = scaled(activations_of(out.layer, out.id.M, options.seed, out.notes), options.magnitude, out.layer.dtype);
+  if (options.magnitude != 0) out.notes.push_back(fmt::format("activations times 2^{}", options.magnitude));
   return out;
 }
 

@@ -100,6 +100,20 @@ ordered_json json_of(const Culprit& culprit) {
           {"rerun", culprit.rerun}};
 }
 
+ordered_json json_of(const kernel::KernelLaunch& launch) {
+  return {{"kernel", launch.kernel},
+          {"grid", launch.grid},
+          {"block", launch.block},
+          {"dynamic_shared_bytes", launch.dynamic_bytes},
+          {"dynamic_shared_bytes_allowed", launch.dynamic_bytes_allowed},
+          {"static_shared_bytes", launch.static_bytes},
+          {"registers", launch.registers},
+          {"binary_version", launch.binary_version},
+          {"ptx_version", launch.ptx_version},
+          {"on_given_stream", launch.on_given_stream},
+          {"error", launch.error}};
+}
+
 ordered_json first_outputs(const std::vector<double>& values) {
   ordered_json out = ordered_json::array();
   for (const double value : values) out.push_back(number(value));
@@ -128,6 +142,7 @@ std::string text_of(const Report& report, bool color) {
   text.line("{:<12} {}", "case", report.case_id);
   text.line("{:<12} {}", "fixture", report.fixture);
   text.line("{:<12} {}{}", "kernel", report.kernel, report.launch.empty() ? "" : ": " + report.launch);
+  for (const kernel::KernelLaunch& launch : report.launches) text.line("{:<12} {}", "launch", launch.text());
   for (const std::string& note : report.notes) text.line("{:<12} {}", "note", note);
   add_stages(report, text);
   add_output(report, text);
@@ -145,6 +160,8 @@ ordered_json json_of(const Report& report) {
                       {"kernel", report.kernel}, {"verdict", name_of(report.verdict)},
                       {"reason", report.reason}, {"fixture", report.fixture},
                       {"notes", report.notes}};
+  out["launches"] = ordered_json::array();
+  for (const kernel::KernelLaunch& launch : report.launches) out["launches"].push_back(json_of(launch));
   out["culprits"] = ordered_json::array();
   for (const Culprit& culprit : report.culprits) out["culprits"].push_back(json_of(culprit));
   out["stages"] = ordered_json::array();

@@ -23,15 +23,14 @@ std::vector<int> summed_order(const fixtures::Layer& layer) {
   return rows;
 }
 
-/// Where slices begin, but for the first; positions in the padding are left out.
+}  // namespace
+
 std::vector<int> cuts_of(const std::vector<kernel::Slice>& slices, int K) {
   std::vector<int> cuts;
   for (const kernel::Slice& slice : slices)
     if (slice.k_begin > 0 && slice.k_begin < K) cuts.push_back(slice.k_begin);
   return cuts;
 }
-
-}  // namespace
 
 std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task) {
   const int thread_n = task.launch.block_tile.thread_n;
@@ -45,9 +44,19 @@ std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& tas
 
 kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options) {
   kernel::Task task{.A = prepared.A, .packed = packed, .launch = {}};
-  task.launch.block_tile = options.block_tile;
-  task.launch.thread_blocks = options.thread_blocks;
+  const kernel::Launch own_choice{.block_tile = {.thread_k = 0, .thread_n = 0}, .thread_blocks = 0};
+  const kernel::Launch unsaid = options.foreign.empty() ? kernel::Launch{} : own_choice;
+  task.launch.block_tile = options.block_tile.value_or(unsaid.block_tile);
+  task.launch.thread_blocks = options.thread_blocks.value_or(unsaid.thread_blocks);
   task.launch.reduce_bits = options.reduce_bits;
+  return task;
+}
+
+kernel::Task for_lane_model(kernel::Task task) {
+  const kernel::Launch defaults;
+  if (task.launch.thread_blocks == 0) task.launch.thread_blocks = defaults.thread_blocks;
+  if (task.launch.block_tile.thread_k == 0) task.launch.block_tile = defaults.block_tile;
+  task.launch.workspace.clear();  // another kernel's: it has other locks
   return task;
 }
 
@@ -63,14 +72,15 @@ Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) {
 }
 
 Report new_report(const Prepared& prepared, const Options& options) {
+  const kernel::Launch launch = task_of(prepared, {}, options).launch;
   Report report;
   report.case_id = prepared.id.text();
   report.fixture = prepared.fixture;
   report.kernel = options.recorded.empty() ? "cpu" : "recorded:" + options.recorded.string();
   if (options.recorded.empty())
     report.launch =
-        fmt::format("the lane model, block_tile {}x{}, {} thread blocks, {}-bit reduction", options.block_tile.thread_k,
-                    options.block_tile.thread_n, options.thread_blocks, options.reduce_bits);
+        fmt::format("the lane model, block_tile {}x{}, {} thread blocks, {}-bit reduction", launch.block_tile.thread_k,
+                    launch.block_tile.thread_n, launch.thread_blocks, launch.reduce_bits);
   report.notes = prepared.notes;
   report.rerun = command_line(options);
   return report;

@@ -11,7 +11,7 @@
 namespace w4::kernel {
 namespace {
 
-constexpr std::chrono::seconds kLeastToLoad{10};  // a short limit for runs is no limit for loading libraries
+constexpr std::chrono::seconds kLeastToLoad{60};  // a short limit for runs is no limit for loading libraries
 
 /// The worker lies beside this program.
 std::filesystem::path worker_program() {
@@ -31,8 +31,11 @@ std::string text_of(const Child::Fault& fault) {
 
 }  // namespace
 
-Child::Child(std::filesystem::path plugin, std::chrono::milliseconds timeout)
-    : plugin_(std::move(plugin)), timeout_(timeout), memory_(::memfd_create("w4_run", MFD_CLOEXEC)) {
+Child::Child(std::filesystem::path plugin, std::chrono::milliseconds timeout, std::vector<std::string> wrapper)
+    : plugin_(std::move(plugin)),
+      timeout_(timeout),
+      wrapper_(std::move(wrapper)),
+      memory_(::memfd_create("w4_run", MFD_CLOEXEC)) {
   if (memory_.get() < 0) throw CannotTest("no shared memory can be made here");
   start();
 }
@@ -41,11 +44,12 @@ void Child::start() {
   auto [ours, theirs] = channel(SOCK_SEQPACKET);
   const Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
   // stdout belongs to the report: what a plug-in prints goes to stderr
-  process_ = std::make_unique<Process>(std::vector<std::string>{worker_program().string(), plugin_.string()},
-                                       std::vector<std::pair<int, int>>{{nothing.get(), STDIN_FILENO},
-                                                                        {STDERR_FILENO, STDOUT_FILENO},
-                                                                        {theirs.get(), worker::kChannel},
-                                                                        {memory_.get(), worker::kMemory}});
+  std::vector<std::string> words = wrapper_;
+  words.insert(words.end(), {worker_program().string(), plugin_.string()});
+  process_ = std::make_unique<Process>(words, std::vector<std::pair<int, int>>{{nothing.get(), STDIN_FILENO},
+                                                                               {STDERR_FILENO, STDOUT_FILENO},
+                                                                               {theirs.get(), worker::kChannel},
+                                                                               {memory_.get(), worker::kMemory}});
   channel_ = std::move(ours);
   theirs = Descriptor();
   Fault fault;
@@ -78,12 +82,21 @@ bool Child::receive(Packet& packet, Fault& fault) {
   return false;
 }
 
-std::optional<std::int64_t> Child::ask(const worker::Request& request, Fault& fault) {
+std::optional<worker::Answer> Child::ask(const worker::Request& request, Fault& fault) {
   if (!process_ || process_->ended()) start();
   ::send(channel_.get(), &request, sizeof request, MSG_NOSIGNAL);  // a worker that is gone is noticed below
   worker::Answer answer = {};
   if (!receive(answer, fault)) return {};
-  return answer.value;
+  if (answer.synchronise_error[0] != '\0' && wrapper_.empty()) process_.reset();
+  return answer;
+}
+
+bool Child::finish() {
+  if (!process_) return false;
+  channel_ = Descriptor();
+  const bool ended = process_->wait_for(-1, std::chrono::steady_clock::now() + timeout_);
+  process_.reset();
+  return ended;
 }
 
 void note(const Child::Fault& fault, RunResult& result) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace w4::kernel {
 
@@ -22,8 +23,9 @@ class Child {
     bool timed_out = false;
   };
 
-  /// Loads the plug-in. Throws InputError when it is none, CannotTest when this machine cannot run it.
-  Child(std::filesystem::path plugin, std::chrono::milliseconds timeout);
+  /// Loads the plug-in. `wrapper`: words of a program that starts the worker and watches it (compute-sanitizer), or
+  /// none. Throws InputError when it is no plug-in, CannotTest when this machine cannot run it.
+  Child(std::filesystem::path plugin, std::chrono::milliseconds timeout, std::vector<std::string> wrapper = {});
 
   const worker::Greeting& greeting() const { return greeting_; }
 
@@ -31,7 +33,11 @@ class Child {
   int memory() const { return memory_.get(); }
 
   /// Asks, and waits for the answer until the time limit. Without one, `fault` says why, and the worker is gone.
-  std::optional<std::int64_t> ask(const worker::Request& request, Fault& fault);
+  /// A worker that lost its CUDA context in the run is gone too, after its answer.
+  std::optional<worker::Answer> ask(const worker::Request& request, Fault& fault);
+
+  /// Lets the worker end by itself, and waits for it until the time limit. False: it had to be ended.
+  bool finish();
 
  private:
   void start();
@@ -41,6 +47,7 @@ class Child {
 
   std::filesystem::path plugin_;
   std::chrono::milliseconds timeout_;
+  std::vector<std::string> wrapper_;
   Descriptor memory_;
   Descriptor channel_;
   std::unique_ptr<Process> process_;

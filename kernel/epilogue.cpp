@@ -24,6 +24,12 @@ constexpr Variant kVariants[] = {
      .what = "the bias was brought into the order of grouped scales, and is added in the natural order of columns",
      .cure = "add the bias as the checkpoint stores it, or permute it only for a kernel that reads it in that order",
      .visible = "the layer has a bias that differs between columns of the same 64"},
+    {.id = "epilogue-cast-order",
+     .fault = "epilogue-cast-order",
+     .what = "the sum of one group is cast to 16 bits before it is scaled: it rounds twice, and beyond 65504 it is "
+             "infinite though the scaled sum is not",
+     .cure = "scale in fp32 and cast once",
+     .visible = "one group covers a column"},
 };
 
 /// The column whose value a grouped permutation puts at a place of its 64.
@@ -37,7 +43,8 @@ float bias_of(int n, const repack::Packed& packed, EpilogueWay way) {
 }
 
 std::uint16_t finished(float sum, float scale, float bias, const repack::Packed& packed, EpilogueWay way) {
-  const float scaled = packed.one_group() ? rounded(sum, packed.dtype) * scale : sum;
+  if (way == EpilogueWay::cast_before_scale && packed.one_group()) sum = rounded(sum, packed.dtype);
+  const float scaled = packed.one_group() ? sum * scale : sum;
   const std::uint16_t bits = stored_bits(scaled + bias, packed.dtype);
   if (way != EpilogueWay::bias_double || packed.bias.empty()) return bits;
   return stored_bits(loaded_value(bits, packed.dtype) + bias, packed.dtype);

@@ -13,6 +13,7 @@ enum class EpilogueWay {
   bias_double,            // the caller adds the bias once more to C
   bias_missing,           // nobody adds it
   bias_permuted_raw_add,  // the bias was permuted as scales are, and is added as if it were not
+  cast_before_scale,      // the sum of one group is cast to 16 bits, and scaled then
 };
 
 /// The ways, in the order of EpilogueWay.

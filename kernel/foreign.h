@@ -5,6 +5,7 @@
 #include "kernel/run.h"
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -21,14 +22,24 @@ class ForeignKernel {
 
   /// What it calls itself.
   virtual std::string name() const = 0;
+
+  /// Of kernels that run on a GPU: the device, and why launches are not watched there (empty: they are).
+  virtual bool on_device() const { return false; }
+  virtual std::string device() const { return ""; }
+  virtual int multiprocessors() const { return 0; }
+  virtual std::string unwatched() const { return ""; }
 };
 
-/// Opens "plugin:FILE" (kernel/plugin.h) or "exec:COMMAND" (kernel/exec_kernel.h). `timeout`: of one run. `layer`:
-/// given to commands as it is stored, beside the packed tensors; it may be null. Throws InputError and CannotTest.
+/// Opens "cuda" or "naive" (our own, which are plug-ins that lie beside this program), "plugin:FILE" (kernel/plugin.h)
+/// or "exec:COMMAND" (kernel/exec_kernel.h). `timeout`: of one run. `layer`: given to commands as it is stored, beside
+/// the packed tensors; it may be null. Throws InputError and CannotTest.
 std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout,
                                            const fixtures::Layer* layer = nullptr);
 
 /// Whether open_kernel() knows the kind.
 bool is_foreign(const std::string& spec);
+
+/// The file behind "cuda", "naive" and "plugin:FILE"; empty for others. Throws CannotTest when this build has none.
+std::filesystem::path plugin_file(const std::string& spec);
 
 }  // namespace w4::kernel

@@ -21,9 +21,9 @@ __global__ void gather_kernel(const GatherArgs args) {
 
 }  // namespace
 
-int launch_gather(const GatherArgs& args) {
+int launch_gather(const GatherArgs& args, void* stream) {
   const dim3 grid((args.K + kThreads - 1) / kThreads, std::min(args.M, 1024));
-  gather_kernel<<<grid, kThreads>>>(args);
+  gather_kernel<<<grid, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
   return cudaGetLastError();
 }
 

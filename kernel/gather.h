@@ -15,7 +15,8 @@ struct GatherArgs {
   int stored_K;
 };
 
-/// Launches on the default stream, without waiting. Returns what CUDA says of the launch, a cudaError_t.
-int launch_gather(const GatherArgs& args);
+/// Launches on a cudaStream_t (null: the default one), without waiting. Returns what CUDA says of the launch, a
+/// cudaError_t.
+int launch_gather(const GatherArgs& args, void* stream);
 
 }  // namespace w4::kernel

@@ -110,10 +110,14 @@ void refuse(LaunchWay way, RunResult& result) {
 
 int locks_needed(const Task& task) { return plan_of(task, task.packed.N).column_count(); }
 
-void check(const Task& task) {
-  check_launch(task.launch);
+void check_shapes(const Task& task) {
   check_shape(task.packed);
   check_tensors(task);
+}
+
+void check(const Task& task) {
+  check_launch(task.launch);
+  check_shapes(task);
   const auto given = task.launch.workspace.size();
   if (given != 0 && given < static_cast<std::size_t>(locks_needed(task)))
     throw CannotTest("the workspace has {} locks, {} are needed", given, locks_needed(task));

@@ -31,4 +31,7 @@ int locks_needed(const Task& task);
 /// Throws CannotTest, naming the values, for a task that the kernel does not take.
 void check(const Task& task);
 
+/// The same of the tensors alone: a kernel that reads by these sizes must not read beyond them.
+void check_shapes(const Task& task);
+
 }  // namespace w4::kernel

@@ -11,7 +11,10 @@ class Ring {
  public:
   __device__ Ring(const MarlinArgs& args, const Who<Shape>& who, int begin, int end, char* shared,
                   std::uint32_t barriers)
-      : who_(who), loader_(args, who, begin + who.team), stages_(shared + who.team * kBytes), barriers_(barriers) {
+      : who_(who),
+        loader_(args, who, begin + who.team, begin),
+        stages_(shared + who.team * kBytes),
+        barriers_(barriers) {
     to_load_ = (end - begin - who.team + Shape::kTeams - 1) / Shape::kTeams;
 #pragma unroll 1
     for (int stage = 0; stage < Shape::kStages - 1; ++stage) load_next(stage * Shape::kStageBytes);
@@ -19,7 +22,7 @@ class Ring {
 
   /// The next unit's stage; the stage of the unit before it is loaded anew meanwhile.
   __device__ const char* next() {
-    cp_async_wait<Shape::kStages - 2>();
+    if constexpr (Shape::kFault != MarlinFault::smem_race) cp_async_wait<Shape::kStages - 2>();
     team_barrier<Shape>(who_, barriers_);  // all of the team's copies are there, and nobody reads the stage before this
     const char* const stage = stages_ + current_;
     load_next(current_ == 0 ? kBytes - Shape::kStageBytes : current_ - Shape::kStageBytes);

@@ -3,6 +3,7 @@
 
 #include "kernel/dequant.cuh"
 #include "kernel/marlin_args.h"
+#include "kernel/marlin_fault.h"
 
 #include <cstdint>
 
@@ -25,6 +26,7 @@ struct MarlinShape {
   static constexpr int kStages = kStages_;
   static constexpr bool kGrouped = kGrouped_;
   static constexpr bool kZeros = kZeros_;
+  static constexpr MarlinFault kFault = MarlinFault::none;
 
   static constexpr int kRows = kSubrows * kSubrowBlocks;
   static constexpr int kColumns = kTileColumns * kStrips;

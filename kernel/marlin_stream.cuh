@@ -16,8 +16,13 @@ namespace w4::kernel {
 template <class Shape>
 class Loader {
  public:
-  __device__ Loader(const MarlinArgs& args, const Who<Shape>& who, int unit)
-      : args_(args), place_(UnitPlace::of(args.stripes, unit)), tile_step_(8ll * args.N), row_step_(2ll * args.K) {
+  /// `unit`: the team's first; `begin`: the stripe's.
+  __device__ Loader(const MarlinArgs& args, const Who<Shape>& who, int unit, int begin)
+      : args_(args),
+        place_(UnitPlace::of(args.stripes, unit)),
+        begin_(begin),
+        tile_step_(8ll * args.N),
+        row_step_(2ll * args.K) {
     const int row = who.in_team / kPieces, piece = who.in_team % kPieces;
     to_scales_ = Shape::kABytes + who.strip * Shape::kWarpBytes + Shape::kTilesBytes + 16 * who.lane;
     to_words_ = to_scales_ - Shape::kTilesBytes + who.half * kTileWordBytes;
@@ -32,9 +37,7 @@ class Loader {
 #pragma unroll
       for (int tile = 0; tile < kUnitTiles; tile += Shape::kHalves, from += Shape::kHalves * tile_step_)
         cp_async_16(stage + to_words_ + tile * kTileWordBytes, from);
-      if (scales_ != nullptr)
-        cp_async_16(stage + to_scales_,
-                    scales_ + (place_.k * kUnitK >> args_.group_shift) * static_cast<long long>(scales_step_));
+      if (scales_ != nullptr) cp_async_16(stage + to_scales_, scales_of_unit(who.lane));
     }
     load_a(stage);
     words_ += Shape::kTeams * kUnitTiles * tile_step_;
@@ -51,7 +54,7 @@ class Loader {
     const int strip = place_.column * Shape::kStrips + who.strip;
     strip_exists_ = strip < args_.N / kTileColumns;
     words_ = reinterpret_cast<const char*>(args_.words) + strip * kTileWordBytes + 16 * who.lane +
-             (place_.k * kUnitTiles + who.half) * tile_step_;
+             (place_.k * kUnitTiles + who.half + tile_rows_ahead()) * tile_step_;
     if ((Shape::kGrouped || Shape::kZeros) && who.half == 0) start_scales(strip, who.lane);
     const int row = who.in_team / kPieces, first_row = place_.problem * Shape::kRows;
     rows_ = args_.M - first_row - row;
@@ -77,6 +80,26 @@ class Loader {
     }
   }
 
+  __device__ const char* scales_of_unit(int lane) const {
+    if constexpr (Shape::kFault == MarlinFault::stale_scales)
+      if (lane >= Shape::kScaleRowBytes / 16) return stale_scales(lane);
+    return scales_ + (place_.k * kUnitK >> args_.group_shift) * static_cast<long long>(scales_step_);
+  }
+
+  /// The second row of scales of the stripe's first unit.
+  __device__ const char* stale_scales(int lane) const {
+    const UnitPlace first = UnitPlace::of(args_.stripes, begin_);
+    const int strips_back = (place_.column - first.column) * Shape::kStrips;
+    return scales_ + (first.k * kUnitK >> args_.group_shift) * static_cast<long long>(scales_step_) -
+           strips_back * Shape::kScaleRowBytes;
+  }
+
+  /// Tile rows that the pointer to B is ahead of its place.
+  __device__ int tile_rows_ahead() const {
+    if constexpr (Shape::kFault != MarlinFault::tile_pointer_wrap) return 0;
+    return place_.problem - UnitPlace::of(args_.stripes, begin_).problem;
+  }
+
   /// Rows of A of the unit's problem. 16-byte pieces are swizzled so that ldmatrix meets every bank once.
   __device__ void load_a(std::uint32_t stage) {
     const char* from = a_;
@@ -89,6 +112,7 @@ class Loader {
 
   const MarlinArgs& args_;
   UnitPlace place_;
+  int begin_;                     // of the stripe
   long long tile_step_;           // bytes from 16 rows of K to the next
   long long row_step_;            // bytes from row to row of A
   const char* words_ = nullptr;   // of the next unit
@@ -181,7 +205,11 @@ __device__ inline void multiply_unit(const char* stage, const Who<Shape>& who, b
       typename Type::Pair weights[4];
       dequant<Type, Shape::kGrouped, Shape::kZeros>(words[block], block, values, weights);
 #pragma unroll
-      for (int rows = 0; rows < Shape::kSubrowBlocks; ++rows) mma_16x8x16(sums[block][rows], weights, a[rows]);
+      for (int rows = 0; rows < Shape::kSubrowBlocks; ++rows)
+        if constexpr (Shape::kFault == MarlinFault::fp16_accumulate)
+          mma_16x8x16_in_fp16(sums[block][rows], weights, a[rows]);
+        else
+          mma_16x8x16(sums[block][rows], weights, a[rows]);
     }
   }
 }

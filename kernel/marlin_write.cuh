@@ -36,7 +36,9 @@ struct Output {
   int n;
 };
 
-/// Scale of one group, bias, cast, store. numerics.md: grouped, one rounding; one group, before and after its scale.
+__device__ inline float2 sum_of(float2 a, float2 b) { return {a.x + b.x, a.y + b.y}; }
+
+/// Scale of one group and bias in 32 bits, one cast, store.
 template <class Shape>
 __device__ inline void write_output(const MarlinArgs& args, const Column& column, Output out, float2 sum) {
   using Type = typename Shape::Type;
@@ -45,15 +47,17 @@ __device__ inline void write_output(const MarlinArgs& args, const Column& column
   if (!Shape::kGrouped) {
     const int place = n / 32 * 32 + 8 * (n % 8 / 2) + 2 * (n % 32 / 8);
     const float2 scale = Type::floats(*reinterpret_cast<const Pair*>(args.scales + place));
-    const float2 value = Type::floats(Type::rounded(sum));
-    sum = {value.x * scale.x, value.y * scale.y};
+    if constexpr (Shape::kFault == MarlinFault::cast_before_scale) sum = Type::floats(Type::rounded(sum));
+    sum = {sum.x * scale.x, sum.y * scale.y};
   }
   if (args.bias != nullptr) {
     const float2 bias = Type::floats(*reinterpret_cast<const Pair*>(args.bias + n));
     sum = {sum.x + bias.x, sum.y + bias.y};
   }
   const int m = column.place.problem * Shape::kRows + out.row;
-  *reinterpret_cast<Pair*>(args.C + static_cast<std::size_t>(m) * args.N + n) = Type::rounded(sum);
+  auto* const to = reinterpret_cast<Pair*>(args.C + static_cast<std::size_t>(m) * args.N + n);
+  if constexpr (Shape::kFault == MarlinFault::output_added_to) sum = sum_of(sum, Type::floats(*to));
+  *to = Type::rounded(sum);
 }
 
 /// The topmost slice keeps 32 bits: the sum over S slices then rounds S - 1 partial sums, as a chain of slices does.
@@ -120,6 +124,12 @@ __device__ inline float2 sum_of_teams(const float* first) {
   return sum;
 }
 
+/// Makes one warp in four slow, as it happens by itself now and then.
+__device__ inline void fall_behind(int thread) {
+  constexpr unsigned kNanoseconds = 2000;
+  if (thread / 32 % 4 == 3) __nanosleep(kNanoseconds);
+}
+
 /// The end of a slice: C, where it is the whole column, or a slot. `round` counts the uses of the staging areas.
 template <class Shape>
 __device__ inline void write_slice(const MarlinArgs& args, const Column& column, const Sums<Shape>& sums,
@@ -132,11 +142,13 @@ __device__ inline void write_slice(const MarlinArgs& args, const Column& column,
 #pragma unroll
   for (int rows_block = 0; rows_block < Shape::kSubrowBlocks; ++rows_block, ++round) {
     float* const staged = staging + round % Shape::kReduceAreas * Shape::kReduceArea;
-    if (Shape::kReduceAreas == 1) __syncthreads();  // the round before has been read
+    if (Shape::kReduceAreas == 1 && Shape::kFault != MarlinFault::writeout_race)
+      __syncthreads();  // the round before has been read
     stage_sums<Shape>(
         sums, rows_block, who.lane,
         staged + who.thread / 32 / Shape::kHalves * Shape::kReduceFloats + who.half * Shape::kBlocks * 16);
     __syncthreads();
+    if constexpr (Shape::kFault == MarlinFault::writeout_race) fall_behind(who.thread);
     float2 pairs[kShare];
 #pragma unroll
     for (int i = 0; i < kShare; ++i) {
@@ -192,10 +204,11 @@ __device__ inline void finish_column(const MarlinArgs& args, const Column& colum
 }
 
 /// Whether this block is the last that has filled its slot of the column; the lock is zero again then.
+template <class Shape>
 __device__ inline int arrive_last(const MarlinArgs& args, const Column& column) {
   int* const lock = args.locks + column.index;
   const bool last = count_arrival(lock) == column.slices() - 1;
-  if (last) *lock = 0;
+  if (last && Shape::kFault != MarlinFault::lock_left_dirty) *lock = 0;
   return last;
 }
 
@@ -206,7 +219,8 @@ template <class Shape>
 __device__ inline void finish_columns(const MarlinArgs& args, const Column (&ends)[2], int thread, int* flags) {
   __syncthreads();  // the whole block has filled its slots
   const int which = thread / 32;
-  if (which < 2 && thread % 32 == 0) flags[which] = ends[which].slices() > 1 ? arrive_last(args, ends[which]) : 0;
+  if (which < 2 && thread % 32 == 0)
+    flags[which] = ends[which].slices() > 1 ? arrive_last<Shape>(args, ends[which]) : 0;
   __syncthreads();
   const bool both = flags[0] != 0 && flags[1] != 0;
   if (flags[0] == 0 && flags[1] == 0) return;

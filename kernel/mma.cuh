@@ -34,6 +34,18 @@ __device__ inline void mma_16x8x16(float (&sums)[4], const __half2 (&a)[4], cons
       : "r"(bits[0]), "r"(bits[1]), "r"(bits[2]), "r"(bits[3]), "r"(b[0]), "r"(b[1]));
 }
 
+/// The same with sums of 16 bits, which pass 65504 as infinity: a known wrong way.
+__device__ inline void mma_16x8x16_in_fp16(float (&sums)[4], const __half2 (&a)[4], const std::uint32_t (&b)[2]) {
+  const auto* bits = reinterpret_cast<const std::uint32_t*>(a);
+  __half2 halves[2] = {__floats2half2_rn(sums[0], sums[1]), __floats2half2_rn(sums[2], sums[3])};
+  auto* const sum_bits = reinterpret_cast<std::uint32_t*>(halves);
+  asm("mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16 {%0, %1}, {%2, %3, %4, %5}, {%6, %7}, {%0, %1};"
+      : "+r"(sum_bits[0]), "+r"(sum_bits[1])
+      : "r"(bits[0]), "r"(bits[1]), "r"(bits[2]), "r"(bits[3]), "r"(b[0]), "r"(b[1]));
+  const float2 first = __half22float2(halves[0]), second = __half22float2(halves[1]);
+  sums[0] = first.x, sums[1] = first.y, sums[2] = second.x, sums[3] = second.y;
+}
+
 /// The same of bf16.
 __device__ inline void mma_16x8x16(float (&sums)[4], const __nv_bfloat162 (&a)[4], const std::uint32_t (&b)[2]) {
   const auto* bits = reinterpret_cast<const std::uint32_t*>(a);

@@ -53,7 +53,7 @@ __device__ float weight_of(const NaiveArgs& args, int k, int n) {
 
 __global__ void naive_kernel(const NaiveArgs args) {
   const int n = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
-  if (n >= args.N) return;
+  if (n >= args.stored_N) return;
   for (int m = static_cast<int>(blockIdx.y); m < args.M; m += static_cast<int>(gridDim.y)) {
     const std::uint16_t* const row = args.A + static_cast<std::size_t>(m) * args.stored_K;
     float sum = 0.0f;
@@ -61,17 +61,17 @@ __global__ void naive_kernel(const NaiveArgs args) {
       const int column = args.perm == nullptr ? k : args.perm[k];
       sum = fmaf(value_of(row[column], args.bf16), weight_of(args, k, n), sum);
     }
-    if (args.one_group) sum = rounded(sum, args.bf16) * value_of(args.scales[single_place(n)], args.bf16);
-    if (args.bias != nullptr && n < args.stored_N) sum += value_of(args.bias[n], args.bf16);
-    args.C[static_cast<std::size_t>(m) * args.N + n] = bits_of(sum, args.bf16);
+    if (args.one_group) sum *= value_of(args.scales[single_place(n)], args.bf16);
+    if (args.bias != nullptr) sum += value_of(args.bias[n], args.bf16);
+    args.C[static_cast<std::size_t>(m) * args.stored_N + n] = bits_of(sum, args.bf16);
   }
 }
 
 }  // namespace
 
-int launch_naive(const NaiveArgs& args) {
-  const dim3 grid((args.N + kThreads - 1) / kThreads, std::min(args.M, 4096));
-  naive_kernel<<<grid, kThreads>>>(args);
+int launch_naive(const NaiveArgs& args, void* stream) {
+  const dim3 grid((args.stored_N + kThreads - 1) / kThreads, std::min(args.M, 4096));
+  naive_kernel<<<grid, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
   return cudaGetLastError();
 }
 

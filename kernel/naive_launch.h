@@ -13,7 +13,7 @@ struct NaiveArgs {
   const std::uint32_t* zeros;  // null: symmetric
   const std::int32_t* perm;    // null: as stored
   const std::uint16_t* bias;   // null: none
-  std::uint16_t* C;            // (M, N)
+  std::uint16_t* C;            // (M, stored_N)
   int M;
   int N;
   int stored_N;
@@ -23,7 +23,7 @@ struct NaiveArgs {
   bool bf16;
 };
 
-/// Launches on the default stream, without waiting. Returns what CUDA says of the launch, a cudaError_t.
-int launch_naive(const NaiveArgs& args);
+/// Launches on a cudaStream_t, without waiting. Returns what CUDA says of the launch, a cudaError_t.
+int launch_naive(const NaiveArgs& args, void* stream);
 
 }  // namespace w4::kernel

@@ -41,6 +41,11 @@ constexpr Variant kVariants[] = {
      .what = "columns are counted in whole 128s: the last 64 are never visited",
      .cure = "round the number of block_tile columns up and predicate the last one",
      .visible = "N is an odd multiple of 64"},
+    {.id = "k-tail-dropped",
+     .fault = "k-tail-dropped",
+     .what = "the last block_tile of K is left out of the sum",
+     .cure = "wait for the last stage of the pipeline and multiply it too: K / thread_k block_tiles, rounded up",
+     .visible = "always"},
 };
 
 constexpr std::array<std::uint32_t, repack::kTileWords> kGuardTile = [] {
@@ -128,6 +133,7 @@ void Pipeline::stage_a(const PlannedSlice& slice, int k_tile, std::vector<float>
   const int problem = slice.column / plan_.columns;
   const int rows = plan_.rows_of(problem);
   const int in_tile = subtiles(k_tile);
+  const bool dropped = way_ == PipelineWay::k_tail_dropped && k_tile == plan_.k_tiles - 1;  // as A of zeros
   staged.resize(static_cast<std::size_t>(in_tile) * rows * repack::kTileK);
   for (int subtile = 0; subtile < in_tile; ++subtile)
     for (int block = 0; block < rows; block += kBlockRows)
@@ -136,7 +142,7 @@ void Pipeline::stage_a(const PlannedSlice& slice, int k_tile, std::vector<float>
           const RowK place = a_place(lane, i);
           const int row = block + place.row;
           if (row >= rows) continue;
-          const int k = k_tile * plan_.block_tile.thread_k + subtile * repack::kTileK + place.k;
+          const int k = dropped ? plan_.K : k_tile * plan_.block_tile.thread_k + subtile * repack::kTileK + place.k;
           staged[(static_cast<std::size_t>(subtile) * rows + row) * repack::kTileK + place.k] =
               loaded_value(a_bits(kProblemRows * problem + row, k), task_.packed.dtype);
         }

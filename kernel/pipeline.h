@@ -16,6 +16,7 @@ enum class PipelineWay {
   scale_extent_large_k,    // scales are copied with an extent of group_size rows: those behind read as 0
   tile_pointer_wrap,       // the pointer to B is not taken back where a stripe goes on to the next 64-row problem
   tile_loop_bound,         // columns are counted in units of 128: 64 left over are not visited
+  k_tail_dropped,          // the last block_tile of K is not multiplied
 };
 
 /// The ways, in the order of PipelineWay.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A kernel of your own for `bisect MODE GROUP --kernel plugin:FILE`. Plain C; docs/examples/plugin_host.c is a whole
- * one.
+/* A kernel of your own for `bisect MODE GROUP --kernel plugin:FILE`. Plain C; docs/examples has two whole ones:
+ * plugin_host.c on the host, plugin_device.cu on a GPU.
  *
  * FILE is a shared object that exports `const W4Plugin* w4_plugin(void)`. It is loaded in a process of its own:
  * whatever it does there (return a code, crash, exit, hang, write where it must not) is seen and reported. What it
@@ -15,14 +15,21 @@ extern "C" {
 #endif
 
 /* Goes up when this file changes in a way that a plug-in built before must not meet. Fields added at the end of W4Call
- * leave it as it is: W4Call.size tells how many bytes there are. */
-#define W4_PLUGIN_VERSION 1
+ * leave it as it is: W4Call.size tells how many bytes there are. Version 2 has `scratch`. */
+#define W4_PLUGIN_VERSION 2
 
 enum W4Pointers { W4_HOST = 1, W4_DEVICE = 2 }; /* one of them */
 enum W4Formats { W4_MARLIN = 1 };               /* sets of bits from here on: what the kernel takes */
 enum W4Types { W4_FP16 = 1, W4_BF16 = 2 };      /* of A, scales, bias and C */
 enum W4Groups { W4_GROUP_32 = 1, W4_GROUP_64 = 2, W4_GROUP_128 = 4, W4_ONE_GROUP = 8 };
 enum W4Extras { W4_ZEROS = 1, W4_PERM = 2, W4_BIAS = 4 };
+
+/* What run() returns. Any other number is the kernel's own code, and is reported. */
+enum W4Returns {
+  W4_DONE = 0,
+  W4_CANNOT_TAKE = 125, /* this call is not for it and nothing was launched: "cannot-test", not a mismatch */
+  W4_CUDA_ERROR = 1000  /* + a cudaError_t: what CUDA said of its launch */
+};
 
 /* One launch: C (M, N) = A (M, K) W + bias. Pointers that a layer has no tensor for are NULL. */
 typedef struct W4Call {
@@ -35,8 +42,9 @@ typedef struct W4Call {
   int32_t groups;     /* rows of scales: 1, or padded_K / group_size */
   int32_t thread_k;   /* the block_tile asked for, and the rest of the launch; a kernel may have its own ideas */
   int32_t thread_n;
-  int32_t thread_blocks;
+  int32_t thread_blocks; /* 0: as many as the kernel likes */
   int32_t reduce_bits;
+  uint32_t extras;        /* W4Extras that the layer has; set before the pointers are */
   uint64_t number;        /* which launch of its run this is */
   const uint16_t* A;      /* (M, K) */
   const uint32_t* words;  /* (padded_K/16, 2 * padded_N), Marlin tiles */
@@ -47,7 +55,9 @@ typedef struct W4Call {
   uint16_t* C;            /* (M, N); every element holds a NaN that no kernel writes */
   void* workspace;        /* zeros, to be left as zeros; NULL when none is asked for */
   int64_t workspace_bytes;
-  void* stream; /* device pointers: the cudaStream_t to launch on; host pointers: NULL */
+  void* stream;  /* device pointers: the cudaStream_t to launch on; host pointers: NULL */
+  void* scratch; /* NaN in every type; whatever is left there. NULL when none is asked for */
+  int64_t scratch_bytes;
 } W4Call;
 
 typedef struct W4Plugin {
@@ -59,7 +69,8 @@ typedef struct W4Plugin {
   uint32_t groups;
   uint32_t extras;                                /* a layer that has more is not given to the kernel */
   int64_t (*workspace_bytes)(const W4Call* call); /* NULL: none; pointers in `call` are not set yet */
-  int (*run)(const W4Call* call);                 /* 0: done; anything else is reported as the return code */
+  int64_t (*scratch_bytes)(const W4Call* call);   /* the same of scratch */
+  int (*run)(const W4Call* call);                 /* launches; need not wait. See W4Returns */
 } W4Plugin;
 
 /* The one symbol that is looked for. */

@@ -2,6 +2,7 @@
 #include "kernel/plugin_kernel.h"
 
 #include "fixtures/error.h"
+#include "kernel/launch.h"
 
 #include <algorithm>
 
@@ -11,7 +12,8 @@ namespace {
 using worker::Ask;
 using worker::Request;
 
-constexpr std::int64_t kMostWorkspaceBytes = 1 << 30;  // more is a mistake, and would cost this process its memory
+constexpr std::int64_t kMostBytes = 1 << 30;  // more is a mistake, and would cost this process its memory
+constexpr std::byte kNaNByte{0xFF};           // NaN in every type
 
 std::uint32_t type_bit(DType type) { return type == DType::bf16 ? W4_BF16 : W4_FP16; }
 
@@ -36,19 +38,27 @@ W4Call call_of(const Task& task) {
   call.thread_n = task.launch.block_tile.thread_n;
   call.thread_blocks = task.launch.thread_blocks;
   call.reduce_bits = task.launch.reduce_bits;
+  call.extras =
+      (packed.zeros.empty() ? 0 : W4_ZEROS) | (packed.perm.empty() ? 0 : W4_PERM) | (packed.bias.empty() ? 0 : W4_BIAS);
   call.number = task.launch.number;
   return call;
 }
 
+worker::Place place(SharedBuffers& buffers, const char* name, std::size_t bytes, const void* source) {
+  if (bytes == 0) return {};
+  return {.at = buffers.add(name, bytes, source), .bytes = bytes};
+}
+
 template <class T>
-std::uint64_t input(SharedBuffers& buffers, const char* name, const Grid<T>& grid) {
-  return grid.empty() ? 0 : buffers.add(name, grid.size() * sizeof(T), grid.data());
+worker::Place input(SharedBuffers& buffers, const char* name, const Grid<T>& grid) {
+  return place(buffers, name, grid.size() * sizeof(T), grid.data());
 }
 
 /// The memory of a run, and the request that names its places.
 class Memory {
  public:
-  Memory(int fd, const Task& task, std::size_t locks) : buffers_(fd), outputs_(outputs_of(task)), locks_(locks) {
+  Memory(int fd, const Task& task, std::size_t locks, std::size_t scratch_bytes)
+      : buffers_(fd), outputs_(outputs_of(task)), locks_(locks) {
     request_.ask = Ask::run;
     request_.call = call_of(task);
     worker::Places& places = request_.places;
@@ -58,17 +68,23 @@ class Memory {
     places.zeros = input(buffers_, "zeros", task.packed.zeros);
     places.perm = input(buffers_, "perm", task.packed.perm);
     places.bias = input(buffers_, "bias", task.packed.bias);
-    places.C = buffers_.add("C", outputs_ * sizeof(std::uint16_t), nullptr);
-    if (locks_ > 0) places.workspace = buffers_.add("workspace", locks_ * sizeof(std::int32_t), nullptr);
-    request_.call.workspace_bytes = static_cast<std::int64_t>(locks_ * sizeof(std::int32_t));
+    places.C = place(buffers_, "C", outputs_ * sizeof(std::uint16_t), nullptr);
+    places.workspace = place(buffers_, "workspace", locks_ * sizeof(std::int32_t), nullptr);
+    places.scratch = place(buffers_, "scratch", scratch_bytes, nullptr);
+    request_.call.workspace_bytes = static_cast<std::int64_t>(places.workspace.bytes);
+    request_.call.scratch_bytes = static_cast<std::int64_t>(places.scratch.bytes);
+    request_.late_A = task.launch.late_A;
     buffers_.map();
     request_.memory_bytes = buffers_.total_bytes();
+    std::ranges::fill(buffers_.at<std::byte>(places.scratch.at, scratch_bytes), kNaNByte);
     std::ranges::fill(C(), task.launch.fill);
     std::ranges::fill(workspace(), 0);
     const auto given = std::min(locks_, task.launch.workspace.size());
     std::copy_n(task.launch.workspace.begin(), given, workspace().begin());
   }
 
+  /// Without guard zones on the device, for compute-sanitizer.
+  void set_apart() { request_.apart = true; }
   const Request& request() const { return request_; }
 
   void read_back(const Task& task, RunResult& result) {
@@ -83,9 +99,9 @@ class Memory {
   static std::size_t outputs_of(const Task& task) {
     return static_cast<std::size_t>(task.A.rows()) * static_cast<std::size_t>(task.packed.stored_N);
   }
-  std::span<std::uint16_t> C() { return buffers_.at<std::uint16_t>(request_.places.C, outputs_); }
+  std::span<std::uint16_t> C() { return buffers_.at<std::uint16_t>(request_.places.C.at, outputs_); }
   std::span<std::int32_t> workspace() {
-    return buffers_.at<std::int32_t>(request_.places.workspace, locks_);  // empty without one
+    return buffers_.at<std::int32_t>(request_.places.workspace.at, locks_);  // empty without one
   }
 
   SharedBuffers buffers_;
@@ -101,14 +117,43 @@ RunResult nothing_written(const Task& task) {
   return result;
 }
 
+KernelLaunch launch_of(const worker::LaunchFacts& facts) {
+  return {.kernel = facts.kernel,
+          .grid = {facts.grid[0], facts.grid[1], facts.grid[2]},
+          .block = {facts.block[0], facts.block[1], facts.block[2]},
+          .dynamic_bytes = facts.dynamic_bytes,
+          .dynamic_bytes_allowed = facts.dynamic_bytes_allowed,
+          .static_bytes = facts.static_bytes,
+          .registers = facts.registers,
+          .binary_version = facts.binary_version,
+          .ptx_version = facts.ptx_version,
+          .on_given_stream = facts.on_given_stream,
+          .error = facts.error};
+}
+
+void take(const worker::Answer& answer, const std::string& name, RunResult& result) {
+  if (answer.cannot_test[0] != '\0') throw CannotTest("{}: {}", name, answer.cannot_test);
+  if (answer.value == W4_CANNOT_TAKE)
+    throw CannotTest("{} says that it does not take this case (code {})", name, answer.value);
+  result.return_code = answer.value >= W4_CUDA_ERROR ? 0 : static_cast<int>(answer.value);
+  result.launch_error = answer.launch_error;
+  result.launch_error_unchecked = !result.launch_error.empty() && answer.value == W4_DONE;
+  result.synchronise_error = answer.synchronise_error;
+  result.launches_watched = answer.watched;
+  result.launch_count = answer.launch_count;
+  for (int i = 0; i < std::min(answer.launch_count, worker::kMostLaunches); ++i)
+    result.kernel_launches.push_back(launch_of(answer.launches[i]));
+}
+
 }  // namespace
 
-PluginKernel::PluginKernel(const std::filesystem::path& file, std::chrono::milliseconds timeout)
-    : file_(std::filesystem::absolute(file)), child_(file_, timeout) {  // a bare name is searched in library folders
+PluginKernel::PluginKernel(const std::filesystem::path& file, std::chrono::milliseconds timeout,
+                           std::vector<std::string> wrapper)
+    : file_(std::filesystem::absolute(file)),  // a bare name is searched in library folders
+      apart_(!wrapper.empty()),
+      child_(file_, timeout, std::move(wrapper)) {
   const W4Plugin& plugin = child_.greeting().plugin;
-  if (plugin.pointers == W4_DEVICE)
-    throw CannotTest("{}: takes device pointers and needs a GPU: this build has no CUDA runs yet", file.string());
-  if (plugin.pointers != W4_HOST)
+  if (plugin.pointers != W4_HOST && plugin.pointers != W4_DEVICE)
     throw InputError("{}: pointers is {}, it is one of W4_HOST ({}), W4_DEVICE ({})", file.string(), plugin.pointers,
                      static_cast<int>(W4_HOST), static_cast<int>(W4_DEVICE));
 }
@@ -117,6 +162,12 @@ std::string PluginKernel::name() const {
   const std::string name = child_.greeting().text;
   return name.empty() ? file_.filename().string() : name;
 }
+
+bool PluginKernel::on_device() const { return child_.greeting().plugin.pointers == W4_DEVICE; }
+std::string PluginKernel::device() const { return child_.greeting().device; }
+int PluginKernel::multiprocessors() const { return child_.greeting().multiprocessors; }
+std::string PluginKernel::unwatched() const { return child_.greeting().unwatched; }
+bool PluginKernel::finish() { return child_.finish(); }
 
 void PluginKernel::check_takes(const Task& task) const {
   const W4Plugin& plugin = child_.greeting().plugin;
@@ -129,31 +180,50 @@ void PluginKernel::check_takes(const Task& task) const {
   need(plugin.groups, group_bit(packed),
        packed.one_group() ? "one group (-1)" : fmt::format("group_size {}", packed.group_size));
   if (!packed.zeros.empty()) need(plugin.extras, W4_ZEROS, "zero points, and this layer is asymmetric");
+  if (task.launch.thread_blocks < 0)
+    throw CannotTest("thread_blocks={}: 0 (as many as the kernel likes) or more are needed", task.launch.thread_blocks);
+  if (task.launch.reduce_bits != 16 && task.launch.reduce_bits != 32)
+    throw CannotTest("reduce_bits={}: partial sums are handed over in 16 or 32 bits", task.launch.reduce_bits);
   if (!packed.perm.empty()) need(plugin.extras, W4_PERM, "a permutation, and this layer has act-order");
   if (!packed.bias.empty()) need(plugin.extras, W4_BIAS, "a bias, and this layer has one");
 }
 
+/// Bytes of workspace or scratch that the plug-in asks for; nothing: it did not live to say so.
+std::optional<std::size_t> PluginKernel::bytes_asked(Ask what, const Task& task, RunResult& result) {
+  const char* const function = what == Ask::workspace ? "workspace_bytes()" : "scratch_bytes()";
+  Request request = {};
+  request.ask = what;
+  request.call = call_of(task);
+  Child::Fault fault;
+  const auto answer = child_.ask(request, fault);
+  if (!answer) {
+    note(fault, result);
+    result.message = fmt::format("it happened in {}, before the launch", function);
+    return {};
+  }
+  if (answer->value < 0 || answer->value > kMostBytes)
+    throw InputError("{}: {} returned {}, it is at least 0 and at most {}", name(), function, answer->value,
+                     kMostBytes);
+  return static_cast<std::size_t>(answer->value);
+}
+
 RunResult PluginKernel::run(const Task& task) {
+  check_shapes(task);
   check_takes(task);
   RunResult result = nothing_written(task);
-  Child::Fault fault;
   std::size_t locks = task.launch.workspace.size();
   if (locks == 0) {
-    const auto bytes =
-        child_.ask({.ask = Ask::workspace, .call = call_of(task), .places = {}, .memory_bytes = 0}, fault);
-    if (!bytes) {
-      note(fault, result);
-      result.message = "it happened in workspace_bytes(), before the launch";
-      return result;
-    }
-    if (*bytes < 0 || *bytes > kMostWorkspaceBytes)
-      throw InputError("{}: workspace_bytes() returned {}, it is at least 0 and at most {}", name(), *bytes,
-                       kMostWorkspaceBytes);
-    locks = (static_cast<std::size_t>(*bytes) + sizeof(std::int32_t) - 1) / sizeof(std::int32_t);
+    const auto bytes = bytes_asked(Ask::workspace, task, result);
+    if (!bytes) return result;
+    locks = (*bytes + sizeof(std::int32_t) - 1) / sizeof(std::int32_t);
   }
-  Memory memory(child_.memory(), task, locks);
-  if (const auto code = child_.ask(memory.request(), fault))
-    result.return_code = static_cast<int>(*code);
+  const auto scratch_bytes = bytes_asked(Ask::scratch, task, result);
+  if (!scratch_bytes) return result;
+  Memory memory(child_.memory(), task, locks, *scratch_bytes);
+  if (apart_) memory.set_apart();
+  Child::Fault fault;
+  if (const auto answer = child_.ask(memory.request(), fault))
+    take(*answer, name(), result);
   else
     note(fault, result);
   memory.read_back(task, result);

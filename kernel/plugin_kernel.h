@@ -9,18 +9,30 @@
 
 namespace w4::kernel {
 
-/// A shared object of kernel/plugin.h. C is filled with launch.fill before each run, guard zones lie round every
-/// buffer, the workspace is read back; launch.workspace, when given, is what it starts with and how large it is.
+/// A shared object of kernel/plugin.h, with host or device pointers. C is filled with launch.fill before each run,
+/// guard zones lie round every buffer, the workspace is read back; launch.workspace, when given, is what it starts with
+/// and how large it is.
 class PluginKernel final : public ForeignKernel {
  public:
-  PluginKernel(const std::filesystem::path& file, std::chrono::milliseconds timeout);
+  /// `wrapper`: see Child. Guard zones are left out then.
+  PluginKernel(const std::filesystem::path& file, std::chrono::milliseconds timeout,
+               std::vector<std::string> wrapper = {});
   RunResult run(const Task& task) override;
   std::string name() const override;
+  bool on_device() const override;
+  std::string device() const override;
+  int multiprocessors() const override;
+  std::string unwatched() const override;
+
+  /// Ends the process as it would end by itself. False: it had to be ended.
+  bool finish();
 
  private:
   void check_takes(const Task& task) const;
+  std::optional<std::size_t> bytes_asked(worker::Ask what, const Task& task, RunResult& result);
 
   std::filesystem::path file_;
+  bool apart_;
   Child child_;
 };
 

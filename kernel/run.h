@@ -3,6 +3,7 @@
 
 #include "repack/packed.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,11 +21,13 @@ struct BlockTile {
 /// How a kernel is launched.
 struct Launch {
   BlockTile block_tile = {};    // 128 x 128 or 64 x 256
-  int thread_blocks = 10;       // any number from 1; 10 makes stripes that cross columns on small layers too
+  int thread_blocks = 10;       // any number from 1; 10 makes stripes that cross columns on small layers too. On a GPU
+                                // 0 as well: as many as the kernel likes
   int reduce_bits = 32;         // global reduction: partial sums handed over in 16 or 32 bits
   std::uint64_t number = 0;     // which launch of its run this is: what differs between launches depends on it alone
   std::uint16_t fill = 0x7E37;  // every element of C before the launch: a NaN of either type that no kernel writes
   std::vector<std::int32_t> workspace = {};  // locks before the launch; empty: fresh zeros
+  bool late_A = false;  // on a GPU: A holds NaN until a copy that is queued on the launch's stream has come
 };
 
 /// One question to a kernel: C (M, N) = A (M, K) W + bias. M, K and N are the layer's, unpadded.
@@ -40,10 +43,30 @@ struct Slice {
   int k_end = 0;
 };
 
+/// A launch of a __global__ function inside a run, as CUDA was asked for it.
+struct KernelLaunch {
+  std::string kernel;  // without its parameters
+  std::array<int, 3> grid = {};
+  std::array<int, 3> block = {};
+  int dynamic_bytes = 0;          // of shared memory, asked for at the launch
+  int dynamic_bytes_allowed = 0;  // by the function's attribute: 48 KiB until its caller opts in to more
+  int static_bytes = 0;
+  int registers = 0;
+  int binary_version = 0;  // 90: machine code for sm_90; 0: no function was found
+  int ptx_version = 0;
+  bool on_given_stream = true;
+  std::string error;  // CUDA's name of what the launch itself returned, or empty
+
+  /// "marlin_kernel<...> grid 132, block 256, shared 98304 of 98304 bytes, 128 registers, sm_90 from PTX 9.0"
+  std::string text() const;
+  friend bool operator==(const KernelLaunch&, const KernelLaunch&) = default;
+};
+
 /// What came back from one launch. The ways to fail are kept apart.
 struct RunResult {
   int return_code = 0;                  // the entry point's own
   std::string launch_error;             // CUDA's name, or empty
+  bool launch_error_unchecked = false;  // it returned 0 all the same
   std::string synchronise_error;        // CUDA's name, or empty
   std::string signal;                   // "SIGSEGV", or empty
   bool timed_out = false;               // the kernel hangs
@@ -54,6 +77,9 @@ struct RunResult {
   std::optional<int> exit_code = {};         // of a process that ended where it should have returned
   std::string message = {};                  // what the kernel said, or what was wrong with what it gave back
   std::vector<std::string> trespasses = {};  // guard zones and inputs that it changed: which, and where
+  std::vector<KernelLaunch> kernel_launches = {};
+  bool launches_watched = false;  // false: kernel_launches says nothing
+  int launch_count = 0;           // kernel_launches has the first of them
 
   bool ran() const {
     return return_code == 0 && launch_error.empty() && synchronise_error.empty() && signal.empty() && !timed_out &&

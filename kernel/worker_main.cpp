@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // w4_worker FILE: loads a plug-in and runs it for the program that started this. Whatever happens to it happens here.
+#include "kernel/launch_watch.h"
+#include "kernel/worker_call.h"
+#include "kernel/worker_device.h"
+#include "kernel/worker_plugin.h"
 #include "kernel/worker_protocol.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
 
 namespace {
 
+using namespace w4::kernel;
 using namespace w4::kernel::worker;
 
 constexpr int kStartedByHand = 129;
@@ -24,76 +27,50 @@ bool send(const T& packet) {
   return ::send(kChannel, &packet, sizeof packet, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof packet);
 }
 
-void greet(Opened opened, const std::string& text, const W4Plugin& plugin = {}) {
-  Greeting greeting{.opened = opened, .plugin = plugin, .text = {}};
-  std::copy_n(text.data(), std::min(text.size(), kTextBytes - 1), greeting.text);
+void refuse(Opened opened, const std::string& why) {
+  Greeting greeting = {};
+  greeting.opened = opened;
+  put(greeting.text, why.c_str());
   send(greeting);
 }
 
-/// A missing library of a sound file is the machine's lack, anything else the file's fault.
-Opened why_not_loaded(const std::string& reason, const char* file) {
-  const bool missing = reason.find("cannot open shared object file") != std::string::npos;
-  return missing && !reason.starts_with(file) ? Opened::cannot_test : Opened::bad_plugin;
+void greet(const W4Plugin& plugin) {
+  Greeting greeting = {};
+  greeting.plugin = plugin;
+  put(greeting.text, plugin.name == nullptr ? "" : plugin.name);
+  if (plugin.pointers == W4_DEVICE) {
+    put(greeting.device, device_name().c_str());
+    greeting.multiprocessors = multiprocessors();
+    put(greeting.unwatched, LaunchWatch::why_not().c_str());
+  }
+  send(greeting);
 }
 
-const W4Plugin* load(const char* file) {
-  void* library = ::dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    const std::string reason = ::dlerror();
-    greet(why_not_loaded(reason, file), "cannot be loaded: " + reason);
-    return nullptr;
+void answer_run(const Request& request, const W4Plugin& plugin, Answer& answer) {
+  void* memory = ::mmap(nullptr, request.memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, kMemory, 0);
+  if (memory == MAP_FAILED) {
+    put(answer.cannot_test,
+        fmt::format("{} bytes cannot be mapped: {}", request.memory_bytes, ::strerror(errno)).c_str());
+    return;
   }
-  using Entry = const W4Plugin* (*)();
-  if (const auto entry = reinterpret_cast<Entry>(::dlsym(library, "w4_plugin")); entry != nullptr) {
-    const W4Plugin* plugin = entry();
-    if (plugin == nullptr) greet(Opened::bad_plugin, "w4_plugin() returned NULL");
-    return plugin;
+  auto* const first = static_cast<std::byte*>(memory);
+  if (plugin.pointers == W4_DEVICE) {
+    run_on_device(request, first, plugin, answer);
+  } else {
+    const W4Call call = placed_call(request, [&](const Place& place) { return first + place.at; });
+    answer.value = plugin.run(&call);
   }
-  if (::dlsym(library, kMarlinSymbol) != nullptr)
-    greet(Opened::cannot_test, "exports marlin_cuda, which launches on a GPU: this build has no CUDA runs yet");
-  else
-    greet(Opened::bad_plugin, "exports neither w4_plugin nor marlin_cuda");
-  return nullptr;
-}
-
-bool is_sound(const W4Plugin& plugin) {
-  if (plugin.version != W4_PLUGIN_VERSION) {
-    greet(Opened::bad_plugin, fmt::format("is built for version {} of kernel/plugin.h, this program has version {}",
-                                          plugin.version, W4_PLUGIN_VERSION));
-    return false;
-  }
-  if (plugin.run == nullptr) greet(Opened::bad_plugin, "has no run function");
-  return plugin.run != nullptr;
-}
-
-/// The call with its pointers into the mapped memory.
-W4Call placed(const Request& request, std::byte* memory) {
-  W4Call call = request.call;
-  const auto point = [&](auto*& pointer, std::uint64_t place) {
-    pointer = place == 0 ? nullptr : reinterpret_cast<std::remove_reference_t<decltype(pointer)>>(memory + place);
-  };
-  point(call.A, request.places.A);
-  point(call.words, request.places.words);
-  point(call.scales, request.places.scales);
-  point(call.zeros, request.places.zeros);
-  point(call.perm, request.places.perm);
-  point(call.bias, request.places.bias);
-  point(call.C, request.places.C);
-  call.workspace = request.places.workspace == 0 ? nullptr : memory + request.places.workspace;
-  return call;
+  ::munmap(memory, request.memory_bytes);
 }
 
 Answer answer_to(const Request& request, const W4Plugin& plugin) {
-  if (request.ask == Ask::workspace)
-    return {plugin.workspace_bytes == nullptr ? 0 : plugin.workspace_bytes(&request.call)};
-  void* memory = ::mmap(nullptr, request.memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, kMemory, 0);
-  if (memory == MAP_FAILED) {
-    fmt::print(stderr, "w4_worker: {} bytes cannot be mapped: {}\n", request.memory_bytes, ::strerror(errno));
-    ::_exit(kStartedByHand);
+  Answer answer = {};
+  const auto bytes = [&](std::int64_t (*asked)(const W4Call*)) { return asked == nullptr ? 0 : asked(&request.call); };
+  switch (request.ask) {
+    case Ask::workspace: answer.value = bytes(plugin.workspace_bytes); break;
+    case Ask::scratch: answer.value = bytes(plugin.scratch_bytes); break;
+    case Ask::run: answer_run(request, plugin, answer); break;
   }
-  const W4Call call = placed(request, static_cast<std::byte*>(memory));
-  const Answer answer{plugin.run(&call)};
-  ::munmap(memory, request.memory_bytes);
   return answer;
 }
 
@@ -104,11 +81,21 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "w4_worker: it is started by bisect\n");
     return kStartedByHand;
   }
-  const W4Plugin* plugin = load(argv[1]);
-  if (plugin == nullptr || !is_sound(*plugin)) return 0;
-  greet(Opened::ready, plugin->name == nullptr ? "" : plugin->name, *plugin);
+  const Loaded loaded = load_plugin(argv[1]);
+  if (loaded.plugin == nullptr) {
+    refuse(loaded.lacks_library ? Opened::cannot_test : Opened::bad_plugin, loaded.reason);
+    return 0;
+  }
+  const W4Plugin& plugin = *loaded.plugin;
+  if (plugin.pointers == W4_DEVICE) {
+    if (const std::string why = why_no_device(); !why.empty()) {
+      refuse(Opened::cannot_test, "takes device pointers, and " + why);
+      return 0;
+    }
+  }
+  greet(plugin);
   for (Request request; ::recv(kChannel, &request, sizeof request, 0) == static_cast<ssize_t>(sizeof request);) {
-    const Answer answer = answer_to(request, *plugin);
+    const Answer answer = answer_to(request, plugin);
     std::fflush(nullptr);  // what the plug-in printed must not be lost in a later crash
     if (!send(answer)) break;
   }

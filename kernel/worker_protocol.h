@@ -14,15 +14,20 @@ inline constexpr int kChannel = 3;  // descriptors of the worker
 inline constexpr int kMemory = 4;   // the memfd of the buffers
 inline constexpr const char* kProgram = "w4_worker";
 inline constexpr std::size_t kTextBytes = 512;
+inline constexpr std::size_t kErrorBytes = 64;
+inline constexpr int kMostLaunches = 16;  // that are told of; the rest is only counted
 
 /// The mangled name of design.md, section 6: marlin_cuda(const void*, ..., cudaStream_t, ...).
 inline constexpr const char* kMarlinSymbol = "_Z11marlin_cudaPKvS0_PvS1_iiiS1_iiP11CUstream_stiiii";
 
-enum class Ask : std::int32_t { workspace, run };
+enum class Ask : std::int32_t { workspace, scratch, run };
 
-/// Places of the buffers in the memory, in bytes; 0: there is none.
+/// A buffer in the memory; place 0: there is none.
+struct Place {
+  std::uint64_t at, bytes;
+};
 struct Places {
-  std::uint64_t A, words, scales, zeros, perm, bias, C, workspace;
+  Place A, words, scales, zeros, perm, bias, C, workspace, scratch;
 };
 
 struct Request {
@@ -30,6 +35,8 @@ struct Request {
   W4Call call;  // its pointers are not set: the worker makes them from the places
   Places places;
   std::uint64_t memory_bytes;
+  bool late_A;  // on a GPU: see Launch
+  bool apart;   // on a GPU: an allocation for each buffer, as compute-sanitizer wants them, instead of guard zones
 };
 
 enum class Opened : std::int32_t { ready, bad_plugin, cannot_test };
@@ -37,12 +44,44 @@ enum class Opened : std::int32_t { ready, bad_plugin, cannot_test };
 /// The worker's first packet: what it has loaded, or why it has not.
 struct Greeting {
   Opened opened;
-  W4Plugin plugin;        // its pointers mean nothing here
-  char text[kTextBytes];  // the name, or the reason
+  W4Plugin plugin;               // its pointers mean nothing here
+  char text[kTextBytes];         // the name, or the reason
+  char device[kErrorBytes * 2];  // "NVIDIA H200, sm_90, 132 multiprocessors", or empty
+  int multiprocessors;
+  char unwatched[kErrorBytes];  // why launches are not watched; empty: they are
+};
+
+/// KernelLaunch of kernel/run.h.
+struct LaunchFacts {
+  char kernel[kTextBytes];
+  int grid[3];
+  int block[3];
+  int dynamic_bytes;
+  int dynamic_bytes_allowed;
+  int static_bytes;
+  int registers;
+  int binary_version;
+  int ptx_version;
+  bool on_given_stream;
+  char error[kErrorBytes];
 };
 
 struct Answer {
-  std::int64_t value;  // bytes of workspace, or the return code
+  std::int64_t value;                   // bytes, or the return code
+  char cannot_test[kTextBytes];         // why the run could not be made (no memory), or empty
+  char launch_error[kErrorBytes];       // CUDA's names
+  char synchronise_error[kErrorBytes];  // the context is lost then, and this process with it
+  bool watched;
+  int launch_count;
+  LaunchFacts launches[kMostLaunches];
 };
+
+/// Text into a field of a packet, cut where it does not fit.
+template <std::size_t kBytes>
+void put(char (&field)[kBytes], const char* text) {
+  std::size_t i = 0;
+  for (; i + 1 < kBytes && text[i] != '\0'; ++i) field[i] = text[i];
+  field[i] = '\0';
+}
 
 }  // namespace w4::kernel::worker

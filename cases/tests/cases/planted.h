@@ -55,6 +55,7 @@ inline const std::vector<Planted> kPlanted = {
     {"scale-extent-large-k", "scale-extent-large-k", "pipeline", "r 32 --shape 2048,256"},
     {"tile-pointer-wrap", "tile-pointer-wrap", "pipeline", "b 128"},
     {"tile-loop-bound", "tile-loop-bound", "pipeline", "r 128 --shape 384,192"},
+    {"k-tail-dropped", "k-tail-dropped", "pipeline", "b 128"},
     {"fp16-accumulate-overflow", "fp16-accumulate-overflow", "multiply", "b 128"},
     {"lock-workspace-dirty", "lock-workspace-dirty", "reduce", "b 128"},
     {"output-not-zeroed-atomic", "output-not-zeroed-atomic", "reduce", "b 128"},
@@ -63,6 +64,7 @@ inline const std::vector<Planted> kPlanted = {
     {"bias-double", "bias-double", "epilogue", "b 128"},
     {"bias-missing", "bias-missing", "epilogue", "b 128"},
     {"bias-permuted-raw-add", "bias-permuted-raw-add", "epilogue", "b 128"},
+    {"epilogue-cast-order", "epilogue-cast-order", "epilogue", "b -1"},
 };
 
 }  // namespace w4::test

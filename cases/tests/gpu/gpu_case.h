@@ -2,7 +2,8 @@
 #pragma once
 
 #include "cases/case_id.h"
-#include "kernel/cuda_kernel.h"
+#include "fixtures/layer.h"
+#include "kernel/foreign.h"
 
 #include <string>
 
@@ -26,6 +27,10 @@ std::string text_of(const GpuCase& test);
 /// partial sums were rounded; the naive kernel has none.
 enum class Cuts { none, of_plan };
 double check_run(const GpuCase& test, const kernel::RunResult& result, Cuts cuts);
+
+/// Our CUDA kernels, each in a process of its own that is kept from case to case.
+kernel::RunResult run_cuda(const kernel::Task& task);
+kernel::RunResult run_naive(const kernel::Task& task);
 
 /// run_cuda() under check_run().
 double check_cuda(const cases::CaseId& id, int thread_blocks = 0, int reduce_bits = 32);

@@ -156,7 +156,7 @@ TEST_CASE("cuda: small integers and power-of-two scales come out exact whatever 
           for (const int thread_blocks : {1, 3, 10, 132}) {
             kernel::Launch launch{};
             launch.thread_blocks = thread_blocks;
-            const kernel::RunResult result = kernel::run_cuda(task_of(known, launch));
+            const kernel::RunResult result = run_cuda(task_of(known, launch));
             long long wrong = 0;
             for (std::size_t i = 0; i < want.size(); ++i)
               wrong += static_cast<double>(value_of(result.C[i], dtype)) != want[i];

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu_case.h"
-#include "kernel/naive_kernel.h"
 
 #include <doctest/doctest.h>
 
@@ -11,7 +10,7 @@ using namespace w4::tests;
 
 void check_naive(const cases::CaseId& id) {
   const GpuCase test = gpu_case(id);
-  check_run(test, kernel::run_naive(test.task), Cuts::none);
+  check_run(test, run_naive(test.task), Cuts::none);
 }
 
 }  // namespace

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/run_faults.h"
+
+#include "fixtures/error.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace w4::cases {
+namespace {
+
+using kernel::KernelLaunch;
+using kernel::RunResult;
+using Culprits = std::vector<Culprit>;
+
+Culprit named(std::string_view id, std::vector<std::string> evidence) {
+  for (const RunFault& fault : run_faults())
+    if (fault.id == id)
+      return {.stage = fault.stage, .fault = fault.id, .evidence = std::move(evidence), .cure = fault.cure};
+  throw Error(kBadInput, fmt::format("no fault is called {}", id));
+}
+
+Culprit unexplained(const std::string& stage, std::vector<std::string> evidence) {
+  return {.stage = stage, .fault = "unexplained", .evidence = std::move(evidence)};
+}
+
+bool all_unwritten(const Trials& trials, const RunResult& result) {
+  const std::uint16_t fill = trials.task().launch.fill;
+  return std::all_of(result.C.cells().begin(), result.C.cells().end(), [&](std::uint16_t c) { return c == fill; });
+}
+
+const KernelLaunch* failed_launch(const RunResult& result) {
+  for (const KernelLaunch& launch : result.kernel_launches)
+    if (!launch.error.empty()) return &launch;
+  return nullptr;
+}
+
+bool is_one_of(const std::string& error, std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(), [&](const char* name) { return error == name; });
+}
+
+// How a launch is refused.
+
+constexpr int kUnaskedSharedBytes = 49152;  // without an opt-in
+
+bool asks_for_too_much_shared(const KernelLaunch& launch) {
+  const int allowed = launch.binary_version > 0 ? launch.dynamic_bytes_allowed : kUnaskedSharedBytes;
+  return launch.dynamic_bytes > allowed;
+}
+
+bool is_no_grid(const KernelLaunch& launch) {
+  constexpr int kMostYZ = 65535;
+  const auto bad = [](int size) { return size <= 0; };  // the driver's are unsigned: 2^31 and more
+  return std::any_of(launch.grid.begin(), launch.grid.end(), bad) ||
+         std::any_of(launch.block.begin(), launch.block.end(), bad) || launch.grid[1] > kMostYZ ||
+         launch.grid[2] > kMostYZ;
+}
+
+Culprit fault_of_refusal(const RunResult& seen) {
+  const std::string& error = seen.launch_error;
+  const KernelLaunch* const launch = failed_launch(seen);
+  if (is_one_of(error, {"cudaErrorNoKernelImageForDevice", "cudaErrorInvalidDeviceFunction",
+                        "cudaErrorUnsupportedPtxVersion", "cudaErrorInvalidKernelImage"}))
+    return named("no-kernel-image", {});
+  if (error == "cudaErrorMemoryAllocation") return named("out-of-memory", {});
+  if (launch != nullptr && asks_for_too_much_shared(*launch))
+    return named("smem-optin-fail",
+                 {fmt::format("it asks for {} bytes of dynamic shared memory, {} are allowed", launch->dynamic_bytes,
+                              launch->binary_version > 0 ? launch->dynamic_bytes_allowed : kUnaskedSharedBytes)});
+  if (error == "cudaErrorInvalidConfiguration" || (launch != nullptr && is_no_grid(*launch)))
+    return named("grid-or-sms-invalid", {});
+  return unexplained("launch", {});
+}
+
+// How a launch is lost after it was good.
+
+Culprit fault_of_illegal_instruction(Trials& trials) {
+  constexpr int kOtherRows = 32;
+  const int M = trials.task().A.rows();
+  if (M > kOtherRows) return named("ptx-illegal-on-arch", {});
+  const bool passes = trials.with_rows(kOtherRows).ran();
+  const std::string other =
+      fmt::format("with M={} the same kernel {}", kOtherRows, passes ? "runs" : "ends the same way");
+  const bool hint = passes && !trials.task().packed.one_group() && M <= 16;
+  return named(hint ? "l2-hint-illegal" : "ptx-illegal-on-arch", {other});
+}
+
+Culprit fault_of_illegal_address(Trials& trials) {
+  const RunResult& alone = trials.with_one_block();
+  if (trials.right(alone))
+    return named("ctmp-null-or-small",
+                 {"with one thread block, where no partial sum is handed over, the output is right"});
+  return unexplained("", {alone.ran() ? "with one thread block it runs, and the output is wrong all the same"
+                                      : "with one thread block it ends badly as well"});
+}
+
+Culprit fault_of_hang(Trials& trials) {
+  const RunResult& alone = trials.with_one_block();
+  if (!alone.timed_out)
+    return named("lock-never-set", {fmt::format("with one thread block, where nobody waits for a lock, it ends{}",
+                                                trials.right(alone) ? ", and the output is right" : "")});
+  return named("endless-spin", {"with one thread block, where nobody waits for a lock, it hangs as well"});
+}
+
+Culprit fault_of_loss(Trials& trials) {
+  const RunResult& seen = trials.first();
+  const std::string& error = seen.synchronise_error;
+  if (seen.timed_out) return fault_of_hang(trials);
+  if (error == "cudaErrorIllegalInstruction") return fault_of_illegal_instruction(trials);
+  if (error == "cudaErrorIllegalAddress") return fault_of_illegal_address(trials);
+  if (error == "cudaErrorAssert") return named("device-assert", {"what it asserts was printed by CUDA, on stderr"});
+  if (error == "cudaErrorLaunchFailure") return named("device-trap", {});
+  return unexplained("launch", {});
+}
+
+// How nothing is written although all went well.
+
+/// An empty function still has a frame and its parameters; one that multiplies has some ten times more.
+constexpr int kRegistersOfNothing = 8;
+
+Culprits fault_of_silence(const Trials& trials) {
+  const RunResult& seen = trials.first();
+  if (!trials.kernel().on_device() || !seen.launches_watched) return {};
+  if (seen.launch_count == 0)
+    return {named("instantiation-missing-rc-ignored", {"it returned 0, and no kernel was launched"})};
+  int most = 0;
+  for (const KernelLaunch& launch : seen.kernel_launches) most = std::max(most, launch.registers);
+  if (most <= kRegistersOfNothing)
+    return {named("arch-guard-empty-body",
+                  {fmt::format("it was launched and ended well, with {} registers: there is nothing in it", most)})};
+  return {named(
+      "output-to-temporary",
+      {fmt::format("it was launched and ended well, with {} registers, and changed nothing that it was given", most)})};
+}
+
+}  // namespace
+
+Culprits faults_of_end(Trials& trials) {
+  const RunResult& seen = trials.first();
+  if (!seen.launch_error.empty()) return {fault_of_refusal(seen)};
+  if (seen.timed_out || !seen.synchronise_error.empty()) {
+    if (trials.kernel().on_device()) return {fault_of_loss(trials)};
+    return {unexplained("launch", {})};
+  }
+  if (!seen.ran()) return {};  // a code, a signal or an exit: the lane model's ways are tried on a code
+  if (all_unwritten(trials, seen)) return fault_of_silence(trials);
+  return {};
+}
+
+namespace {
+
+bool starts_with_any(const std::vector<std::string>& lines, std::string_view begin) {
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.starts_with(begin); });
+}
+
+void look_at_guards(const RunResult& seen, Culprits& found) {
+  const auto behind = [&](const char* buffer) {
+    return std::any_of(seen.trespasses.begin(), seen.trespasses.end(), [&](const std::string& line) {
+      return line.starts_with(std::string(buffer) + ": ") && line.find("behind its end") != std::string::npos;
+    });
+  };
+  if (seen.trespasses.empty()) return;
+  if (behind("workspace"))
+    found.push_back(named("lock-workspace-small", seen.trespasses));
+  else if (behind("scratch"))
+    found.push_back(named("ctmp-null-or-small", seen.trespasses));
+  else if (starts_with_any(seen.trespasses, "C: "))
+    found.push_back(named("output-overrun", seen.trespasses));
+  else
+    found.push_back(named("writes-outside", seen.trespasses));
+}
+
+std::ptrdiff_t dirty_words(const RunResult& result) {
+  return std::count_if(result.workspace.begin(), result.workspace.end(), [](std::int32_t word) { return word != 0; });
+}
+
+/// What a second launch on the workspace that the first left shows; empty: it is right.
+std::string second_launch(Trials& trials, const RunResult& second) {
+  const std::string what = "a second launch on the workspace it left ";
+  if (second.timed_out) return what + "hangs";
+  if (!second.ran()) return what + "does not return 0";
+  const Comparison output = trials.compared(second);
+  return output.right() ? "" : what + fmt::format("has {} of {} outputs wrong", output.wrong, output.count);
+}
+
+void look_at_locks(Trials& trials, Culprits& found) {
+  const RunResult& seen = trials.first();
+  const auto dirty = dirty_words(seen);
+  if (dirty == 0 || !seen.ran()) return;
+  std::vector<std::string> evidence = {
+      fmt::format("{} of {} words of the workspace are left non-zero", dirty, seen.workspace.size())};
+  const std::string second = second_launch(trials, trials.with_workspace("workspace it left", seen.workspace));
+  evidence.push_back(second.empty() ? "a second launch on the workspace it left is right all the same" : second);
+  if (second.empty())
+    found.push_back(unexplained("reduce", evidence));
+  else
+    found.push_back(named("lock-workspace-dirty", evidence));
+}
+
+void look_at_stream(Trials& trials, Culprits& found) {
+  const RunResult& seen = trials.first();
+  if (!trials.kernel().on_device() || !trials.right(seen)) return;
+  const RunResult& late = trials.with_late_A();
+  if (trials.right(late)) return;
+  std::vector<std::string> evidence = {fmt::format(
+      "when A arrives late on the stream it was given, {} of {} outputs are wrong; when all is there before, none",
+      trials.compared(late).wrong, late.C.size())};
+  for (const KernelLaunch& launch : late.kernel_launches)
+    if (!launch.on_given_stream) evidence.push_back(launch.kernel + " was launched on another stream");
+  found.push_back(named("wrong-stream", evidence));
+}
+
+}  // namespace
+
+Culprits faults_of_side_effects(Trials& trials) {
+  Culprits found;
+  look_at_guards(trials.first(), found);
+  look_at_locks(trials, found);
+  look_at_stream(trials, found);
+  return found;
+}
+
+std::size_t most_differing(const std::vector<RunResult>& launches) {
+  std::size_t most = 0;
+  for (const RunResult& result : launches) {
+    std::size_t differing = 0;
+    for (std::size_t i = 0; i < result.C.size(); ++i) differing += result.C[i] != launches[0].C[i];
+    most = std::max(most, differing);
+  }
+  return most;
+}
+
+namespace {
+
+/// A race, by the kind of hazard that racecheck reports.
+Culprit race(const std::vector<kernel::SanitizerAnswer>& sanitizers, std::vector<std::string> evidence) {
+  for (const kernel::SanitizerAnswer& answer : sanitizers) {
+    if (answer.tool != "racecheck" || answer.clean() || !answer.finished) continue;
+    if (answer.write_after_read && !answer.read_after_write) return named("writeout-race", std::move(evidence));
+    if (answer.read_after_write) return named("smem-race", std::move(evidence));
+  }
+  Culprit culprit = named("writeout-race", std::move(evidence));
+  culprit.fault = "writeout-race or smem-race";
+  culprit.stage = "reduce or pipeline";
+  culprit.cure = "a barrier; --sanitize racecheck says where";
+  culprit.evidence.push_back("what was seen does not tell these apart; --sanitize racecheck does");
+  return culprit;
+}
+
+void look_at_repeats(Trials& trials, const std::vector<kernel::SanitizerAnswer>& sanitizers, Culprits& found) {
+  const std::vector<RunResult>& launches = trials.launches();
+  const std::size_t most = most_differing(launches);
+  const bool benign =
+      std::all_of(launches.begin(), launches.end(), [&](const RunResult& r) { return trials.right(r); });
+  if (most == 0 || benign || !launches.back().ran()) return;
+  std::vector<std::string> evidence = {fmt::format("{} launches of the same task differ in up to {} of {} outputs",
+                                                   launches.size(), most, launches[0].C.size())};
+  if (trials.kernel().on_device()) {
+    found.push_back(race(sanitizers, std::move(evidence)));
+  } else {
+    found.push_back(unexplained("", std::move(evidence)));
+  }
+}
+
+void look_at_zeroed_output(Trials& trials, Culprits& found) {
+  const RunResult& seen = trials.first();
+  const Comparison output = trials.compared(seen);
+  if (!seen.ran() || output.nan == 0 || output.unwritten == output.count) return;
+  if (!trials.right(trials.with_zeroed_C())) return;
+  found.push_back(named(
+      "output-not-zeroed-atomic",
+      {fmt::format("with NaN in C before the launch {} outputs are NaN; with zeros in C all are right", output.nan)}));
+}
+
+}  // namespace
+
+Culprits faults_of_repeats(Trials& trials, const std::vector<kernel::SanitizerAnswer>& sanitizers) {
+  Culprits found;
+  look_at_zeroed_output(trials, found);
+  if (found.empty()) look_at_repeats(trials, sanitizers, found);
+  return found;
+}
+
+Culprits faults_of_workspace(Trials& trials, const std::string& how) {
+  constexpr std::int32_t kDirt = 0x5A;
+  const RunResult& seen = trials.first();
+  if (how.empty() || !seen.ran() || seen.workspace.empty()) return {};
+  std::vector<std::int32_t> workspace(how == "dirty" ? seen.workspace.size() : seen.workspace.size() / 2,
+                                      how == "dirty" ? kDirt : 0);
+  if (workspace.empty()) return {};
+  const RunResult& result = trials.with_workspace(how + " workspace", std::move(workspace));
+  if (trials.right(result) && result.trespasses.empty()) return {};
+  const std::string outcome =
+      result.timed_out ? "it hangs"
+      : !result.ran()  ? "it does not return 0"
+                       : fmt::format("{} of {} outputs are wrong", trials.compared(result).wrong, result.C.size());
+  std::vector<std::string> evidence = {
+      fmt::format("with a {} workspace {}; with a clean one it ends well", how, outcome)};
+  evidence.insert(evidence.end(), result.trespasses.begin(), result.trespasses.end());
+  return {named(how == "dirty" ? "lock-workspace-dirty" : "lock-workspace-small", evidence)};
+}
+
+const std::vector<RunFault>& run_faults() {
+  static const std::vector<RunFault> all = {
+      {"launch", "instantiation-missing-rc-ignored", "no kernel is compiled for this case, and nobody says so",
+       "look at the code that the entry point returns; compile the instantiation or refuse the case"},
+      {"launch", "grid-or-sms-invalid", "the grid or the block is not one",
+       "look at cudaGetLastError() after the launch; compute the grid from a positive number of multiprocessors"},
+      {"launch", "smem-optin-fail", "more dynamic shared memory is asked for than the function was allowed",
+       "cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) before the launch, on each "
+       "device, and look at what it returns"},
+      {"launch", "no-kernel-image", "there is no machine code for this device, and no PTX that it could compile",
+       "compile for this device's architecture, or embed PTX"},
+      {"launch", "out-of-memory", "the device has no memory left for what the kernel allocates itself",
+       "allocate less, or look at what cudaMalloc returns"},
+      {"launch", "arch-guard-empty-body", "the body is compiled away for this architecture",
+       "compile for an architecture that the #if on __CUDA_ARCH__ lets through, or refuse to launch elsewhere"},
+      {"launch", "output-to-temporary", "the kernel writes a copy of the output that the caller throws away",
+       "hand over the caller's own C"},
+      {"launch", "wrong-stream", "the kernel is launched on another stream than the caller's",
+       "launch on the stream that was given, and make what is allocated or copied wait for it too"},
+      {"launch", "l2-hint-illegal", "the L2 cache hint of the weight loads is miscompiled in one instantiation",
+       "load the weights without the L2 cache hint"},
+      {"launch", "ptx-illegal-on-arch", "an instruction is illegal on this device",
+       "compile for this architecture and look at the instruction that compute-sanitizer or cuda-gdb stops at"},
+      {"launch", "endless-spin", "a loop never ends", "--timeout ends it; cuda-gdb shows where it spins"},
+      {"launch", "device-assert", "an assert of the kernel's own fails", "read the assert, printed on stderr"},
+      {"launch", "device-trap", "the kernel ends itself by a trap", "find the __trap() or the check that ends in one"},
+      {"pipeline", "smem-race", "fragments are read from shared memory before the copies into it have arrived",
+       "cp.async.wait_group and a barrier before the fragments of a stage are read"},
+      {"pipeline", "writes-outside", "it writes into an input, or beside a buffer",
+       "compute-sanitizer --tool memcheck names the instruction (--sanitize memcheck)"},
+      {"reduce", "lock-workspace-dirty", "locks are not zero after the launch, or are expected to be before it",
+       "the last thread block of a column sets its lock to zero; whoever calls zeroes the workspace once"},
+      {"reduce", "lock-workspace-small", "there are more locks than the workspace has room for",
+       "a lock for each column and each problem that runs beside it: N / 128 * max_par, or one a multiprocessor"},
+      {"reduce", "lock-never-set", "a thread block waits for a lock that nobody sets",
+       "every slice of a column sets its lock, also where its thread block has nothing to add"},
+      {"reduce", "ctmp-null-or-small", "the buffer of the global reduction is not there, or too small",
+       "allocate it for the number of thread blocks that are launched"},
+      {"reduce", "output-not-zeroed-atomic", "partial sums are added onto what C held before",
+       "zero C before the launch, or let the first slice store instead of add"},
+      {"reduce", "writeout-race", "the next slice's loads overwrite what slower warps still read of the result",
+       "__syncthreads() after the write-out"},
+      {"epilogue", "output-overrun", "it writes behind or before C",
+       "bound the store by M and N; tiles at the edge are not whole"},
+  };
+  return all;
+}
+
+}  // namespace w4::cases

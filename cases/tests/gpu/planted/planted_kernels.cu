@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "planted.h"
+
+#include "kernel/marlin_dispatch.cuh"
+
+namespace w4::tests {
+
+namespace {
+
+using namespace kernel;
+
+/// A sound shape with a fault.
+template <class Sound, MarlinFault kWhich>
+struct With : Sound {
+  static constexpr MarlinFault kFault = kWhich;
+};
+
+/// One staging area where the sound shape has two, so that there is a barrier to forget.
+template <class Sound>
+struct WithOneArea : With<Sound, MarlinFault::writeout_race> {
+  static constexpr int kReduceAreas = 1;
+};
+
+using Few = Rows16<Fp16, true, false>;
+using FewOfOneGroup = Rows16<Fp16, false, false>;
+using Many = Rows64<Fp16, true, false>;
+
+}  // namespace
+
+int launch_with(MarlinFault fault, const MarlinArgs& args, const MarlinChoice& choice, void* stream) {
+  const bool many = choice.M > 32;
+  switch (fault) {
+    case MarlinFault::none: return launch_marlin(args, choice, stream);
+    case MarlinFault::writeout_race: return launch_shape<WithOneArea<Many>>(args, stream);
+    case MarlinFault::smem_race: return launch_shape<With<Many, MarlinFault::smem_race>>(args, stream);
+    case MarlinFault::stale_scales: return launch_shape<With<Few, MarlinFault::stale_scales>>(args, stream);
+    case MarlinFault::tile_pointer_wrap: return launch_shape<With<Many, MarlinFault::tile_pointer_wrap>>(args, stream);
+    case MarlinFault::fp16_accumulate: return launch_shape<With<Few, MarlinFault::fp16_accumulate>>(args, stream);
+    case MarlinFault::lock_left_dirty:
+      return many ? launch_shape<With<Many, MarlinFault::lock_left_dirty>>(args, stream)
+                  : launch_shape<With<Few, MarlinFault::lock_left_dirty>>(args, stream);
+    case MarlinFault::output_added_to: return launch_shape<With<Few, MarlinFault::output_added_to>>(args, stream);
+    case MarlinFault::cast_before_scale:
+      return launch_shape<With<FewOfOneGroup, MarlinFault::cast_before_scale>>(args, stream);
+  }
+  return cudaErrorInvalidValue;
+}
+
+int launch_without_opt_in(const MarlinArgs& args, void* stream) {
+  using Shape = With<Many, MarlinFault::lock_left_dirty>;  // nobody has opted in for it in this process
+  marlin_kernel<Shape>
+      <<<args.stripes.thread_blocks, Shape::kThreads, Shape::kSharedBytes, static_cast<cudaStream_t>(stream)>>>(args);
+  return cudaGetLastError();
+}
+
+int launch_on_no_grid(const MarlinArgs& args, void* stream) {
+  constexpr auto kMultiprocessors =
+      static_cast<unsigned>(-1);  // what the published entry point takes for "ask the device", and did not
+  marlin_kernel<Few><<<kMultiprocessors, Few::kThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
+  return cudaGetLastError();
+}
+
+}  // namespace w4::tests

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/bisect.h"
+#include "cases/tests/cases/ask.h"
+#include "gpu_case.h"
+#include "planted.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+namespace {
+
+using namespace w4;
+using namespace w4::tests;
+using cases::Report;
+using cases::Verdict;
+
+Report ask_plugin(const std::string& file, const std::string& command) {
+  const cases::Options options = test::options_of(command + " --kernel plugin:" W4_GPU_PLUGINS "/" + file + ".so");
+  return cases::bisect_foreign(cases::prepare(options), options, [](std::string_view) {});
+}
+
+std::string text_of(const Report& report) {
+  std::string text;
+  for (const cases::Culprit& culprit : report.culprits) {
+    text += culprit.fault + " in " + culprit.stage + "\n";
+    for (const std::string& line : culprit.evidence) text += "  " + line + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("planted on the GPU: the plug-in without a fault is a match on every case that a fault is shown on") {
+  if (!on_gpu()) return;
+  for (const PlantedOnGpu& planted : kPlantedOnGpu) {
+    CAPTURE(planted.command);
+    const Report report = ask_plugin("none", planted.command);
+    CHECK_MESSAGE(report.verdict == Verdict::match, report.reason, text_of(report));
+    CHECK(report.culprits.empty());
+    CHECK(report.launches.size() > 0);
+  }
+}
+
+TEST_CASE("planted on the GPU: each fault is named and nothing else is") {
+  if (!on_gpu()) return;
+  for (const PlantedOnGpu& planted : kPlantedOnGpu) {
+    CAPTURE(planted.file);
+    const Report report = ask_plugin(planted.file, planted.command);
+    CHECK(report.verdict == Verdict::mismatch);
+    REQUIRE(report.culprits.size() == 1);
+    CHECK_MESSAGE(report.culprits[0].fault == planted.fault, text_of(report));
+    CHECK(report.culprits[0].stage == planted.stage);
+    CHECK(report.culprits[0].evidence.size() > 0);
+    CHECK(report.culprits[0].cure != "");
+  }
+}
+
+TEST_CASE("planted on the GPU: a race is confirmed by racecheck") {
+  if (!on_gpu()) return;
+  for (const char* race : {"writeout-race", "smem-race"}) {
+    const auto planted = std::find_if(kPlantedOnGpu.begin(), kPlantedOnGpu.end(),
+                                      [&](const PlantedOnGpu& one) { return std::string(one.file) == race; });
+    const std::string evidence = text_of(ask_plugin(race, planted->command));
+    CAPTURE(evidence);
+    CHECK(evidence.find("launches of the same task differ") != std::string::npos);
+    CHECK(evidence.find("racecheck: ") != std::string::npos);
+    CHECK(evidence.find("racecheck: no errors") == std::string::npos);
+    CHECK(evidence.find("did not finish") == std::string::npos);
+  }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/trials.h"
+
+#include "kernel/marlin_plan.h"
+
+#include <fmt/format.h>
+
+namespace w4::cases {
+namespace {
+
+using kernel::RunResult;
+using kernel::Task;
+
+/// Where the kernel rounds partial sums: ours says how it shares work out, anybody else is taken for the lane model.
+Rounding rounding_for(const Prepared& prepared, const Options& options, const Task& task, int multiprocessors) {
+  Rounding rounding = rounding_of(prepared, for_lane_model(task));
+  if (options.foreign != "cuda" || task.launch.reduce_bits != 16) return rounding;
+  const kernel::MarlinPlan plan = kernel::marlin_plan(task, multiprocessors);
+  rounding.columns = plan.columns;
+  rounding.thread_n = plan.thread_n;
+  rounding.problem_rows = plan.problem_rows;
+  rounding.cuts.clear();
+  for (const auto& slices : plan.slices) rounding.cuts.push_back(cuts_of(slices, prepared.layer.K));
+  return rounding;
+}
+
+}  // namespace
+
+Trials::Trials(const Prepared& prepared, const Options& options, const Task& task, const Progress& progress)
+    : step_(progress),
+      task_(task),
+      kernel_(kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds), &prepared.layer)) {
+  for (int i = 0; i < options.repeat && (i == 0 || launches_.back().ran()); ++i) {
+    Task numbered = task_;
+    numbered.launch.number = static_cast<std::uint64_t>(i);
+    launches_.push_back(launch(fmt::format("launch {}", i + 1), numbered));
+  }
+  step_("oracle");
+  expected_ =
+      expected_output(prepared.layer, prepared.A, rounding_for(prepared, options, task_, kernel_->multiprocessors()));
+}
+
+RunResult Trials::launch(const std::string& what, const Task& task) {
+  step_(what);
+  ++made_;
+  return kernel_->run(task);
+}
+
+const RunResult& Trials::changed(const std::string& how, const Task& task) {
+  const auto known = changed_.find(how);
+  return known != changed_.end() ? known->second : changed_.emplace(how, launch(how, task)).first->second;
+}
+
+const RunResult& Trials::with_one_block() {
+  Task task = task_;
+  task.launch.thread_blocks = 1;
+  return changed("one thread block", task);
+}
+
+const RunResult& Trials::with_late_A() {
+  Task task = task_;
+  task.launch.late_A = true;
+  return changed("late activations", task);
+}
+
+const RunResult& Trials::with_zeroed_C() {
+  Task task = task_;
+  task.launch.fill = 0;
+  return changed("zeroed output", task);
+}
+
+const RunResult& Trials::with_workspace(const std::string& how, std::vector<std::int32_t> workspace) {
+  Task task = task_;
+  task.launch.workspace = std::move(workspace);
+  return changed(how, task);
+}
+
+const RunResult& Trials::with_rows(int rows) {
+  Task task = task_;
+  task.A = Grid<std::uint16_t>::made(rows, task_.A.cols(), [&](std::span<std::uint16_t> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = task_.A[i % task_.A.size()];
+  });
+  return changed(fmt::format("M={}", rows), task);
+}
+
+RunResult Trials::with_activations(const Grid<std::uint16_t>& A) {
+  Task task = task_;
+  task.A = A;
+  return launch("other activations", task);
+}
+
+Comparison Trials::compared(const RunResult& result) const { return compare(result.C, expected_, task_.launch.fill); }
+
+bool Trials::right(const RunResult& result) const { return result.ran() && compared(result).right(); }
+
+}  // namespace w4::cases

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/bisect.h"
+#include "cases/compare.h"
+#include "kernel/foreign.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// Launches of somebody's kernel: the task as it came, several times, and the task with one thing changed. Each change
+/// is launched when it is first asked for, and once.
+class Trials {
+ public:
+  Trials(const Prepared& prepared, const Options& options, const kernel::Task& task, const Progress& progress);
+
+  const kernel::Task& task() const { return task_; }
+  const kernel::ForeignKernel& kernel() const { return *kernel_; }
+  const Expected& expected() const { return expected_; }
+
+  /// As many launches as asked for, numbered; one that did not return is not repeated.
+  const std::vector<kernel::RunResult>& launches() const { return launches_; }
+  const kernel::RunResult& first() const { return launches_[0]; }
+
+  /// One thread block a launch: nobody to hand a partial sum to, and a stripe that goes through all problems.
+  const kernel::RunResult& with_one_block();
+  /// A arrives late on the stream that the launch was given; on a GPU only.
+  const kernel::RunResult& with_late_A();
+  /// C holds zeros before the launch.
+  const kernel::RunResult& with_zeroed_C();
+  const kernel::RunResult& with_workspace(const std::string& how, std::vector<std::int32_t> workspace);
+  /// `rows` rows of A, those there are again and again.
+  const kernel::RunResult& with_rows(int rows);
+  /// Other activations (M, K).
+  kernel::RunResult with_activations(const Grid<std::uint16_t>& A);
+
+  /// Whether a run of the task, with whatever changed but A, gave the right output.
+  bool right(const kernel::RunResult& result) const;
+  Comparison compared(const kernel::RunResult& result) const;
+
+  int launches_made() const { return made_; }
+
+ private:
+  const kernel::RunResult& changed(const std::string& how, const kernel::Task& task);
+  kernel::RunResult launch(const std::string& what, const kernel::Task& task);
+
+  const Progress& step_;
+  kernel::Task task_;
+  std::unique_ptr<kernel::ForeignKernel> kernel_;
+  std::vector<kernel::RunResult> launches_;
+  std::map<std::string, kernel::RunResult> changed_;
+  Expected expected_;
+  int made_ = 0;
+};
+
+}  // namespace w4::cases
