@@ -253,9 +253,14 @@ void look_at_repeats(Trials& trials, const std::vector<kernel::SanitizerAnswer>&
   const std::size_t most = most_differing(launches);
   const bool benign =
       std::all_of(launches.begin(), launches.end(), [&](const RunResult& r) { return trials.right(r); });
-  if (most == 0 || benign || !launches.back().ran()) return;
-  std::vector<std::string> evidence = {fmt::format("{} launches of the same task differ in up to {} of {} outputs",
-                                                   launches.size(), most, launches[0].C.size())};
+  const bool hazards = std::any_of(sanitizers.begin(), sanitizers.end(), [](const kernel::SanitizerAnswer& answer) {
+    return answer.tool == "racecheck" && answer.finished && !answer.clean();
+  });
+  if (!launches.back().ran() || benign || (most == 0 && !hazards)) return;
+  std::vector<std::string> evidence = {
+      most == 0 ? fmt::format("{} launches of the same task are equal, and wrong", launches.size())
+                : fmt::format("{} launches of the same task differ in up to {} of {} outputs", launches.size(), most,
+                              launches[0].C.size())};
   if (trials.kernel().on_device()) {
     found.push_back(race(sanitizers, std::move(evidence)));
   } else {

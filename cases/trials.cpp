@@ -86,6 +86,7 @@ const RunResult& Trials::with_rows(int rows) {
 RunResult Trials::with_activations(const Grid<std::uint16_t>& A) {
   Task task = task_;
   task.A = A;
+  if (kernel_->on_device()) task.launch.thread_blocks = 1;
   return launch("other activations", task);
 }
 

@@ -35,7 +35,7 @@ class Trials {
   const kernel::RunResult& with_workspace(const std::string& how, std::vector<std::int32_t> workspace);
   /// `rows` rows of A, those there are again and again.
   const kernel::RunResult& with_rows(int rows);
-  /// Other activations (M, K).
+  /// Other activations (M, K), on one thread block where the kernel can be told: sums are not cut into slices.
   kernel::RunResult with_activations(const Grid<std::uint16_t>& A);
 
   /// Whether a run of the task, with whatever changed but A, gave the right output.

@@ -17,21 +17,34 @@ class Ring {
         barriers_(barriers) {
     to_load_ = (end - begin - who.team + Shape::kTeams - 1) / Shape::kTeams;
 #pragma unroll 1
-    for (int stage = 0; stage < Shape::kStages - 1; ++stage) load_next(stage * Shape::kStageBytes);
+    for (int stage = 0; stage < kAhead; ++stage) load_next(stage * Shape::kStageBytes);
   }
 
   /// The next unit's stage; the stage of the unit before it is loaded anew meanwhile.
   __device__ const char* next() {
-    if constexpr (Shape::kFault != MarlinFault::smem_race) cp_async_wait<Shape::kStages - 2>();
+    if constexpr (Shape::kFault == MarlinFault::smem_race) return next_at_once();
+    cp_async_wait<Shape::kStages - 2>();
     team_barrier<Shape>(who_, barriers_);  // all of the team's copies are there, and nobody reads the stage before this
-    const char* const stage = stages_ + current_;
     load_next(current_ == 0 ? kBytes - Shape::kStageBytes : current_ - Shape::kStageBytes);
+    return advance();
+  }
+
+ private:
+  static constexpr int kAhead = Shape::kFault == MarlinFault::smem_race ? 0 : Shape::kStages - 1;
+  static constexpr int kBytes = Shape::kStages * Shape::kStageBytes;
+
+  __device__ const char* advance() {
+    const char* const stage = stages_ + current_;
     current_ = current_ == kBytes - Shape::kStageBytes ? 0 : current_ + Shape::kStageBytes;
     return stage;
   }
 
- private:
-  static constexpr int kBytes = Shape::kStages * Shape::kStageBytes;
+  /// The wrong way: hands out a stage whose copies have only just been asked for.
+  __device__ const char* next_at_once() {
+    team_barrier<Shape>(who_, barriers_);
+    load_next(current_);
+    return advance();
+  }
 
   __device__ void load_next(int stage) {
     if (to_load_-- > 0) loader_.load(shared_address(stages_) + stage, who_);

@@ -41,24 +41,84 @@ bool number_behind(std::string_view line, std::string_view words, long long& num
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-/// A line that begins what the tool has found, at the margin of the log; what belongs to it is indented.
+/// "marlin_write.cuh:118" of "... +0x3d80 in marlin_write.cuh:118 [96 hazards]"; empty: the line names none.
+std::string source_of(std::string_view line) {
+  const auto at = line.rfind(" in ");
+  const std::string_view rest = at == std::string_view::npos ? "" : line.substr(at + 4);
+  const std::string_view place = rest.substr(0, rest.find(' '));
+  return contains(place, ":") ? std::string(place) : "";
+}
+
+/// The accesses of a race in the order in which they should not change places: "Read access at ..." or "Write ...".
+struct Race {
+  bool first_writes = false;
+  bool second_writes = false;
+  std::string_view name() const {
+    return !first_writes ? "write after read" : second_writes ? "write after write" : "read after write";
+  }
+};
+
+constexpr std::string_view kRace = "Race reported between ";
+
+bool begins_race(std::string_view line) { return contains(line, kRace); }
+bool is_write(std::string_view line) { return contains(line, "Write access"); }
+
+/// A line that begins what the tool has found stands at the margin of the log; what belongs to it is indented.
 bool begins_finding(std::string_view line) {
   if (line.empty() || line.starts_with(' ')) return false;
-  for (const std::string_view noise : {"COMPUTE-SANITIZER", "ERROR SUMMARY", "RACECHECK SUMMARY", "LEAK SUMMARY",
-                                       "Target application", "Error: Target", "Warning: ", "Saving", "Program hit"})
+  for (const std::string_view noise : {"COMPUTE-SANITIZER", "LEAK SUMMARY", "Warning: ", "Target application", "Saving",
+                                       "Program hit", "Error: Target", "Error: process"})
     if (line.starts_with(noise)) return false;
   return true;
 }
 
-void note_hazard(std::string_view line, SanitizerAnswer& answer) {
-  // "Write-After-Read", "(WAR)" in hazard reports; "between Read access at ... and Write access at ..." in analysis
-  answer.write_after_read |=
-      contains(line, "WAR") || contains(line, "Write-after-read") || contains(line, "Write-After-Read");
-  answer.read_after_write |=
-      contains(line, "RAW") || contains(line, "Read-after-write") || contains(line, "Read-After-Write");
-  answer.write_after_write |=
-      contains(line, "WAW") || contains(line, "Write-after-write") || contains(line, "Write-After-Write");
-}
+/// Findings that differ in more than the thread or the address, with the lines of the sources that they name.
+class Findings {
+ public:
+  explicit Findings(SanitizerAnswer& answer) : answer_(answer) {}
+
+  void begin(std::string_view line) {
+    end();
+    open_ = true;
+    racing_ = begins_race(line);
+    race_ = {.first_writes = is_write(line)};
+    title_ = line;
+    if (racing_) go_on(line);
+  }
+  /// A further line of the finding; of a race the second access.
+  void go_on(std::string_view line) {
+    if (!open_) return;
+    const std::string source = source_of(line);
+    if (!source.empty() && std::find(sources_.begin(), sources_.end(), source) == sources_.end())
+      sources_.push_back(source);
+    if (!racing_ || begins_race(line) || !contains(line, " access at ")) return;
+    race_.second_writes = is_write(line);
+    note(race_);
+  }
+  void end() {
+    if (open_) add(racing_ ? std::string(race_.name()) : title_);
+    open_ = false;
+    sources_.clear();
+  }
+
+ private:
+  void note(const Race& race) {
+    answer_.write_after_read |= !race.first_writes;
+    answer_.read_after_write |= race.first_writes && !race.second_writes;
+    answer_.write_after_write |= race.first_writes && race.second_writes;
+  }
+  void add(const std::string& title) {
+    const std::string text = sources_.empty() ? title : fmt::format("{} at {}", title, fmt::join(sources_, " and "));
+    std::vector<std::string>& all = answer_.findings;
+    if (std::find(all.begin(), all.end(), text) == all.end() && all.size() < kMostFindings) all.push_back(text);
+  }
+
+  SanitizerAnswer& answer_;
+  bool open_ = false, racing_ = false;
+  Race race_;
+  std::string title_;
+  std::vector<std::string> sources_;
+};
 
 /// A log file that is gone with this object.
 struct LogFile {
@@ -79,6 +139,11 @@ struct LogFile {
   }
 };
 
+std::vector<std::string> command(const fs::path& sanitizer, std::string_view tool, const fs::path& log) {
+  return {sanitizer.string(), "--tool", std::string(tool), "--target-processes", "all", "--print-limit", "20",
+          "--show-backtrace", "no",     "--log-file",      log.string()};
+}
+
 }  // namespace
 
 std::string SanitizerAnswer::text() const {
@@ -90,22 +155,24 @@ std::string SanitizerAnswer::text() const {
 SanitizerAnswer parse_sanitizer(std::string_view tool, std::string_view log) {
   SanitizerAnswer answer;
   answer.tool = tool;
+  Findings findings(answer);
   std::istringstream lines{std::string(log)};
   for (std::string whole; std::getline(lines, whole);) {
     if (!whole.starts_with(kPrefix)) continue;
     const std::string_view line = std::string_view(whole).substr(kPrefix.size());
-    long long count = 0;
-    if (number_behind(line, "ERROR SUMMARY: ", count) || number_behind(line, "RACECHECK SUMMARY: ", count)) {
+    if (number_behind(line, "ERROR SUMMARY: ", answer.errors) ||
+        number_behind(line, "RACECHECK SUMMARY: ", answer.errors)) {
       answer.finished = true;
-      answer.errors = count;
-    } else if (line.starts_with("Error: ") || contains(line, "Internal Sanitizer Error")) {
+      findings.end();
+    } else if (line.starts_with("Error: Target") || contains(line, "Internal Sanitizer Error")) {
       answer.problem = line;
+    } else if (begins_finding(line)) {
+      findings.begin(line);
+    } else {
+      findings.go_on(line);
     }
-    note_hazard(line, answer);
-    if (begins_finding(line) && answer.findings.size() < kMostFindings &&
-        std::find(answer.findings.begin(), answer.findings.end(), line) == answer.findings.end())
-      answer.findings.emplace_back(line);
   }
+  findings.end();
   if (!answer.finished && answer.problem.empty()) answer.problem = "it wrote no summary";
   return answer;
 }
@@ -122,9 +189,7 @@ SanitizerAnswer sanitize(const fs::path& plugin, const Task& task, std::string_v
   const LogFile log;
   std::string how;
   try {
-    PluginKernel kernel(plugin, timeout,
-                        {sanitizer.string(), "--tool", std::string(tool), "--target-processes", "all", "--print-limit",
-                         "20", "--log-file", log.path.string()});
+    PluginKernel kernel(plugin, timeout, command(sanitizer, tool, log.path));
     const RunResult result = kernel.run(task);
     if (result.timed_out) how = "it was not done in time";
     if (!kernel.finish() && how.empty()) how = "it had to be ended";

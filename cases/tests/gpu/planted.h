@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 namespace w4::tests {
@@ -15,8 +16,8 @@ struct PlantedOnGpu {
 
 inline const std::vector<PlantedOnGpu> kPlantedOnGpu = {
     {"writeout-race", "writeout-race", "reduce", "r 128 --shape 1024,1024 --m 64 --repeat 6 --sanitize racecheck"},
-    {"smem-race", "smem-race", "pipeline", "r 128 --shape 1024,1024 --m 64 --repeat 6 --sanitize racecheck"},
-    {"small-group-tile-stale", "small-group-tile-stale", "pipeline", "r 32 --shape 1024,512 --m 16"},
+    {"smem-race", "smem-race", "pipeline", "r 128 --shape 2048,128 --m 64 --sms 2 --repeat 6 --sanitize racecheck"},
+    {"small-group-tile-stale", "small-group-tile-stale", "pipeline", "r 32 --shape 2048,1024 --m 16 --sms 8"},
     {"tile-pointer-wrap", "tile-pointer-wrap", "pipeline", "r 128 --shape 512,256 --m 128 --sms 3"},
     {"tile-loop-bound", "tile-loop-bound", "pipeline", "r 128 --shape 512,192 --m 16"},
     {"k-tail-dropped", "k-tail-dropped", "pipeline", "r 128 --shape 1024,512 --m 16"},

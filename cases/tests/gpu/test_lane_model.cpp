@@ -86,6 +86,7 @@ TEST_CASE("lane model and CUDA kernel: every fault of the repack shows the same 
         const Grid<std::uint16_t> right = lane_model(test.task).C;
         for (const cases::Fault& fault : cases::faults()) {
           if (cases::stage_index(fault.stage) >= cases::kRepackStages || fault.id.empty()) continue;
+          if (fault.stage == "scales") continue;  // of values, not of places: sums are no longer exact
           CAPTURE(fault.name);
           INFO(text_of(test));
           kernel::Task task = test.task;

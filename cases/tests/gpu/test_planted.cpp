@@ -60,7 +60,7 @@ TEST_CASE("planted on the GPU: a race is confirmed by racecheck") {
   if (!on_gpu()) return;
   for (const char* race : {"writeout-race", "smem-race"}) {
     const auto planted = std::find_if(kPlantedOnGpu.begin(), kPlantedOnGpu.end(),
-                                      [&](const PlantedOnGpu& one) { return std::string(one.file) == race; });
+                                      [&](const PlantedOnGpu& one) { return one.file == race; });
     const std::string evidence = text_of(ask_plugin(race, planted->command));
     CAPTURE(evidence);
     CHECK(evidence.find("launches of the same task differ") != std::string::npos);

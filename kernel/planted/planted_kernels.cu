@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "planted.h"
+#include "kernel/planted/planted.h"
 
 #include "kernel/marlin_dispatch.cuh"
 
-namespace w4::tests {
+namespace w4::kernel::planted {
 
 namespace {
-
-using namespace kernel;
 
 /// A sound shape with a fault.
 template <class Sound, MarlinFault kWhich>
@@ -23,6 +21,7 @@ struct WithOneArea : With<Sound, MarlinFault::writeout_race> {
 
 using Few = Rows16<Fp16, true, false>;
 using FewOfOneGroup = Rows16<Fp16, false, false>;
+using Wide = MarlinShape<Fp16, 2, 1, 4, 2, 4, true, false>;  // a block_tile of 64 x 256
 using Many = Rows64<Fp16, true, false>;
 
 }  // namespace
@@ -33,7 +32,7 @@ int launch_with(MarlinFault fault, const MarlinArgs& args, const MarlinChoice& c
     case MarlinFault::none: return launch_marlin(args, choice, stream);
     case MarlinFault::writeout_race: return launch_shape<WithOneArea<Many>>(args, stream);
     case MarlinFault::smem_race: return launch_shape<With<Many, MarlinFault::smem_race>>(args, stream);
-    case MarlinFault::stale_scales: return launch_shape<With<Few, MarlinFault::stale_scales>>(args, stream);
+    case MarlinFault::stale_scales: return launch_shape<With<Wide, MarlinFault::stale_scales>>(args, stream);
     case MarlinFault::tile_pointer_wrap: return launch_shape<With<Many, MarlinFault::tile_pointer_wrap>>(args, stream);
     case MarlinFault::fp16_accumulate: return launch_shape<With<Few, MarlinFault::fp16_accumulate>>(args, stream);
     case MarlinFault::lock_left_dirty:
@@ -60,4 +59,4 @@ int launch_on_no_grid(const MarlinArgs& args, void* stream) {
   return cudaGetLastError();
 }
 
-}  // namespace w4::tests
+}  // namespace w4::kernel::planted

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small kernels that end as kernels end that go wrong.
-#include "planted.h"
+#include "kernel/planted/planted.h"
 
 #include "kernel/cp_async.cuh"
 
@@ -9,11 +9,9 @@
 #undef NDEBUG  // this one assert is there to fail
 #include <cassert>
 
-namespace w4::tests {
+namespace w4::kernel::planted {
 
 namespace {
-
-using kernel::MarlinArgs;
 
 constexpr int kLanes = 32;
 
@@ -31,12 +29,12 @@ __global__ void for_other_chip([[maybe_unused]] MarlinArgs args) {
 __global__ void with_broken_policy(const std::uint32_t* words, std::uint16_t* C) {
   __shared__ uint4 staged[kLanes];
   constexpr std::uint64_t kNoPolicy = ~std::uint64_t{0};
-  asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"(
-                   kernel::shared_address(staged + threadIdx.x)),
-               "l"(words + 4 * threadIdx.x), "l"(kNoPolicy)
-               : "memory");
-  kernel::cp_async_commit();
-  kernel::cp_async_wait<0>();
+  asm volatile(
+      "cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"(shared_address(staged + threadIdx.x)),
+      "l"(words + 4 * threadIdx.x), "l"(kNoPolicy)
+      : "memory");
+  cp_async_commit();
+  cp_async_wait<0>();
   C[threadIdx.x] = static_cast<std::uint16_t>(staged[threadIdx.x].x);
 }
 
@@ -86,4 +84,4 @@ int launch_write_behind(const MarlinArgs& args, void* stream) {
   return cudaGetLastError();
 }
 
-}  // namespace w4::tests
+}  // namespace w4::kernel::planted

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every fault that is planted on the GPU: what a launch does that has it. Around the fault all is as in marlin_run.cpp.
-#include "planted.h"
+#include "kernel/planted/planted.h"
 
 #include "kernel/marlin_run.h"
 
@@ -9,14 +9,9 @@
 #include <cstring>
 #include <vector>
 
-namespace w4::tests {
+namespace w4::kernel::planted {
 
 namespace {
-
-using kernel::MarlinArgs;
-using kernel::MarlinFault;
-using kernel::MarlinRun;
-using kernel::run_marlin;
 
 /// A run with `launch(args, choice)` in the place of launch_marlin(). What the launch returns is returned.
 template <class Launch>
@@ -30,7 +25,7 @@ int run_around(const W4Call* call, const Launch& launch) {
 
 template <MarlinFault kFault>
 int run_fault(const W4Call* call) {
-  return run_around(call, [&](const MarlinArgs& args, const kernel::MarlinChoice& choice) {
+  return run_around(call, [&](const MarlinArgs& args, const MarlinChoice& choice) {
     return launch_with(kFault, args, choice, call->stream);
   });
 }
@@ -38,7 +33,7 @@ int run_fault(const W4Call* call) {
 /// The sound kernel after a change of its arguments.
 template <class Change>
 int run_changed(const W4Call* call, const Change& change) {
-  return run_around(call, [&](MarlinArgs args, const kernel::MarlinChoice& choice) {
+  return run_around(call, [&](MarlinArgs args, const MarlinChoice& choice) {
     change(args);
     return launch_marlin(args, choice, call->stream);
   });
@@ -47,7 +42,7 @@ int run_changed(const W4Call* call, const Change& change) {
 /// A launch whose error nobody looks at.
 template <class Launch>
 int run_unchecked(const W4Call* call, const Launch& launch) {
-  (void)run_around(call, [&](const MarlinArgs& args, const kernel::MarlinChoice&) { return launch(args); });
+  (void)run_around(call, [&](const MarlinArgs& args, const MarlinChoice&) { return launch(args); });
   return W4_DONE;
 }
 
@@ -62,7 +57,7 @@ int run_pointer_wrap(const W4Call* call) {
   auto* const words = static_cast<std::uint32_t*>(memory);
   cudaMemcpy(words + stored, unwritten.data(), behind * sizeof *words, cudaMemcpyHostToDevice);
   cudaMemcpy(words, call->words, stored * sizeof *words, cudaMemcpyDeviceToDevice);
-  const int code = run_around(call, [&](MarlinArgs args, const kernel::MarlinChoice& choice) {
+  const int code = run_around(call, [&](MarlinArgs args, const MarlinChoice& choice) {
     args.words = words;
     return launch_with(MarlinFault::tile_pointer_wrap, args, choice, call->stream);
   });
@@ -71,18 +66,36 @@ int run_pointer_wrap(const W4Call* call) {
   return code;
 }
 
+/// The instantiation has columns of 256, and slots of its own for them.
+int run_stale_scales(const W4Call* call) {
+  constexpr int kColumns = 256;
+  constexpr std::size_t kSlotBytes = sizeof(float) * 16 * kColumns;
+  return run_around(call, [&](MarlinArgs args, const MarlinChoice& choice) -> int {
+    const Stripes& all = args.stripes;
+    args.stripes = stripes_of(all.k_units, (args.N + kColumns - 1) / kColumns, all.problems, all.thread_blocks);
+    void* partials = nullptr;
+    if (const int error = cudaMalloc(&partials, 2 * kSlotBytes * args.stripes.thread_blocks); error != cudaSuccess)
+      return error;
+    args.partials = static_cast<float*>(partials);
+    const int error = launch_with(MarlinFault::stale_scales, args, choice, call->stream);
+    cudaDeviceSynchronize();
+    cudaFree(partials);
+    return error;
+  });
+}
+
 int run_loop_bound(const W4Call* call) {
   return run_changed(call, [](MarlinArgs& args) {
-    const kernel::Stripes& all = args.stripes;
+    const Stripes& all = args.stripes;
     const int columns = args.N / 128 * 128 / (args.M > 32 ? 128 : 64);
-    args.stripes = kernel::stripes_of(all.k_units, columns, all.problems, all.thread_blocks);
+    args.stripes = stripes_of(all.k_units, columns, all.problems, all.thread_blocks);
   });
 }
 
 int run_k_tail(const W4Call* call) {
   return run_changed(call, [](MarlinArgs& args) {
-    const kernel::Stripes& all = args.stripes;
-    args.stripes = kernel::stripes_of(all.k_units - 1, all.columns, all.problems, all.thread_blocks);
+    const Stripes& all = args.stripes;
+    args.stripes = stripes_of(all.k_units - 1, all.columns, all.problems, all.thread_blocks);
   });
 }
 
@@ -140,7 +153,7 @@ constexpr Planted kPlanted[] = {
     {"none", run_marlin},
     {"writeout-race", run_fault<MarlinFault::writeout_race>},
     {"smem-race", run_fault<MarlinFault::smem_race>},
-    {"small-group-tile-stale", run_fault<MarlinFault::stale_scales>},
+    {"small-group-tile-stale", run_stale_scales},
     {"tile-pointer-wrap", run_pointer_wrap},
     {"tile-loop-bound", run_loop_bound},
     {"k-tail-dropped", run_k_tail},
@@ -178,7 +191,7 @@ const W4Plugin* planted_plugin(const char* fault) {
   static W4Plugin plugin;
   for (const Planted& planted : kPlanted) {
     if (std::strcmp(planted.name, fault) != 0) continue;
-    plugin = kernel::marlin_plugin();
+    plugin = marlin_plugin();
     plugin.name = "w4 marlin, changed";  // the report must not read the fault's name here
     plugin.run = planted.run;
     if (planted.workspace_bytes != nullptr) plugin.workspace_bytes = planted.workspace_bytes;
@@ -187,4 +200,4 @@ const W4Plugin* planted_plugin(const char* fault) {
   return nullptr;
 }
 
-}  // namespace w4::tests
+}  // namespace w4::kernel::planted
