@@ -22,13 +22,15 @@ bool is_of_repack(const Hypothesis& hypothesis) { return stage_index(hypothesis[
 /// One bisection of a kernel, from its launches to what explains them.
 class ForeignBisection {
  public:
-  ForeignBisection(const Prepared& prepared, const Options& options, const Progress& progress)
+  ForeignBisection(std::unique_ptr<kernel::ForeignKernel> kernel, const Prepared& prepared, const Options& options,
+                   const Progress& progress)
       : prepared_(prepared),
         options_(options),
         step_(progress),
         report_(new_report(prepared, options)),
         walk_(walk_repack(Subject({}), prepared.layer, {}, progress)),
-        trials_(prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress) {}
+        trials_(std::move(kernel), prepared, options, task_of(prepared, repack::packed_of(walk_.last), options),
+                progress) {}
 
   Report run() {
     describe_kernel();
@@ -236,7 +238,14 @@ class ForeignBisection {
 }  // namespace
 
 Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress) {
-  return ForeignBisection(prepared, options, progress).run();
+  auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds), &prepared.layer);
+  if (!prepared.layer.bias || kernel->takes_bias())
+    return ForeignBisection(std::move(kernel), prepared, options, progress).run();
+  Prepared bare = prepared;
+  bare.layer.bias.reset();
+  bare.id.bias = false;
+  bare.notes.push_back("the kernel takes no bias: this layer's is left out");
+  return ForeignBisection(std::move(kernel), bare, options, progress).run();
 }
 
 }  // namespace w4::cases

@@ -26,10 +26,9 @@ Rounding rounding_for(const Prepared& prepared, const Options& options, const Ta
 
 }  // namespace
 
-Trials::Trials(const Prepared& prepared, const Options& options, const Task& task, const Progress& progress)
-    : step_(progress),
-      task_(task),
-      kernel_(kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds), &prepared.layer)) {
+Trials::Trials(std::unique_ptr<kernel::ForeignKernel> kernel, const Prepared& prepared, const Options& options,
+               const Task& task, const Progress& progress)
+    : step_(progress), task_(task), kernel_(std::move(kernel)) {
   for (int i = 0; i < options.repeat && (i == 0 || launches_.back().ran()); ++i) {
     Task numbered = task_;
     numbered.launch.number = static_cast<std::uint64_t>(i);

@@ -16,7 +16,8 @@ namespace w4::cases {
 /// is launched when it is first asked for, and once.
 class Trials {
  public:
-  Trials(const Prepared& prepared, const Options& options, const kernel::Task& task, const Progress& progress);
+  Trials(std::unique_ptr<kernel::ForeignKernel> kernel, const Prepared& prepared, const Options& options,
+         const kernel::Task& task, const Progress& progress);
 
   const kernel::Task& task() const { return task_; }
   const kernel::ForeignKernel& kernel() const { return *kernel_; }

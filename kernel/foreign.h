@@ -23,6 +23,9 @@ class ForeignKernel {
   /// What it calls itself.
   virtual std::string name() const = 0;
 
+  /// False: somebody else adds the bias, and the kernel is asked without one.
+  virtual bool takes_bias() const { return true; }
+
   /// Of kernels that run on a GPU: the device, and why launches are not watched there (empty: they are).
   virtual bool on_device() const { return false; }
   virtual std::string device() const { return ""; }

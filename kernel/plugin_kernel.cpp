@@ -135,7 +135,8 @@ void take(const worker::Answer& answer, const std::string& name, RunResult& resu
   if (answer.cannot_test[0] != '\0') throw CannotTest("{}: {}", name, answer.cannot_test);
   if (answer.value == W4_CANNOT_TAKE)
     throw CannotTest("{} says that it does not take this case (code {})", name, answer.value);
-  result.return_code = answer.value >= W4_CUDA_ERROR ? 0 : static_cast<int>(answer.value);
+  const bool is_cuda_error = answer.value >= W4_CUDA_ERROR && answer.launch_error[0] != '\0';
+  result.return_code = is_cuda_error ? W4_DONE : static_cast<int>(answer.value);
   result.launch_error = answer.launch_error;
   result.launch_error_unchecked = !result.launch_error.empty() && answer.value == W4_DONE;
   result.synchronise_error = answer.synchronise_error;
@@ -164,6 +165,7 @@ std::string PluginKernel::name() const {
 }
 
 bool PluginKernel::on_device() const { return child_.greeting().plugin.pointers == W4_DEVICE; }
+bool PluginKernel::takes_bias() const { return (child_.greeting().plugin.extras & W4_BIAS) != 0; }
 std::string PluginKernel::device() const { return child_.greeting().device; }
 int PluginKernel::multiprocessors() const { return child_.greeting().multiprocessors; }
 std::string PluginKernel::unwatched() const { return child_.greeting().unwatched; }

@@ -19,6 +19,7 @@ class PluginKernel final : public ForeignKernel {
                std::vector<std::string> wrapper = {});
   RunResult run(const Task& task) override;
   std::string name() const override;
+  bool takes_bias() const override;
   bool on_device() const override;
   std::string device() const override;
   int multiprocessors() const override;

@@ -137,6 +137,12 @@ int run_and_write_behind(const W4Call* call) {
   return error == cudaSuccess ? W4_DONE : W4_CUDA_ERROR + error;
 }
 
+int run_out_of_memory(const W4Call*) {
+  void* too_much = nullptr;
+  const int error = cudaMalloc(&too_much, std::size_t{1} << 50);
+  return error == cudaSuccess ? W4_DONE : W4_CUDA_ERROR + error;
+}
+
 /// Few rows take the instantiation that is miscompiled, the others the sound one.
 int run_illegal(const W4Call* call) {
   if (call->groups == 1 || call->M > 16) return run_marlin(call);
@@ -176,6 +182,7 @@ constexpr Planted kPlanted[] = {
      [](const W4Call* call) {
        return run_unchecked(call, [&](const MarlinArgs& args) { return launch_for_other_chip(args, call->stream); });
      }},
+    {"out-of-memory", run_out_of_memory},
     {"wrong-stream", run_on_other_stream},
     {"output-to-temporary", run_to_temporary},
     {"output-overrun", run_and_write_behind},

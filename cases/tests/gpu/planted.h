@@ -8,10 +8,10 @@ namespace w4::tests {
 
 /// A fault that is planted on the GPU (planted/planted_plugin.cpp) and what bisect must say of it.
 struct PlantedOnGpu {
-  const char* file;     // of the plug-in
-  const char* fault;    // named
-  const char* stage;    // in this stage
-  const char* command;  // on the plainest case that shows it
+  std::string file;     // of the plug-in
+  std::string fault;    // named
+  std::string stage;    // in this stage
+  std::string command;  // on the plainest case that shows it
 };
 
 inline const std::vector<PlantedOnGpu> kPlantedOnGpu = {
@@ -31,6 +31,7 @@ inline const std::vector<PlantedOnGpu> kPlantedOnGpu = {
     {"grid-or-sms-invalid", "grid-or-sms-invalid", "launch", "r 128 --shape 2048,512 --m 16"},
     {"instantiation-missing-rc-ignored", "instantiation-missing-rc-ignored", "launch", "r 128 --shape 2048,512 --m 16"},
     {"no-kernel-image", "no-kernel-image", "launch", "r 128 --shape 2048,512 --m 16"},
+    {"out-of-memory", "out-of-memory", "launch", "r 128 --shape 2048,512 --m 16"},
     {"arch-guard-empty-body", "arch-guard-empty-body", "launch", "r 128 --shape 2048,512 --m 16"},
     {"wrong-stream", "wrong-stream", "launch", "r 128 --shape 2048,512 --m 16"},
     {"output-to-temporary", "output-to-temporary", "launch", "r 128 --shape 2048,512 --m 16"},

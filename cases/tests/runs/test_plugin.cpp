@@ -161,6 +161,14 @@ TEST_CASE("plugin: what is no plug-in or cannot run here is refused in one line"
   CHECK(refusal_of("plugins:x").find("it is one of cuda, naive, plugin:FILE, exec:COMMAND") != std::string::npos);
 }
 
+TEST_CASE("plugin: a kernel that takes no bias is asked without one") {
+  const Report report = ask_foreign(plugin("takes_no_bias"));
+  CHECK(report.verdict == Verdict::match);
+  CHECK(report.case_id.find("bias") == std::string::npos);
+  CHECK(std::find(report.notes.begin(), report.notes.end(), "the kernel takes no bias: this layer's is left out") !=
+        report.notes.end());
+}
+
 TEST_CASE("plugin: device pointers and the marlin_cuda symbol need a GPU and say so where there is none") {
   for (const char* name : {"device_pointers", "marlin_symbol"}) {
     const std::string said = refusal_of(plugin(name));
