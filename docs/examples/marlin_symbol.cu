@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /* A shared object with nothing but the published kernel's entry point, which bisect takes as it is: fp16, symmetric,
  * one group or groups of 128, K and N multiples of 64. One thread an output.
  *

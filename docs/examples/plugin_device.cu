@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+// SPDX-License-Identifier: Apache-2.0
 /* A whole plug-in on a GPU: one thread an output, every code looked up in the Marlin format.
  *
  *   nvcc -O2 -arch=native -shared -Xcompiler -fPIC -I . docs/examples/plugin_device.cu -o libplugin_device.so
