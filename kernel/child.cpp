@@ -64,7 +64,8 @@ void Child::start() {
 
 void Child::check_greeting() const {
   if (greeting_.opened == worker::Opened::bad_plugin) throw InputError("{}: {}", plugin_.string(), greeting_.text);
-  if (greeting_.opened == worker::Opened::cannot_test) throw CannotTest("{}: {}", plugin_.string(), greeting_.text);
+  if (greeting_.opened == worker::Opened::cannot_test)
+    throw CannotTest("{}: {}", plugin_.filename().string(), greeting_.text);
 }
 
 template <class Packet>
