@@ -137,29 +137,57 @@ void describe_stages(const Report& report, int last, std::string_view implied, s
   }
 }
 
-Explained explain_output(const Prepared& prepared, const kernel::Task& task, const kernel::RunResult& seen,
+namespace {
+
+/// What a hypothesis says of an output: nothing, that it is like this within rounding, or in every bit.
+enum class Fit { none, rounding, exact };
+
+/// A sound launch, and what was seen of the one that is to be explained.
+struct Seen {
+  const Prepared& prepared;
+  const kernel::RunResult& run;
+  const Expected& expected;
+  Unwritten unwritten;
+  Grid<std::uint16_t> good;  // of the lane model
+};
+
+/// The hypothesis in the lane model. One whose own output is right explains nothing that is wrong.
+Fit fit_of(const Recipe& recipe, kernel::Task task, const Seen& seen) {
+  try {
+    task.packed = repack::packed_of(repack_with(seen.prepared.layer, recipe));
+    const kernel::RunResult made = kernel::run_lane_model(task, recipe);
+    const std::uint16_t fill = task.launch.fill;
+    if (seen.unwritten == Unwritten::keeps_fill && made.return_code != seen.run.return_code) return Fit::none;
+    if (made.C == seen.run.C && made.C != seen.good) return Fit::exact;
+    if (made.return_code == 0 && (made.C == seen.good || compare(made.C, seen.expected, fill).right()))
+      return Fit::none;
+    return predicted(seen.run, made, seen.expected, fill, seen.unwritten) ? Fit::rounding : Fit::none;
+  } catch (const CannotTest&) {  // this way cannot be done to this layer
+    return Fit::none;
+  }
+}
+
+Fit best_fit(const Hypothesis& hypothesis, kernel::Task task, const Seen& seen) {
+  Fit best = Fit::none;
+  for (const kernel::BlockTile tile : block_tiles_of(hypothesis, task)) {
+    task.launch.block_tile = tile;
+    best = std::max(best, fit_of(recipe_of(hypothesis), task, seen));
+  }
+  return best;
+}
+
+}  // namespace
+
+Explained explain_output(const Prepared& prepared, const kernel::Task& task, const kernel::RunResult& run,
                          const Expected& expected, Unwritten unwritten, const Progress& progress) {
-  std::vector<Hypothesis> fits, exact;
   const std::vector<Hypothesis> tried = hypotheses(0, static_cast<int>(stage_ids().size()), 1);
-  const Grid<std::uint16_t> good = kernel::run_lane_model(task).C;
+  const Seen seen{prepared, run, expected, unwritten, kernel::run_lane_model(task).C};
+  std::vector<Hypothesis> fits, exact;
   for (const Hypothesis& hypothesis : tried) {
     progress(names_of(hypothesis));
-    const Recipe recipe = recipe_of(hypothesis);
-    kernel::Task other = task;
-    bool fits_a_tile = false, equals_a_tile = false;
-    for (const kernel::BlockTile tile : block_tiles_of(hypothesis, task)) try {
-        other.launch.block_tile = tile;
-        other.packed = repack::packed_of(repack_with(prepared.layer, recipe));
-        const kernel::RunResult made = kernel::run_lane_model(other, recipe);
-        if (unwritten == Unwritten::keeps_fill && made.return_code != seen.return_code) continue;
-        if (made.return_code == 0 && (made.C == good || compare(made.C, expected, task.launch.fill).right())) continue;
-        if (!predicted(seen, made, expected, task.launch.fill, unwritten)) continue;
-        fits_a_tile = true;
-        equals_a_tile = equals_a_tile || made.C == seen.C;
-      } catch (const CannotTest&) {  // this way cannot be done to this layer
-      }
-    if (fits_a_tile) fits.push_back(hypothesis);
-    if (equals_a_tile) exact.push_back(hypothesis);
+    const Fit fit = best_fit(hypothesis, task, seen);
+    if (fit != Fit::none) fits.push_back(hypothesis);
+    if (fit == Fit::exact) exact.push_back(hypothesis);
   }
   if (!exact.empty()) fits = exact;
   return {fits, fmt::format("{} of {} known wrong ways, one at a time, predict this output {}", fits.size(),

@@ -39,7 +39,7 @@ struct Explained {
 
 /// The known wrong ways, one at a time, whose output in the lane model is the one seen, within what rounding allows.
 /// A run of ours must also have returned the same code.
-Explained explain_output(const Prepared& prepared, const kernel::Task& task, const kernel::RunResult& seen,
+Explained explain_output(const Prepared& prepared, const kernel::Task& task, const kernel::RunResult& run,
                          const Expected& expected, Unwritten unwritten, const Progress& progress);
 
 }  // namespace w4::cases
