@@ -66,6 +66,23 @@ def test_a_fault_that_cannot_show_is_exit_125_and_says_when_it_can():
     assert "verdict      match" not in done.stdout
 
 
+@pytest.mark.parametrize("kernel", ["cuda", "naive"])
+def test_our_gpu_kernels_match_or_one_line_says_what_is_missing(kernel):
+    done = bisect("b", 128, "--kernel", kernel)
+    assert done.returncode in (0, 125)
+    if done.returncode == 125:
+        assert len(done.stderr.splitlines()) == 1 and ("no CUDA" in done.stderr)
+    else:
+        assert "sm_" in done.stdout
+
+
+def test_the_magnitude_of_the_activations_is_part_of_the_case_and_of_the_command():
+    done = bisect("b", 128, "--magnitude", -2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "note         activations times 2^-2" in done.stdout
+    assert done.stdout.splitlines()[-1] == "./bisect b 128 --magnitude -2"
+
+
 def test_a_negative_group_needs_no_quoting_and_says_what_the_conversion_costs():
     done = bisect("b", -1)
     assert done.returncode == 0
@@ -224,6 +241,11 @@ def test_somebodys_missing_interleave_is_named_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, line", [
+    (["b", 128, "--magnitude", 40], "--magnitude 40: a power of two from -16 to 16"),
+    (["b", 128, "--sanitize", "memcheck"], "--workspace and --sanitize are for --kernel cuda, naive and plugin:FILE"),
+    (["b", 128, "--kernel", "cuda", "--sanitize", "heapcheck"], "--sanitize heapcheck: it is one of memcheck, racecheck, initcheck, synccheck"),
+    (["b", 128, "--kernel", "cuda", "--workspace", "old"], "--workspace old: it is one of dirty, short"),
+    (["b", 128, "--kernel", "gpu"], "--kernel gpu: it is one of cpu, cuda, naive, plugin:FILE, exec:COMMAND, recorded:FILE"),
     (["q", 128], "unknown mode 'q': it is one of r, w, s, b"),
     (["b", 48], "unknown group '48': it is one of -1, 32, 64, 128"),
     (["b"], "MODE and GROUP are missing: bisect b 128, or --help"),
