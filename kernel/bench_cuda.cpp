@@ -90,17 +90,17 @@ double time_of(int launches, const std::function<void(int, cudaStream_t)>& launc
 
 int copies_of(double bytes) { return 2 + static_cast<int>(kBeyondCaches / bytes); }
 
-double time_ours(const Shape& shape, int multiprocessors) {
-  const MarlinFacts facts = marlin_facts(shape.M);
-  const Stripes stripes = stripes_of(shape.K / kUnitK, (shape.N + facts.columns - 1) / facts.columns,
-                                     (shape.M + facts.rows - 1) / facts.rows, multiprocessors);
+double time_ours(const Shape& shape, const DeviceFacts& device) {
+  const MarlinSizes sizes = marlin_sizes(shape.M, marlin_has_wgmma(device.major, device.minor));
+  const Stripes stripes = stripes_of(shape.K / kUnitK, (shape.N + sizes.columns() - 1) / sizes.columns(),
+                                     (shape.M + sizes.rows() - 1) / sizes.rows(), device.multiprocessors);
   const int copies = copies_of(shape.packed_bytes());
   const auto weights = static_cast<std::size_t>(shape.weights());
   const DeviceBuffer words = random_buffer("words", weights / 2 * copies, Bits::codes);
   const DeviceBuffer scales = random_buffer("scales", weights / kGroup * 2 * copies, Bits::numbers);
   const DeviceBuffer A = random_buffer("A", std::size_t{2} * shape.M * shape.K, Bits::numbers);
   const DeviceBuffer C("C", std::size_t{2} * shape.M * shape.N);
-  const DeviceBuffer partials("partials", std::size_t{2} * stripes.thread_blocks * facts.slot_floats * sizeof(float));
+  const DeviceBuffer partials("partials", std::size_t{2} * stripes.thread_blocks * sizes.slot_floats() * sizeof(float));
   DeviceBuffer locks("locks", sizeof(int) * static_cast<std::size_t>(stripes.columns) * stripes.problems);
   locks.fill(0);
   const MarlinArgs args{.A = A.as<std::uint16_t>(),
@@ -121,7 +121,7 @@ double time_ours(const Shape& shape, int multiprocessors) {
     MarlinArgs copy = args;
     copy.words = words.as<std::uint32_t>() + weights / 8 * (i % copies);
     copy.scales = scales.as<std::uint16_t>() + weights / kGroup * (i % copies);
-    check(launch_marlin(copy, {.M = shape.M, .bf16 = false, .grouped = true, .zeros = false}, stream), "launch");
+    check(launch_marlin(copy, {.sizes = sizes, .bf16 = false, .grouped = true, .zeros = false}, stream), "launch");
   });
 }
 
@@ -203,7 +203,7 @@ nlohmann::json measure(const std::vector<int>& rows, const std::vector<std::pair
   for (const auto& [K, N] : shapes)
     for (const int M : rows) {
       const Shape shape{.M = M, .K = K, .N = N};
-      const double ours = time_ours(shape, machine.device.multiprocessors), cublas = time_cublas(shape);
+      const double ours = time_ours(shape, machine.device), cublas = time_cublas(shape);
       const double floor = floor_of(shape, machine);
       fmt::print("{:>6} {:>6} {:>5} {:>9.2f} {:>9} {:>9.2f} {:>9.2f}\n", K, N, M, ours,
                  cublas > 0 ? fmt::format("{:.2f}", cublas) : "-", floor, ours / floor);

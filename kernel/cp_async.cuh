@@ -25,4 +25,10 @@ __device__ inline void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
+/// Arrives at a barrier when this thread's copies so far are there; the barrier counts every thread. PTX ISA,
+/// "cp.async.mbarrier.arrive".
+__device__ inline void cp_async_arrive(std::uint32_t shared_barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(shared_barrier) : "memory");
+}
+
 }  // namespace w4::kernel

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernel/marlin_sizes.h"
 #include "kernel/stripes.h"
 
 #include <cstdint>
 
 namespace w4::kernel {
-
-// Sizes of the format (design.md, section 3) and of the CUDA kernel's parts.
-inline constexpr int kUnitK = 64;  // rows of K in a unit of work
-inline constexpr int kTileColumns = 64;
-inline constexpr int kSubrows = 8;  // rows of A in an mma, its n
 
 /// What a launch of the kernel reads and writes.
 struct MarlinArgs {
@@ -32,21 +28,18 @@ struct MarlinArgs {
 
 /// Which instantiation a launch needs.
 struct MarlinChoice {
-  int M;
+  MarlinSizes sizes;
   bool bf16;
   bool grouped;
   bool zeros;
 };
 
-/// What the instantiation for M rows is made of.
-struct MarlinFacts {
-  int rows;     // of A in a problem
-  int columns;  // of a thread block: a column of Stripes
-  int threads;
-  int shared_bytes;  // the most that any of its types and groups needs
-  int slot_floats;   // of a slot in MarlinArgs::partials
-};
-MarlinFacts marlin_facts(int M);
+/// Whether the wgmma instantiation is built in and runs on a device of this compute capability: 9.0 and no other, PTX
+/// for sm_90a is not carried over to later chips.
+bool marlin_has_wgmma(int major, int minor);
+
+/// Bytes of shared memory: the most that any type and group needs. 0: there is no instantiation of these sizes.
+int marlin_shared_bytes(const MarlinSizes& sizes);
 
 /// Launches without waiting, on a cudaStream_t (null: the default one). Returns what CUDA says of the launch, a
 /// cudaError_t.

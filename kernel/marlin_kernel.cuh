@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernel/marlin_pipe.cuh"
 #include "kernel/marlin_write.cuh"
 
 namespace w4::kernel {
@@ -69,39 +70,82 @@ __device__ inline void clear(Sums<Shape>& sums) {
       for (int i = 0; i < 4; ++i) sums[block][rows][i] = 0.0f;
 }
 
-/// C = A W + bias on Marlin-format weights; see MarlinArgs, MarlinShape and Stripes. Grid: stripes.thread_blocks.
-template <class Shape>
-__global__ void __launch_bounds__(Shape::kThreads, 1) marlin_kernel(const __grid_constant__ MarlinArgs args) {
-  extern __shared__ __align__(128) char shared[];
-  __shared__ std::uint64_t barriers[Shape::kTeams];
-  __shared__ int flags[2];
-  __shared__ Column ends[2];  // the stripe's first column and its last
-  auto* const staging = reinterpret_cast<float*>(shared + Shape::kTeams * Shape::kStages * Shape::kStageBytes);
-  const Who<Shape> who;
-  const int block = static_cast<int>(blockIdx.x);
-  const int begin = args.stripes.begin(block), end = args.stripes.begin(block + 1);
-  if constexpr (Shape::kTeamThreads > 32) {
-    if (who.in_team == 0) init_barrier(shared_address(&barriers[who.team]), Shape::kTeamThreads);
-    __syncthreads();
-  }
-  Ring<Shape> ring(args, who, begin, end, shared, shared_address(barriers));
-
+/// Slice by slice. `units`: a Ring or a Pipe; `staging`: floats or TeamSums.
+template <class Shape, class Units, class Staging>
+__device__ inline void multiply_stripe(const MarlinArgs& args, const Who<Shape>& who, int begin, int end, Units& units,
+                                       Staging& staging, Column (&ends)[2]) {
   const bool two_groups = kUnitK >> args.group_shift > 1;
-  if (who.thread == 0) ends[1] = {};
   int round = 0, mine = begin + who.team;  // the team's next unit
   for (int unit = begin; unit < end;) {
-    const Column column = Column::at(args.stripes, block, unit);
+    const Column column = Column::at(args.stripes, static_cast<int>(blockIdx.x), unit);
     const int slice_end = min(end, column.end);
     const bool inside = column.place.column * Shape::kColumns + who.strip * kTileColumns < args.N;
     Sums<Shape> sums;
     clear<Shape>(sums);
     for (; mine < slice_end; mine += Shape::kTeams) {
-      const char* const stage = ring.next();
-      if (inside) multiply_unit<Shape>(stage, who, two_groups, sums);
+      if constexpr (Shape::kWgmma) {
+        units.multiply(who, two_groups, sums);  // four warps have two strips: inside or not, they multiply together
+      } else {
+        const char* const stage = units.next();
+        if (inside) multiply_unit<Shape>(stage, who, two_groups, sums);
+      }
     }
     if (who.thread == 0) ends[unit != begin] = column;
-    write_slice<Shape>(args, column, sums, who, staging, round);
+    if constexpr (Shape::kWgmma) {
+      wgmma_wait<0>();
+      staging.exchange(sums, who);
+      write_fragments<Shape>(args, column, sums, who);
+    } else {
+      write_slice<Shape>(args, column, sums, who, staging, round);
+    }
     unit = slice_end;
+  }
+}
+
+/// The body of a block with wgmma: some warps load, others multiply.
+template <class Shape>
+__device__ inline void multiply_with_wgmma(const MarlinArgs& args, const Who<Shape>& who, int begin, int end,
+                                           char* shared, std::uint32_t barriers, Column (&ends)[2]) {
+  constexpr int kTeamBytes = Shape::kStages * Shape::kStageBytes;
+  const auto of_team = [&](int team) { return PipeBarriers<Shape>{barriers + team * PipeBarriers<Shape>::kBytes}; };
+  const std::uint32_t sum_barriers = of_team(Shape::kTeams).shared;
+  if (who.thread == 0) {
+    for (int team = 0; team < Shape::kTeams; ++team) of_team(team).init();
+    TeamSums<Shape>::init(sum_barriers);
+  }
+  __syncthreads();
+  if (who.thread >= Shape::kThreads) {
+    const Who<typename Shape::Loads> loading{.thread = who.thread - Shape::kThreads};
+    load_stripe<Shape>(args, loading, of_team(loading.team), begin, end,
+                       shared_address(shared) + loading.team * kTeamBytes);
+    return;
+  }
+  Pipe<Shape> pipe(of_team(who.team), shared + who.team * kTeamBytes);
+  TeamSums<Shape> teams(reinterpret_cast<float*>(shared + Shape::kTeams * kTeamBytes), sum_barriers);
+  multiply_stripe<Shape>(args, who, begin, end, pipe, teams, ends);
+}
+
+/// C = A W + bias on Marlin-format weights; see MarlinArgs, MarlinShape and Stripes. Grid: stripes.thread_blocks.
+template <class Shape>
+__global__ void __launch_bounds__(Shape::kBlockThreads, 1) marlin_kernel(const __grid_constant__ MarlinArgs args) {
+  extern __shared__ __align__(1024) char shared[];
+  __shared__ std::uint64_t barriers[Shape::kBarriers];
+  __shared__ int flags[2];
+  __shared__ Column ends[2];  // the stripe's first column and its last
+  const Who<Shape> who;
+  const int block = static_cast<int>(blockIdx.x);
+  const int begin = args.stripes.begin(block), end = args.stripes.begin(block + 1);
+  if (who.thread == 0) ends[1] = {};
+  if constexpr (Shape::kWgmma) {
+    multiply_with_wgmma<Shape>(args, who, begin, end, shared, shared_address(barriers), ends);
+  } else {
+    if constexpr (Shape::kTeamThreads > 32) {
+      if (who.in_team == 0) init_barrier(shared_address(&barriers[who.team]), Shape::kTeamThreads);
+      __syncthreads();
+    }
+    Ring<Shape> ring(args, who, begin, end, shared, shared_address(barriers));
+    auto* const staging = reinterpret_cast<float*>(shared + Shape::kTeams * Shape::kStages * Shape::kStageBytes);
+    multiply_stripe<Shape>(args, who, begin, end, ring, staging, ends);
   }
   finish_columns<Shape>(args, ends, who.thread, flags);
 }

@@ -9,6 +9,7 @@ namespace w4::kernel {
 
 namespace {
 
+static_assert(kRows64.rows() == kRows64Hopper.rows() && kRows64.columns() == kRows64Hopper.columns());
 static_assert(kTileColumns == repack::kTileN && repack::kPadN % kTileColumns == 0 && repack::kPadK % kUnitK == 0);
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -16,12 +17,13 @@ int ceil_div(int a, int b) { return (a + b - 1) / b; }
 }  // namespace
 
 MarlinPlan marlin_plan(const Task& task, int multiprocessors) {
-  const int M = task.A.rows(), rows = M <= 8 ? 8 : M <= 16 ? 16 : M <= 32 ? 32 : 64, thread_n = M <= 32 ? 64 : 128;
+  const int M = task.A.rows();
+  const MarlinSizes sizes = marlin_sizes(M, false);  // with wgmma work is shared out the same way
   const int blocks = task.launch.thread_blocks == 0 ? multiprocessors : task.launch.thread_blocks;
   const Stripes stripes =
-      stripes_of(task.packed.K / kUnitK, ceil_div(task.packed.N, thread_n), ceil_div(M, rows), blocks);
-  MarlinPlan plan{.problem_rows = rows,
-                  .thread_n = thread_n,
+      stripes_of(task.packed.K / kUnitK, ceil_div(task.packed.N, sizes.columns()), ceil_div(M, sizes.rows()), blocks);
+  MarlinPlan plan{.problem_rows = sizes.rows(),
+                  .thread_n = sizes.columns(),
                   .problems = stripes.problems,
                   .columns = stripes.columns,
                   .thread_blocks = stripes.thread_blocks,

@@ -3,8 +3,6 @@
 
 namespace w4::kernel {
 
-int launch_rows64(const MarlinArgs& args, const MarlinChoice& choice, void* stream) {
-  return launch_rows<Rows64>(args, choice, stream);
-}
+template int launch_sizes<kRows64>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);
 
 }  // namespace w4::kernel

@@ -3,8 +3,6 @@
 
 namespace w4::kernel {
 
-int launch_rows8(const MarlinArgs& args, const MarlinChoice& choice, void* stream) {
-  return launch_rows<Rows8>(args, choice, stream);
-}
+template int launch_sizes<kRows8>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);
 
 }  // namespace w4::kernel

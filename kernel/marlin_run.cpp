@@ -24,6 +24,11 @@ int device_value(cudaDeviceAttr attribute) {
   return value;
 }
 
+bool device_has_wgmma() {
+  return marlin_has_wgmma(device_value(cudaDevAttrComputeCapabilityMajor),
+                          device_value(cudaDevAttrComputeCapabilityMinor));
+}
+
 int blocks_of(const W4Call& call) {
   return call.thread_blocks > 0 ? call.thread_blocks : std::max(1, device_value(cudaDevAttrMultiProcessorCount));
 }
@@ -34,10 +39,10 @@ cudaStream_t stream_of(const W4Call& call) { return static_cast<cudaStream_t>(ca
 
 MarlinRun::MarlinRun(const W4Call& call)
     : call_(call),
-      facts_(marlin_facts(call.M)),
-      stripes_(stripes_of(call.padded_K / kUnitK, ceil_div(call.padded_N, facts_.columns),
-                          ceil_div(call.M, facts_.rows), blocks_of(call))),
-      partials_(room(std::int64_t{2} * stripes_.thread_blocks * facts_.slot_floats * sizeof(float))),
+      sizes_(marlin_sizes(call.M, device_has_wgmma())),
+      stripes_(stripes_of(call.padded_K / kUnitK, ceil_div(call.padded_N, sizes_.columns()),
+                          ceil_div(call.M, sizes_.rows()), blocks_of(call))),
+      partials_(room(std::int64_t{2} * stripes_.thread_blocks * sizes_.slot_floats() * sizeof(float))),
       ordered_(room(orders_A() ? kBits16Bytes * call.M * call.padded_K : 0)),
       padded_C_(room(pads_N() ? kBits16Bytes * call.M * call.padded_N : 0)),
       padded_bias_(room(pads_bias() ? kBits16Bytes * call.padded_N : 0)) {}
@@ -53,12 +58,12 @@ std::int64_t MarlinRun::workspace_bytes() const {
 }
 
 bool MarlinRun::fits() const {
-  return facts_.shared_bytes <= device_value(cudaDevAttrMaxSharedMemoryPerBlockOptin) &&
+  return marlin_shared_bytes(sizes_) <= device_value(cudaDevAttrMaxSharedMemoryPerBlockOptin) &&
          call_.workspace_bytes >= workspace_bytes();
 }
 
 MarlinChoice MarlinRun::choice() const {
-  return {.M = call_.M, .bf16 = call_.type == W4_BF16, .grouped = call_.groups > 1, .zeros = call_.zeros != nullptr};
+  return {.sizes = sizes_, .bf16 = call_.type == W4_BF16, .grouped = call_.groups > 1, .zeros = call_.zeros != nullptr};
 }
 
 int MarlinRun::prepare() const {

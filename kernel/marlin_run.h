@@ -37,7 +37,7 @@ class MarlinRun {
   }
 
   const W4Call& call_;
-  MarlinFacts facts_;
+  MarlinSizes sizes_;
   Stripes stripes_;
   std::int64_t end_ = 0;
   std::int64_t partials_, ordered_, padded_C_, padded_bias_;

@@ -15,24 +15,30 @@ inline constexpr int kUnitTiles = kUnitK / 16;
 /// An instantiation: who does what inside a thread block. a team takes every kTeams-th unit of the stripe and
 /// has a warp, or two with half the columns each, for every 64-column strip of the unit. Weights are the operand of the
 /// mma that has 16 rows, so that few rows of A cost few mma; many rows take two warps, or registers run out.
-template <class Type_, int kSubrowBlocks_, int kHalves_, int kStrips_, int kTeams_, int kStages_, bool kGrouped_,
-          bool kZeros_>
+template <class Type_, MarlinSizes kSizes, bool kGrouped_, bool kZeros_>
 struct MarlinShape {
   using Type = Type_;
-  static constexpr int kSubrowBlocks = kSubrowBlocks_;  // runs of 8 rows of A
-  static constexpr int kHalves = kHalves_;              // warps that share a strip
-  static constexpr int kStrips = kStrips_;
-  static constexpr int kTeams = kTeams_;
-  static constexpr int kStages = kStages_;
+  static constexpr bool kWgmma = kSizes.wgmma;
+  static constexpr int kSubrowBlocks = kSizes.subrow_blocks;
+  static constexpr int kHalves = kSizes.halves;
+  static constexpr int kStrips = kSizes.strips;
+  static constexpr int kTeams = kSizes.teams;
+  static constexpr int kStages = kSizes.stages;
   static constexpr bool kGrouped = kGrouped_;
   static constexpr bool kZeros = kZeros_;
   static constexpr MarlinFault kFault = MarlinFault::none;
 
-  static constexpr int kRows = kSubrows * kSubrowBlocks;
-  static constexpr int kColumns = kTileColumns * kStrips;
+  static constexpr int kRows = kSizes.rows();
+  static constexpr int kColumns = kSizes.columns();
   static constexpr int kBlocks = 4 / kHalves;  // runs of 16 columns, a warp's
-  static constexpr int kTeamThreads = 32 * kStrips * kHalves;
-  static constexpr int kThreads = kTeamThreads * kTeams;
+  static constexpr int kTeamThreads = kSizes.team_threads();
+  static constexpr int kThreads = kSizes.threads();
+
+  // With wgmma, further threads load: as many as there are in a team with a warp a strip.
+  using Loads = MarlinShape<Type, kSizes.loading(), kGrouped, kZeros>;
+  static constexpr int kLoadThreads = kWgmma ? 32 * kStrips * kTeams : 0;
+  static constexpr int kBlockThreads = kThreads + kLoadThreads;
+  static constexpr int kBarriers = kWgmma ? 2 * kStages * kTeams + 2 : kTeams;
 
   // A stage of a team: rows of A (128 bytes each, swizzled), then for each warp its tiles, scales and zero points.
   static constexpr int kRowBytes = 2 * kUnitK;
@@ -44,18 +50,20 @@ struct MarlinShape {
   static constexpr int kScalesBytes = kGrouped ? kGroupsInUnit * kScaleRowBytes : 0;
   static constexpr int kZerosBytes = kZeros ? kGroupsInUnit * kZeroRowBytes : 0;
   static constexpr int kWarpBytes = kTilesBytes + kScalesBytes + kZerosBytes;
-  static constexpr int kStageBytes = kABytes + kStrips * kWarpBytes;
+  static constexpr int kStageAlign = kWgmma ? 1024 : 16;  // wgmma takes the swizzle from the address
+  static constexpr int kStageBytes = (kABytes + kStrips * kWarpBytes + kStageAlign - 1) / kStageAlign * kStageAlign;
 
-  // The block reduction: 8 rows of A a warp at a time, each a padded (8, 64) of floats; two areas where there are many
-  // rounds, so that one barrier a round is enough.
+  // The block reduction with wgmma: what is handed over to other teams. Without: 8 rows of A a warp at a time, each a
+  // padded (8, 64) of floats; two areas where there are many rounds, so that one barrier a round is enough.
   static constexpr int kReduceStride = kTileColumns + 4;  // floats: lanes of a row of 4 fall into different banks
   static constexpr int kReduceFloats = kSubrows * kReduceStride;
   static constexpr int kReduceArea = kTeams * kStrips * kReduceFloats;
   static constexpr int kReduceAreas = kSubrowBlocks > 2 ? 2 : 1;
-  static constexpr int kReduceBytes = 4 * kReduceAreas * kReduceArea;
+  static constexpr int kReduceBytes = kWgmma ? 4 * (kTeams - 1) * kSizes.slot_floats() : 4 * kReduceAreas * kReduceArea;
 
   static constexpr int kSharedBytes = kTeams * kStages * kStageBytes + kReduceBytes;
-  static constexpr int kSlotFloats = kRows * kColumns;
+  static constexpr int kFragments = kBlocks * kSubrowBlocks;  // runs of 4 sums of a thread
+  static constexpr int kSlotFloats = kSizes.slot_floats();
 };
 
 /// A unit of a stripe.
@@ -83,7 +91,7 @@ template <class Shape>
 struct Who {
   int thread = static_cast<int>(threadIdx.x);
   int lane = thread % 32;
-  int team = thread / Shape::kTeamThreads;
+  int team = Shape::kTeams == 1 ? 0 : thread / Shape::kTeamThreads;
   int half = thread / 32 % Shape::kHalves;
   int strip = thread / 32 / Shape::kHalves % Shape::kStrips;
   int in_team = thread % Shape::kTeamThreads;

@@ -1,104 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_stream.cuh"
+#include "kernel/marlin_fragments.cuh"
+
+#include <type_traits>
 
 namespace w4::kernel {
 
 // Sums to C: teams are added up in shared memory, slices in slots of global memory. Every order is fixed.
-
-/// A column of a problem as a thread block meets it.
-struct Column {
-  UnitPlace place;
-  int index;         // over all problems: its lock
-  int end;           // of its units, over all
-  int lowest_block;  // who has slices: the lowest has k = 0
-  int highest_block;
-
-  __device__ static Column at(const Stripes& stripes, int block, int unit) {
-    Column c{};
-    c.place = UnitPlace::of(stripes, unit);
-    const int first = unit - c.place.k;
-    c.index = c.place.problem * stripes.columns + c.place.column;
-    c.end = first + stripes.k_units;
-    c.lowest_block = stripes.begin(block) <= first ? block : stripes.owner(first);
-    c.highest_block = stripes.begin(block + 1) >= c.end ? block : stripes.owner(c.end - 1);
-    return c;
-  }
-  __device__ int slices() const { return highest_block - lowest_block + 1; }
-  /// A thread block has two slots: for the column it goes into from the top, and for the one it is in when it starts.
-  __device__ int slot(int block) const { return 2 * block + (block == lowest_block ? 1 : 0); }
-};
-
-/// Two neighbouring outputs, of row `row` of the problem and columns n, n + 1 of the block's column.
-struct Output {
-  int row;
-  int n;
-};
-
-__device__ inline float2 sum_of(float2 a, float2 b) { return {a.x + b.x, a.y + b.y}; }
-
-/// Scale of one group and bias in 32 bits, one cast, store.
-template <class Shape>
-__device__ inline void write_output(const MarlinArgs& args, const Column& column, Output out, float2 sum) {
-  using Type = typename Shape::Type;
-  using Pair = typename Type::Pair;
-  const int n = column.place.column * Shape::kColumns + out.n;
-  if (!Shape::kGrouped) {
-    const int place = n / 32 * 32 + 8 * (n % 8 / 2) + 2 * (n % 32 / 8);
-    const float2 scale = Type::floats(*reinterpret_cast<const Pair*>(args.scales + place));
-    if constexpr (Shape::kFault == MarlinFault::cast_before_scale) sum = Type::floats(Type::rounded(sum));
-    sum = {sum.x * scale.x, sum.y * scale.y};
-  }
-  if (args.bias != nullptr) {
-    const float2 bias = Type::floats(*reinterpret_cast<const Pair*>(args.bias + n));
-    sum = {sum.x + bias.x, sum.y + bias.y};
-  }
-  const int m = column.place.problem * Shape::kRows + out.row;
-  auto* const to = reinterpret_cast<Pair*>(args.C + static_cast<std::size_t>(m) * args.N + n);
-  if constexpr (Shape::kFault == MarlinFault::output_added_to) sum = sum_of(sum, Type::floats(*to));
-  *to = Type::rounded(sum);
-}
-
-/// The topmost slice keeps 32 bits: the sum over S slices then rounds S - 1 partial sums, as a chain of slices does.
-template <class Shape>
-__device__ inline bool slot_is_16(const MarlinArgs& args, const Column& column, int block) {
-  return args.reduce_16 && block != column.lowest_block;
-}
-
-template <class Shape>
-__device__ inline void write_partial(const MarlinArgs& args, const Column& column, int block, Output out, float2 sum) {
-  float* const slot = args.partials + static_cast<std::size_t>(column.slot(block)) * Shape::kSlotFloats;
-  const int at = out.row * Shape::kColumns + out.n;
-  if (slot_is_16<Shape>(args, column, block))
-    reinterpret_cast<typename Shape::Type::Pair*>(slot)[at / 2] = Shape::Type::rounded(sum);
-  else
-    *reinterpret_cast<float2*>(slot + at) = sum;
-}
-
-/// Four neighbouring outputs of a slot.
-template <class Shape, bool kReduce16>
-__device__ inline float4 read_partial(const MarlinArgs& args, const Column& column, int block, int at) {
-  const float* const slot = args.partials + static_cast<std::size_t>(column.slot(block)) * Shape::kSlotFloats;
-  if (!kReduce16 || !slot_is_16<Shape>(args, column, block)) return __ldcg(reinterpret_cast<const float4*>(slot + at));
-  using Pair = typename Shape::Type::Pair;
-  const uint2 bits = __ldcg(reinterpret_cast<const uint2*>(slot) + at / 4);
-  const float2 first = Shape::Type::floats(as_pair<Pair>(bits.x)), second = Shape::Type::floats(as_pair<Pair>(bits.y));
-  return {first.x, first.y, second.x, second.y};
-}
-
-__device__ inline float4 sum_of(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
-
-/// The part of a column that exists.
-template <class Shape>
-struct Extent {
-  int rows;
-  int columns;
-  __device__ Extent(const MarlinArgs& args, const Column& column)
-      : rows(min(Shape::kRows, args.M - column.place.problem * Shape::kRows)),
-        columns(min(Shape::kColumns, args.N - column.place.column * Shape::kColumns)) {}
-  __device__ bool has(int row, int n) const { return row < rows && n < columns; }
-};
 
 /// A warp's sums of 8 rows of A, as (8, 64).
 template <class Shape>
@@ -174,8 +83,9 @@ __device__ inline void write_slice(const MarlinArgs& args, const Column& column,
 /// loads are under way at once: none depends on a branch.
 template <class Shape, bool kReduce16>
 __device__ inline void finish_column(const MarlinArgs& args, const Column& column, int thread, int threads) {
-  constexpr int kQuads = Shape::kSlotFloats / 4, kShare = (kQuads + Shape::kThreads - 1) / Shape::kThreads;
-  constexpr int kAtOnce = kShare < 4 ? kShare : 4;
+  constexpr int kQuads = Shape::kSlotFloats / 4, kShare = (kQuads + Shape::kBlockThreads - 1) / Shape::kBlockThreads;
+  constexpr int kAtOnce = kShare < 4 ? kShare : 4, kSlicesAtOnce = 4;
+  using Quad = std::conditional_t<Shape::kWgmma, FragmentQuad<Shape>, RowQuad<Shape>>;
   const Extent<Shape> extent(args, column);
 #pragma unroll 1
   for (int first = thread; first < kQuads; first += kAtOnce * threads) {
@@ -185,21 +95,27 @@ __device__ inline void finish_column(const MarlinArgs& args, const Column& colum
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
       at[i] = 4 * (first + i * threads);
-      exists[i] = at[i] < Shape::kSlotFloats && extent.has(at[i] / Shape::kColumns, at[i] % Shape::kColumns);
-      sums[i] = read_partial<Shape, kReduce16>(args, column, column.highest_block, exists[i] ? at[i] : 0);
+      exists[i] = at[i] < Shape::kSlotFloats && Quad(at[i]).exists(extent);
+      sums[i] = {};
     }
-#pragma unroll 4
-    for (int block = column.highest_block - 1; block >= column.lowest_block; --block)
+#pragma unroll 1
+    for (int top = column.highest_block; top >= column.lowest_block; top -= kSlicesAtOnce) {
+      float4 more[kSlicesAtOnce][kAtOnce];
 #pragma unroll
-      for (int i = 0; i < kAtOnce; ++i)
-        sums[i] = sum_of(sums[i], read_partial<Shape, kReduce16>(args, column, block, exists[i] ? at[i] : 0));
+      for (int slice = 0; slice < kSlicesAtOnce; ++slice)
 #pragma unroll
-    for (int i = 0; i < kAtOnce; ++i) {
-      const Output out{.row = at[i] / Shape::kColumns, .n = at[i] % Shape::kColumns};
-      if (!exists[i]) continue;
-      write_output<Shape>(args, column, out, {sums[i].x, sums[i].y});
-      write_output<Shape>(args, column, {.row = out.row, .n = out.n + 2}, {sums[i].z, sums[i].w});
+        for (int i = 0; i < kAtOnce; ++i)
+          more[slice][i] = top - slice < column.lowest_block
+                               ? float4{}
+                               : read_partial<Shape, kReduce16>(args, column, top - slice, exists[i] ? at[i] : 0);
+#pragma unroll
+      for (int slice = 0; slice < kSlicesAtOnce; ++slice)
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) sums[i] = sum_of(sums[i], more[slice][i]);
     }
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i)
+      if (exists[i]) Quad(at[i]).write(args, column, extent, sums[i]);
   }
 }
 
@@ -224,7 +140,7 @@ __device__ inline void finish_columns(const MarlinArgs& args, const Column (&end
   __syncthreads();
   const bool both = flags[0] != 0 && flags[1] != 0;
   if (flags[0] == 0 && flags[1] == 0) return;
-  const int threads = both ? Shape::kThreads / 2 : Shape::kThreads;
+  const int threads = both ? Shape::kBlockThreads / 2 : Shape::kBlockThreads;
   const Column column = ends[both ? thread / threads : flags[1]];
   if (args.reduce_16)
     finish_column<Shape, true>(args, column, thread % threads, threads);

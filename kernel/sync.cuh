@@ -27,6 +27,24 @@ __device__ inline void arrive_and_wait(std::uint32_t shared_barrier) {
   } while (done == 0);
 }
 
+/// The same in two steps: what lies between them, nobody waits for. PTX ISA, "mbarrier.arrive".
+__device__ inline void arrive(std::uint32_t shared_barrier) {
+  asm volatile("{\n\t.reg .b64 phase;\n\tmbarrier.arrive.shared.b64 phase, [%0];\n\t}" ::"r"(shared_barrier)
+               : "memory");
+}
+
+/// The second step, for phases 0, 1, 0, ... in turn; sm_90. PTX ISA, "mbarrier.try_wait".
+__device__ inline void wait_for_phase(std::uint32_t shared_barrier, int phase) {
+  int done;
+  do {
+    asm volatile(
+        "{\n\t.reg .pred done;\n\tmbarrier.try_wait.parity.shared.b64 done, [%1], %2;\n\tselp.b32 %0, 1, 0, done;\n\t}"
+        : "=r"(done)
+        : "r"(shared_barrier), "r"(phase)
+        : "memory");
+  } while (done == 0);
+}
+
 /// Adds 1 and returns what was there. Whoever sees the sum sees what the adders wrote before. PTX ISA, "atom".
 __device__ inline int count_arrival(int* counter) {
   int before;

@@ -19,15 +19,16 @@ struct WithOneArea : With<Sound, MarlinFault::writeout_race> {
   static constexpr int kReduceAreas = 1;
 };
 
-using Few = Rows16<Fp16, true, false>;
-using FewOfOneGroup = Rows16<Fp16, false, false>;
-using Wide = MarlinShape<Fp16, 2, 1, 4, 2, 4, true, false>;  // a block_tile of 64 x 256
-using Many = Rows64<Fp16, true, false>;
+constexpr MarlinSizes kRows16Wide{.subrow_blocks = 2, .halves = 1, .strips = 4, .teams = 2, .stages = 4};
+using Few = MarlinShape<Fp16, kRows16, true, false>;
+using FewOfOneGroup = MarlinShape<Fp16, kRows16, false, false>;
+using Wide = MarlinShape<Fp16, kRows16Wide, true, false>;  // a block_tile of 64 x 256
+using Many = MarlinShape<Fp16, kRows64, true, false>;
 
 }  // namespace
 
 int launch_with(MarlinFault fault, const MarlinArgs& args, const MarlinChoice& choice, void* stream) {
-  const bool many = choice.M > 32;
+  const bool many = choice.sizes.rows() > kRows32.rows();
   switch (fault) {
     case MarlinFault::none: return launch_marlin(args, choice, stream);
     case MarlinFault::writeout_race: return launch_shape<WithOneArea<Many>>(args, stream);
@@ -48,14 +49,15 @@ int launch_with(MarlinFault fault, const MarlinArgs& args, const MarlinChoice& c
 int launch_without_opt_in(const MarlinArgs& args, void* stream) {
   using Shape = With<Many, MarlinFault::lock_left_dirty>;  // nobody has opted in for it in this process
   marlin_kernel<Shape>
-      <<<args.stripes.thread_blocks, Shape::kThreads, Shape::kSharedBytes, static_cast<cudaStream_t>(stream)>>>(args);
+      <<<args.stripes.thread_blocks, Shape::kBlockThreads, Shape::kSharedBytes, static_cast<cudaStream_t>(stream)>>>(
+          args);
   return cudaGetLastError();
 }
 
 int launch_on_no_grid(const MarlinArgs& args, void* stream) {
   constexpr auto kMultiprocessors =
       static_cast<unsigned>(-1);  // what the published entry point takes for "ask the device", and did not
-  marlin_kernel<Few><<<kMultiprocessors, Few::kThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
+  marlin_kernel<Few><<<kMultiprocessors, Few::kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
   return cudaGetLastError();
 }
 

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/marlin_dispatch.cuh"
+
+namespace w4::kernel {
+
+template int launch_sizes<kRows64Hopper>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);
+
+}  // namespace w4::kernel
