@@ -57,8 +57,7 @@ bool is_no_grid(const KernelLaunch& launch) {
          launch.grid[2] > kMostYZ;
 }
 
-Culprit fault_of_refusal(const RunResult& seen) {
-  const std::string& error = seen.launch_error;
+Culprit fault_of_refusal(const RunResult& seen, const std::string& error) {
   const KernelLaunch* const launch = failed_launch(seen);
   if (is_one_of(error, {"cudaErrorNoKernelImageForDevice", "cudaErrorInvalidDeviceFunction",
                         "cudaErrorUnsupportedPtxVersion", "cudaErrorInvalidKernelImage"}))
@@ -88,9 +87,15 @@ Culprit fault_of_illegal_instruction(Trials& trials) {
 
 Culprit fault_of_illegal_address(Trials& trials) {
   const RunResult& alone = trials.with_one_block();
-  if (trials.right(alone))
-    return named("ctmp-null-or-small",
-                 {"with one thread block, where no partial sum is handed over, the output is right"});
+  if (trials.right(alone)) {
+    const std::string cure = "with one thread block, where no partial sum is handed over, the output is right";
+    const auto locks = trials.first().workspace.size();
+    const bool larger =
+        locks > 0 && trials.right(trials.with_workspace("larger workspace", std::vector<std::int32_t>(8 * locks)));
+    if (larger) return named("lock-workspace-small", {cure, "so it is with eight times the workspace it asks for"});
+    return named("ctmp-null-or-small", {cure, locks > 0 ? "eight times the workspace it asks for changes nothing"
+                                                        : "it asks for no workspace"});
+  }
   return unexplained("", {alone.ran() ? "with one thread block it runs, and the output is wrong all the same"
                                       : "with one thread block it ends badly as well"});
 }
@@ -110,7 +115,8 @@ Culprit fault_of_loss(Trials& trials) {
   if (error == "cudaErrorIllegalInstruction") return fault_of_illegal_instruction(trials);
   if (error == "cudaErrorIllegalAddress") return fault_of_illegal_address(trials);
   if (error == "cudaErrorAssert") return named("device-assert", {"what it asserts was printed by CUDA, on stderr"});
-  if (error == "cudaErrorLaunchFailure") return named("device-trap", {});
+  if (error == "cudaErrorLaunchFailure")
+    return named("device-trap", {"CUDA has this name for a trap, and for exceptions that have no name of their own"});
   return unexplained("launch", {});
 }
 
@@ -138,11 +144,13 @@ Culprits fault_of_silence(const Trials& trials) {
 
 Culprits faults_of_end(Trials& trials) {
   const RunResult& seen = trials.first();
-  if (!seen.launch_error.empty()) return {fault_of_refusal(seen)};
+  if (!seen.launch_error.empty()) return {fault_of_refusal(seen, seen.launch_error)};
   if (seen.timed_out || !seen.synchronise_error.empty()) {
     if (trials.kernel().on_device()) return {fault_of_loss(trials)};
     return {unexplained("launch", {})};
   }
+  if (!seen.unchecked_launch_error.empty() && !trials.right(seen))
+    return {fault_of_refusal(seen, seen.unchecked_launch_error)};
   if (!seen.ran()) return {};  // a code, a signal or an exit: the lane model's ways are tried on a code
   if (all_unwritten(trials, seen)) return fault_of_silence(trials);
   return {};

@@ -138,12 +138,14 @@ void take(const worker::Answer& answer, const std::string& name, RunResult& resu
   const bool is_cuda_error = answer.value >= W4_CUDA_ERROR && answer.launch_error[0] != '\0';
   result.return_code = is_cuda_error ? W4_DONE : static_cast<int>(answer.value);
   result.launch_error = answer.launch_error;
-  result.launch_error_unchecked = !result.launch_error.empty() && answer.value == W4_DONE;
   result.synchronise_error = answer.synchronise_error;
   result.launches_watched = answer.watched;
   result.launch_count = answer.launch_count;
   for (int i = 0; i < std::min(answer.launch_count, worker::kMostLaunches); ++i)
     result.kernel_launches.push_back(launch_of(answer.launches[i]));
+  if (answer.value != W4_DONE) return;
+  for (const KernelLaunch& launch : result.kernel_launches)
+    if (result.unchecked_launch_error.empty()) result.unchecked_launch_error = launch.error;
 }
 
 }  // namespace

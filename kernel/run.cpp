@@ -18,8 +18,7 @@ std::string KernelLaunch::text() const {
   std::string line = fmt::format("{} grid {}, block {}, shared {} of {} bytes", kernel, size_text(grid),
                                  size_text(block), dynamic_bytes + static_bytes, dynamic_bytes_allowed + static_bytes);
   if (binary_version > 0)
-    line +=
-        fmt::format(", {} registers, sm_{}, PTX {}.{}", registers, binary_version, ptx_version / 10, ptx_version % 10);
+    line += fmt::format(", {} registers, sm_{} from PTX of compute_{}", registers, binary_version, ptx_version);
   if (!on_given_stream) line += ", not on the stream it was given";
   if (!error.empty()) line += ": " + error;
   return line;

@@ -57,7 +57,8 @@ struct KernelLaunch {
   bool on_given_stream = true;
   std::string error;  // CUDA's name of what the launch itself returned, or empty
 
-  /// "marlin_kernel<...> grid 132, block 256, shared 98304 of 98304 bytes, 128 registers, sm_90 from PTX 9.0"
+  /// "marlin_kernel<...> grid 132, block 256, shared 98304 of 98304 bytes, 128 registers, sm_90 from PTX of
+  /// compute_90"
   std::string text() const;
   friend bool operator==(const KernelLaunch&, const KernelLaunch&) = default;
 };
@@ -66,7 +67,7 @@ struct KernelLaunch {
 struct RunResult {
   int return_code = 0;                  // the entry point's own
   std::string launch_error;             // CUDA's name, or empty
-  bool launch_error_unchecked = false;  // it returned 0 all the same
+  std::string unchecked_launch_error;   // of one of kernel_launches, when all was said to be well
   std::string synchronise_error;        // CUDA's name, or empty
   std::string signal;                   // "SIGSEGV", or empty
   bool timed_out = false;               // the kernel hangs

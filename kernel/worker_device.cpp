@@ -132,7 +132,6 @@ void tell(const std::vector<WatchedLaunch>& launches, const void* stream, Answer
     facts.ptx_version = launch.ptx_version;
     facts.on_given_stream = launch.stream == stream;
     put(facts.error, launch.error.c_str());
-    if (answer.launch_error[0] == '\0') put(answer.launch_error, facts.error);
   }
 }
 
@@ -141,6 +140,7 @@ void run(const Request& request, std::byte* host, const W4Plugin& plugin, Answer
   const DeviceMemory memory(request, host);
   W4Call call = placed_call(request, [&](const Place& place) { return memory.at(place); });
   call.stream = stream.get();
+  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");  // all is there, whatever stream it is read from
   std::vector<LateA> late;
   if (request.late_A) late.emplace_back(request, memory.at(request.places.A), stream.get());
   LaunchWatch::start();
