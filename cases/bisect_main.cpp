@@ -2,8 +2,8 @@
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
 #include "cases/bisect.h"
 #include "cases/faults.h"
-#include "cases/repack_search.h"
 #include "cases/report.h"
+#include "cases/report_on.h"
 #include "cases/toggles.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model.h"
@@ -35,45 +35,6 @@ void list_faults() {
     if (!fault.id.empty())
       fmt::print("{:<34} {:<12} {}\n{:<34} {:<12} seen when {}\n", fault.name, fault.stage, fault.what, "", "",
                  fault.visible);
-}
-
-bool names(const Report& report, const Fault& fault) {
-  const std::string& id = fault.id.empty() ? fault.name : fault.id;
-  for (const Culprit& culprit : report.culprits)
-    if (culprit.stage == fault.stage && culprit.fault.find(id) != std::string::npos) return true;
-  return false;
-}
-
-/// What was planted and not named either cannot show in this case, or was missed: the two must not be confused, so it
-/// is planted alone and looked at again.
-void judge_planted(const Prepared& prepared, const Options& options, const repack::Recipe& planted, Report& report) {
-  for (const auto& [stage, variant] : planted) {
-    if (variant == "reference" || names(report, fault_of(stage, variant))) continue;
-    const Fault& fault = fault_of(stage, variant);
-    const Report alone = bisect(prepared, Subject(repack::Recipe{{stage, variant}}), options, [](std::string_view) {});
-    const bool shows = alone.verdict != Verdict::match;
-    const std::string line = shows ? fault.name + " was planted too; alone it shows, here it was not named"
-                                   : fault.name + " cannot show in this case: it is seen when " + fault.visible;
-    report.notes.push_back(line);
-    if (shows || report.verdict != Verdict::match) continue;
-    report.reason += (report.reason.empty() ? "" : "; ") + line;
-  }
-  if (report.verdict == Verdict::match && !report.reason.empty()) report.verdict = Verdict::cannot_test;
-}
-
-Report report_on(const Options& options, const repack::Recipe& planted, const Progress& progress) {
-  progress("fixture");
-  const Prepared prepared = prepare(options);
-  if (!options.recorded.empty()) return bisect_recorded(prepared, options, progress);
-  if (!options.packed.empty()) return bisect_packed(prepared, options, progress);
-  if (!options.foreign.empty()) return bisect_foreign(prepared, options, progress);
-  Options visible = options;  // the search is not told what was planted
-  visible.inject.clear();
-  visible.settings.clear();
-  Report report = bisect(prepared, Subject(planted), visible, progress);
-  judge_planted(prepared, visible, planted, report);
-  report.rerun = command_line(options);
-  return report;
 }
 
 namespace fs = std::filesystem;
@@ -131,13 +92,12 @@ int run(int argc, char** argv) {
     list_faults();
     return kMatch;
   }
-  const repack::Recipe planted = merged(recipe_of_faults(options.inject), recipe_of_settings(options.settings));
   if (options.foreign.empty()) limit_time(options);  // a foreign kernel has the limit for each of its runs
   const Progress progress = progress_to_stderr(options);
   check_writable(options.json);
-  Report report = report_on(options, planted, progress);
+  Report report = report_on(options, progress);
   if (options.toggles) {
-    const ToggleTable table = toggle(options, planted, progress);
+    const ToggleTable table = toggle(options, planted_by(options), progress);
     clear_progress(options);
     fmt::print("{}", text_of(table, report, options));
     return exit_code_of(report.verdict);

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/report_on.h"
+
+#include "cases/faults.h"
+#include "cases/repack_search.h"
+
+namespace w4::cases {
+namespace {
+
+bool names(const Report& report, const Fault& fault) {
+  const std::string& id = fault.id.empty() ? fault.name : fault.id;
+  for (const Culprit& culprit : report.culprits)
+    if (culprit.stage == fault.stage && culprit.fault.find(id) != std::string::npos) return true;
+  return false;
+}
+
+/// What was planted and not named either cannot show in this case, or was missed: the two must not be confused, so it
+/// is planted alone and looked at again.
+void judge_planted(const Prepared& prepared, const Options& options, const repack::Recipe& planted, Report& report) {
+  for (const auto& [stage, variant] : planted) {
+    if (variant == "reference" || names(report, fault_of(stage, variant))) continue;
+    const Fault& fault = fault_of(stage, variant);
+    const Report alone = bisect(prepared, Subject(repack::Recipe{{stage, variant}}), options, [](std::string_view) {});
+    const bool shows = alone.verdict != Verdict::match;
+    const std::string line = shows ? fault.name + " was planted too; alone it shows, here it was not named"
+                                   : fault.name + " cannot show in this case: it is seen when " + fault.visible;
+    report.notes.push_back(line);
+    if (shows || report.verdict != Verdict::match) continue;
+    report.reason += (report.reason.empty() ? "" : "; ") + line;
+  }
+  if (report.verdict == Verdict::match && !report.reason.empty()) report.verdict = Verdict::cannot_test;
+}
+
+}  // namespace
+
+repack::Recipe planted_by(const Options& options) {
+  return merged(recipe_of_faults(options.inject), recipe_of_settings(options.settings));
+}
+
+Report report_on(const Options& options, const Progress& progress) {
+  const repack::Recipe planted = planted_by(options);
+  progress("fixture");
+  return report_on(prepare(options), options, planted, progress);
+}
+
+Report report_on(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
+                 const Progress& progress) {
+  if (!options.recorded.empty()) return bisect_recorded(prepared, options, progress);
+  if (!options.packed.empty()) return bisect_packed(prepared, options, progress);
+  if (!options.foreign.empty()) return bisect_foreign(prepared, options, progress);
+  Options visible = options;  // the search is not told what was planted
+  visible.inject.clear();
+  visible.settings.clear();
+  Report report = bisect(prepared, Subject(planted), visible, progress);
+  judge_planted(prepared, visible, planted, report);
+  report.rerun = command_line(options);
+  return report;
+}
+
+}  // namespace w4::cases
