@@ -19,6 +19,15 @@ struct StageLine {
   std::string evidence;
 };
 
+/// A probe that was made, and whether the answer was the right one.
+struct ProbeLine {
+  std::string id;
+  std::string sees;
+  int rows = 0;  // of A
+  bool right = false;
+  std::string answer;
+};
+
 /// A named fault with its proof. `fault` holds several ids when nothing in this case tells them apart.
 struct Culprit {
   std::string stage;
@@ -40,6 +49,7 @@ struct Report {
   Verdict verdict = Verdict::match;
   std::string reason;  // why it cannot be tested, or which gate failed
   std::vector<Culprit> culprits;
+  std::vector<ProbeLine> probes = {};  // of a black box
   std::vector<StageLine> stages;
   std::vector<double> first;  // the first 20 outputs
   std::optional<Comparison> comparison;

@@ -248,7 +248,7 @@ class ForeignBisection {
 }  // namespace
 
 Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress) {
-  auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds), &prepared.layer);
+  auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
   if (!prepared.layer.bias || kernel->takes_bias())
     return ForeignBisection(std::move(kernel), prepared, options, progress).run();
   Prepared bare = prepared;

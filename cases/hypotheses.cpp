@@ -13,47 +13,6 @@ namespace {
 
 using repack::Recipe;
 
-/// What the oracle would allow round another centre: both outputs round, and a larger output rounds more.
-Expected around(const Grid<std::uint16_t>& center, const Expected& right) {
-  double squared = 0, squared_right = 0;
-  Expected out = right;
-  for (std::size_t i = 0; i < out.y.size(); ++i) {
-    const double value = value_of(center[i], right.dtype);
-    out.y[i] = value;
-    squared += std::isfinite(value) ? value * value : 0;
-    squared_right += right.y[i] * right.y[i];
-  }
-  const double growth = std::max(1.0, squared_right > 0 ? squared / squared_right : 1.0);
-  for (std::size_t i = 0; i < out.y.size(); ++i)
-    out.variance[i] = 2 * (right.variance[i] * growth + out.y[i] * out.y[i]);
-  return out;
-}
-
-/// Whether an output is what a hypothesis predicts: NaN where NaN, unwritten where nothing is written. A prediction of
-/// nothing but NaN explains nothing.
-bool predicted(const kernel::RunResult& run, const kernel::RunResult& made, const Expected& right, std::uint16_t fill,
-               Unwritten unwritten) {
-  const Grid<std::uint16_t>& seen = run.C;
-  const Expected allowed = around(made.C, right);
-  const double unit = allowed.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
-  std::size_t telling = 0;  // elements whose prediction could have failed
-  for (std::size_t i = 0; i < seen.size(); ++i) {
-    const double got = value_of(seen[i], allowed.dtype);
-    telling += made.C[i] == fill || std::isfinite(allowed.y[i]);
-    if (unwritten == Unwritten::keeps_fill && (seen[i] == fill) != (made.C[i] == fill)) return false;
-    if (made.C[i] == fill) {
-      if (unwritten == Unwritten::reads_as_zero && got != 0) return false;
-    } else if (!std::isfinite(allowed.y[i])) {
-      if (std::isfinite(got)) return false;
-    } else {
-      const double limit =
-          kMaxZ * 0.425 * unit * std::sqrt(allowed.variance[i]) + 0x1p-23 * allowed.K / 16 * allowed.norm[i] + 0x1p-24;
-      if (!(std::abs(got - allowed.y[i]) <= limit)) return false;
-    }
-  }
-  return telling > 0;
-}
-
 /// What is left of `items` when each is kept once, as one text.
 std::string joined(const std::vector<std::string>& items) {
   std::vector<std::string> once;
@@ -161,7 +120,7 @@ Fit fit_of(const Recipe& recipe, kernel::Task task, const Seen& seen) {
     if (made.C == seen.run.C && made.C != seen.good) return Fit::exact;
     if (made.return_code == 0 && (made.C == seen.good || compare(made.C, seen.expected, fill).right()))
       return Fit::none;
-    return predicted(seen.run, made, seen.expected, fill, seen.unwritten) ? Fit::rounding : Fit::none;
+    return near(seen.run.C, made.C, seen.expected, fill, seen.unwritten) ? Fit::rounding : Fit::none;
   } catch (const CannotTest&) {  // this way cannot be done to this layer
     return Fit::none;
   }

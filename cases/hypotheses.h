@@ -3,6 +3,7 @@
 
 #include "cases/bisect.h"
 #include "cases/faults.h"
+#include "cases/rounding_fit.h"
 
 #include <string>
 #include <string_view>
@@ -27,10 +28,6 @@ void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>&
 /// Stage lines of a black box: the named stages are broken; the first `last` are sound by implication when `implied`
 /// says why; the rest cannot be seen.
 void describe_stages(const Report& report, int last, std::string_view implied, std::vector<StageLine>& lines);
-
-/// What an element holds that was never written: a recorded output comes from a buffer that may have been fresh, a run
-/// of ours begins with the fill.
-enum class Unwritten { reads_as_zero, keeps_fill };
 
 struct Explained {
   std::vector<Hypothesis> fits;  // those that are equal bit for bit, when there are any

@@ -111,6 +111,8 @@ void check_ranges(const Options& options) {
                      kMostMagnitude);
   check_runs(options);
   const bool foreign = !options.recorded.empty() || !options.packed.empty() || !options.foreign.empty();
+  if (options.black_box && (foreign || options.toggles))
+    throw InputError("--black-box is a way to look at our own path: it does not go with another kernel or --toggles");
   if (foreign && !(options.inject.empty() && options.settings.empty() && !options.toggles))
     throw InputError(
         "--inject, --set and --toggles change our own path: they do not go with --packed or another --kernel");
@@ -186,6 +188,8 @@ void declare(CLI::App& app, Words& words, Options& options) {
       ->allow_extra_args(false);
   app.add_flag("--toggles", options.toggles,
                "print the table of toggles and the smallest set that turns the failure on and off");
+  app.add_flag("--black-box", options.black_box,
+               "look at nothing but the output of our path: probes name what is wrong, as they do for another kernel");
   app.add_option("--m", options.M, "rows of A (default: those of the fixture, else 16)");
   app.add_option("--dtype", words.dtype, "fp16 or bf16 (default: the layer's)");
   app.add_option("--seed", options.seed, "seed of what is random")->capture_default_str()->check(not_negative);
@@ -262,6 +266,7 @@ std::string command_line(const Options& options) {
   add(!options.inject.empty(), "--inject", fmt::format("{}", fmt::join(options.inject, ",")));
   for (const std::string& setting : options.settings) add(true, "--set", setting);
   if (options.toggles) words.emplace_back("--toggles");
+  if (options.black_box) words.emplace_back("--black-box");
   if (!options.case_id) {
     add(options.M.has_value(), "--m", fmt::format("{}", options.M.value_or(0)));
     add(options.dtype.has_value(), "--dtype", std::string(name_of(options.dtype.value_or(DType::fp16))));

@@ -28,6 +28,7 @@ struct Options {
   std::vector<std::string> inject;
   std::vector<std::string> settings;
   bool toggles = false;
+  bool black_box = false;  // our own path, of which nothing but its output is looked at
   bool list_faults = false;
   std::optional<int> M;
   std::optional<DType> dtype;

@@ -59,6 +59,15 @@ void add_stages(const Report& report, Text& text) {
               text.painted(fmt::format("{:<12}", name_of(line.verdict)), color_of(line.verdict)), line.evidence);
 }
 
+void add_probes(const Report& report, Text& text) {
+  if (report.probes.empty()) return;
+  text.line("\n{:<14} {:>5}  {:<28} {}", "probe", "rows", "answer", "sees");
+  for (const ProbeLine& line : report.probes)
+    text.line("{:<14} {:>5}  {} {}", line.id, line.rows,
+              text.painted(fmt::format("{:<28}", line.answer), line.right ? fmt::color::green : fmt::color::red),
+              line.sees);
+}
+
 void add_output(const Report& report, Text& text) {
   if (!report.comparison) return;
   const Comparison& c = *report.comparison;
@@ -145,6 +154,7 @@ std::string text_of(const Report& report, bool color) {
   for (const kernel::KernelLaunch& launch : report.launches) text.line("{:<12} {}", "launch", launch.text());
   for (const std::string& note : report.notes) text.line("{:<12} {}", "note", note);
   add_stages(report, text);
+  add_probes(report, text);
   add_output(report, text);
   add_culprits(report, text);
   text.line("\n{:<12} {}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
@@ -167,6 +177,10 @@ ordered_json json_of(const Report& report) {
   out["stages"] = ordered_json::array();
   for (const StageLine& line : report.stages)
     out["stages"].push_back({{"stage", line.stage}, {"verdict", name_of(line.verdict)}, {"evidence", line.evidence}});
+  if (!report.probes.empty()) out["probes"] = ordered_json::array();
+  for (const ProbeLine& line : report.probes)
+    out["probes"].push_back(
+        {{"probe", line.id}, {"sees", line.sees}, {"rows", line.rows}, {"right", line.right}, {"answer", line.answer}});
   out["outputs"] = {{"first", first_outputs(report.first)},
                     {"count", c.count},
                     {"zero", c.zero},

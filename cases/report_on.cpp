@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/report_on.h"
 
+#include "cases/box_bisect.h"
 #include "cases/faults.h"
 #include "cases/repack_search.h"
 
@@ -10,8 +11,15 @@ namespace {
 bool names(const Report& report, const Fault& fault) {
   const std::string& id = fault.id.empty() ? fault.name : fault.id;
   for (const Culprit& culprit : report.culprits)
-    if (culprit.stage == fault.stage && culprit.fault.find(id) != std::string::npos) return true;
+    if (culprit.stage.find(fault.stage) != std::string::npos && culprit.fault.find(id) != std::string::npos)
+      return true;
   return false;
+}
+
+Report ask_own_path(const Prepared& prepared, const repack::Recipe& planted, const Options& options,
+                    const Progress& progress) {
+  return options.black_box ? bisect_box(prepared, Subject(planted), options, progress)
+                           : bisect(prepared, Subject(planted), options, progress);
 }
 
 /// What was planted and not named either cannot show in this case, or was missed: the two must not be confused, so it
@@ -20,7 +28,7 @@ void judge_planted(const Prepared& prepared, const Options& options, const repac
   for (const auto& [stage, variant] : planted) {
     if (variant == "reference" || names(report, fault_of(stage, variant))) continue;
     const Fault& fault = fault_of(stage, variant);
-    const Report alone = bisect(prepared, Subject(repack::Recipe{{stage, variant}}), options, [](std::string_view) {});
+    const Report alone = ask_own_path(prepared, {{stage, variant}}, options, [](std::string_view) {});
     const bool shows = alone.verdict != Verdict::match;
     const std::string line = shows ? fault.name + " was planted too; alone it shows, here it was not named"
                                    : fault.name + " cannot show in this case: it is seen when " + fault.visible;
@@ -51,7 +59,7 @@ Report report_on(const Prepared& prepared, const Options& options, const repack:
   Options visible = options;  // the search is not told what was planted
   visible.inject.clear();
   visible.settings.clear();
-  Report report = bisect(prepared, Subject(planted), visible, progress);
+  Report report = ask_own_path(prepared, planted, visible, progress);
   judge_planted(prepared, visible, planted, report);
   report.rerun = command_line(options);
   return report;

@@ -44,6 +44,7 @@ std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& tas
 
 kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options) {
   kernel::Task task{.A = prepared.A, .packed = packed, .launch = {}};
+  if (!options.foreign.empty()) task.stored = std::make_shared<const fixtures::Layer>(prepared.layer);
   const kernel::Launch own_choice{.block_tile = {.thread_k = 0, .thread_n = 0}, .thread_blocks = 0};
   const kernel::Launch unsaid = options.foreign.empty() ? kernel::Launch{} : own_choice;
   task.launch.block_tile = options.block_tile.value_or(unsaid.block_tile);

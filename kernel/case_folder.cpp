@@ -62,7 +62,7 @@ TemporaryFolder::~TemporaryFolder() {
   fs::remove_all(path_, ignored);
 }
 
-void write_case(const Task& task, const fs::path& folder, bool has_layer) {
+void write_case(const Task& task, const fs::path& folder, const std::string& layer) {
   const repack::Packed& packed = task.packed;
   fs::create_directory(folder);
   Writer writer(folder);
@@ -85,7 +85,7 @@ void write_case(const Task& task, const fs::path& folder, bool has_layer) {
                                  {"symmetric", packed.zeros.empty()},
                                  {"launch", launch_of(task.launch)},
                                  {"files", writer.files}};
-  if (has_layer) json["layer"] = "../layer";
+  if (!layer.empty()) json["layer"] = layer;
   const std::string text = json.dump(2) + "\n";
   fixtures::write_file(folder / "task.json", {text});
 }

@@ -25,10 +25,10 @@ class TemporaryFolder {
 /// task.json:
 ///   {"w4": 1, "M": 4, "N": 1536, "K": 384, "padded_N": 1536, "padded_K": 384, "group_size": 128, "groups": 3,
 ///    "dtype": "fp16", "symmetric": true, "launch": {"number": 0, "thread_k": 128, ...}, "files": {"A": "A.npy", ...},
-///    "layer": "../layer"}
+///    "layer": "../layer1"}
 /// Arrays have the shapes of kernel/plugin.h; B is its `words`. bf16 is stored as uint16, which NumPy can read.
-/// `layer`, when there is one, is the folder of the layer as its checkpoint stores it.
-void write_case(const Task& task, const std::filesystem::path& folder, bool has_layer);
+/// `layer`: the folder of the layer as its checkpoint stores it, as seen from `folder`; empty: there is none.
+void write_case(const Task& task, const std::filesystem::path& folder, const std::string& layer);
 
 /// The layer as a fixture in `folder`, which does not exist yet.
 void write_layer(const fixtures::Layer& layer, const std::filesystem::path& folder);

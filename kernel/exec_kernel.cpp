@@ -64,9 +64,17 @@ void note_answer(const nlohmann::json& answer, RunResult& result) {
 
 }  // namespace
 
-ExecKernel::ExecKernel(std::string command, std::chrono::milliseconds timeout, const fixtures::Layer* layer)
-    : command_(std::move(command)), timeout_(timeout), has_layer_(layer != nullptr) {
-  if (layer != nullptr) write_layer(*layer, folder_.path() / "layer");
+ExecKernel::ExecKernel(std::string command, std::chrono::milliseconds timeout)
+    : command_(std::move(command)), timeout_(timeout) {}
+
+/// Where the layer lies, beside the folders of cases. It is written once for all the cases that ask about it.
+std::string ExecKernel::folder_of(const std::shared_ptr<const fixtures::Layer>& layer) {
+  if (layer != layer_) {
+    if (layer_) fs::remove_all(folder_.path() / fmt::format("layer{}", layers_));
+    if (layer) write_layer(*layer, folder_.path() / fmt::format("layer{}", ++layers_));
+    layer_ = layer;
+  }
+  return layer ? fmt::format("../layer{}", layers_) : "";
 }
 
 void ExecKernel::start(const fs::path& folder) {
@@ -119,7 +127,7 @@ void ExecKernel::take_output(const Task& task, const fs::path& folder, RunResult
 
 RunResult ExecKernel::run(const Task& task) {
   const fs::path folder = folder_.path() / fmt::format("case{}", cases_++);
-  write_case(task, folder, has_layer_);
+  write_case(task, folder, folder_of(task.stored));
   const bool kept = process_ && !process_->ended();
   if (!kept) start(folder);
   Outcome outcome = outcome_of(folder);

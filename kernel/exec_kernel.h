@@ -21,7 +21,7 @@ namespace w4::kernel {
 /// scripts/w4bisect.py does all this for a Python function.
 class ExecKernel final : public ForeignKernel {
  public:
-  ExecKernel(std::string command, std::chrono::milliseconds timeout, const fixtures::Layer* layer);
+  ExecKernel(std::string command, std::chrono::milliseconds timeout);
   RunResult run(const Task& task) override;
   std::string name() const override { return command_; }
 
@@ -30,13 +30,15 @@ class ExecKernel final : public ForeignKernel {
   void start(const std::filesystem::path& folder);
   Outcome outcome_of(const std::filesystem::path& folder);
   std::optional<std::string> next_line(Deadline deadline);
+  std::string folder_of(const std::shared_ptr<const fixtures::Layer>& layer);
   void take_output(const Task& task, const std::filesystem::path& folder, RunResult& result) const;
 
   std::string command_;
   std::chrono::milliseconds timeout_;
-  bool has_layer_;
   TemporaryFolder folder_;
   int cases_ = 0;
+  std::shared_ptr<const fixtures::Layer> layer_;  // the last that was written
+  int layers_ = 0;
   Descriptor channel_;  // its stdin and stdout
   std::string heard_;   // of a line that is not whole yet
   std::unique_ptr<Process> process_;

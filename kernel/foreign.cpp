@@ -42,11 +42,10 @@ bool is_foreign(const std::string& spec) {
          std::ranges::any_of(kOurs, [&](const auto& ours) { return spec == ours.first; });
 }
 
-std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout,
-                                           const fixtures::Layer* layer) {
+std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout) {
   if (const std::filesystem::path file = plugin_file(spec); !file.empty())
     return std::make_unique<PluginKernel>(file, timeout);
-  if (is_kind(spec, kExec)) return std::make_unique<ExecKernel>(spec.substr(kExec.size()), timeout, layer);
+  if (is_kind(spec, kExec)) return std::make_unique<ExecKernel>(spec.substr(kExec.size()), timeout);
   throw InputError("kernel '{}': it is one of cuda, naive, plugin:FILE, exec:COMMAND", spec);
 }
 

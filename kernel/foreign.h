@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/layer.h"
 #include "kernel/run.h"
 
 #include <chrono>
@@ -34,10 +33,8 @@ class ForeignKernel {
 };
 
 /// Opens "cuda" or "naive" (our own, which are plug-ins that lie beside this program), "plugin:FILE" (kernel/plugin.h)
-/// or "exec:COMMAND" (kernel/exec_kernel.h). `timeout`: of one run. `layer`: given to commands as it is stored, beside
-/// the packed tensors; it may be null. Throws InputError and CannotTest.
-std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout,
-                                           const fixtures::Layer* layer = nullptr);
+/// or "exec:COMMAND" (kernel/exec_kernel.h). `timeout`: of one run. Throws InputError and CannotTest.
+std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout);
 
 /// Whether open_kernel() knows the kind.
 bool is_foreign(const std::string& spec);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fixtures/layer.h"
 #include "repack/packed.h"
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +37,7 @@ struct Task {
   Grid<std::uint16_t> A;  // (M, stored_K), bits of packed.dtype
   repack::Packed packed;
   Launch launch;
+  std::shared_ptr<const fixtures::Layer> stored = {};  // for commands that repack by themselves; none: not given
 };
 
 /// A contiguous run of K that one thread block sums for one block_tile column.

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/subject.h"
+#include "kernel/foreign.h"
+
+namespace w4::cases {
+
+/// What a black box is asked: C (M, N) = A (M, K) W + bias of this layer.
+struct Question {
+  std::shared_ptr<const fixtures::Layer> layer;
+  Grid<std::uint16_t> A;  // bits of layer->dtype
+  kernel::Launch launch;
+};
+
+/// A path from layer to output of which nothing else is seen.
+class Box {
+ public:
+  virtual ~Box() = default;
+
+  /// One launch. Throws CannotTest when the box does not take the question.
+  virtual kernel::RunResult ask(const Question& question) = 0;
+
+  /// Whether what the lane model predicts of it must be equal in every bit; otherwise sums may be taken in another
+  /// order.
+  virtual bool sums_as_lane_model() const = 0;
+};
+
+/// Our own repack and the lane model, doing things as `subject` does them.
+class PathBox final : public Box {
+ public:
+  explicit PathBox(const Subject& subject) : subject_(subject) {}
+  kernel::RunResult ask(const Question& question) override;
+  bool sums_as_lane_model() const override { return true; }
+
+ private:
+  const Subject& subject_;
+};
+
+/// Somebody's kernel, on what our repack makes of the layer.
+class KernelBox final : public Box {
+ public:
+  explicit KernelBox(kernel::ForeignKernel& kernel) : kernel_(kernel) {}
+  kernel::RunResult ask(const Question& question) override;
+  bool sums_as_lane_model() const override { return false; }
+
+ private:
+  kernel::ForeignKernel& kernel_;
+};
+
+}  // namespace w4::cases

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/oracle.h"
+
+namespace w4::cases {
+
+/// What an element holds that was never written: a recorded output comes from a buffer that may have been fresh, a run
+/// of ours begins with the fill.
+enum class Unwritten { reads_as_zero, keeps_fill };
+
+/// Whether an output `seen` is what was `predicted`, as near as rounding allows: NaN where NaN, unwritten where nothing
+/// is written. `right`: the oracle's of the same question. A prediction of nothing but NaN explains nothing.
+bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const Expected& right,
+          std::uint16_t fill, Unwritten unwritten);
+
+}  // namespace w4::cases
