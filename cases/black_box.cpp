@@ -3,6 +3,8 @@
 // is a hypothesis that predicts what would be seen.
 #include "cases/bisect.h"
 #include "cases/hypotheses.h"
+#include "cases/naming.h"
+#include "cases/recipe_search.h"
 #include "cases/repack_search.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model.h"
@@ -130,6 +132,25 @@ Report bisect_packed(const Prepared& prepared, const Options& options, const Pro
   return report;
 }
 
+namespace {
+
+constexpr int kMostRecordedFaults = 2;
+
+/// One output is all that is known, so every name comes with what was tried.
+std::vector<Culprit> culprits_of_output(const NamedRecipes& named, Evidence& evidence, const Options& options) {
+  const std::string tried =
+      fmt::format("known wrong ways, {}: {} predictions of this one output",
+                  named.largest_tried == 1 ? "one at a time" : "up to two at a time", evidence.predictions());
+  if (named.fits.empty()) return {{.stage = "", .fault = "unexplained", .evidence = {tried + ", none of them fits"}}};
+  std::vector<Culprit> culprits = name_culprits(named.fits, evidence, options);
+  for (Culprit& culprit : culprits)
+    culprit.evidence.push_back(fmt::format("{}, {} fit{}: one output is evidence, a run that can be probed is proof",
+                                           tried, named.fits.size(), named.fits.size() == 1 ? "s" : ""));
+  return culprits;
+}
+
+}  // namespace
+
 Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress) {
   Report report = new_report(prepared, options);
   kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
@@ -146,11 +167,13 @@ Report bisect_recorded(const Prepared& prepared, const Options& options, const P
     return report;
   }
   report.verdict = Verdict::mismatch;
-  const Explained explained = explain_output(prepared, task, seen, expected, Unwritten::reads_as_zero, progress);
-  std::vector<std::string> evidence = {explained.summary};
+  Evidence evidence(Evidence::Judged::recorded);
+  evidence.add(case_probes(prepared, task.launch, 1)[0], seen);
+  const NamedRecipes named = name_recipes(evidence, progress, kMostRecordedFaults);
+  report.culprits = culprits_of_output(named, evidence, options);
   if (report.comparison->zero == report.comparison->count)
-    evidence.push_back("a recorded zero may be written or never written: only a run with a filled buffer tells");
-  accuse(explained.fits, evidence, options, report);
+    report.culprits[0].evidence.push_back(
+        "a recorded zero may be written or never written: only a run with a filled buffer tells");
   describe_stages(report, 0, "", report.stages);
   return report;
 }

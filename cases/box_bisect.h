@@ -10,10 +10,33 @@ namespace w4::cases {
 /// The question of bisect() put to a black box: our own path, of which nothing but what it answers is looked at.
 Report bisect_box(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress);
 
-/// Probes a box that gave `seen` for the case, names the recipes that predict all it answers, and puts culprits, probes
-/// and, where nothing known explains it, what can be said all the same into the report. `launch`: of all probes.
-/// Returns the number of launches made.
-int probe_and_name(const Prepared& prepared, Box& box, const std::vector<kernel::RunResult>& seen,
-                   const kernel::Launch& launch, const Options& options, const Progress& progress, Report& report);
+/// One box under probe, from what it gave for the case to the names.
+class Probing {
+ public:
+  /// Asks the probes of parts. `seen`: launches of the case; `launch`: of all of them.
+  Probing(const Prepared& prepared, Box& box, const std::vector<kernel::RunResult>& seen, const kernel::Launch& launch,
+          const Options& options, const Progress& step);
+
+  /// Whether every answer is the right one.
+  bool healthy() { return evidence_.first_against({}) == evidence_.size(); }
+  /// Culprits of the recipes that predict all answers; none: nothing known does.
+  std::vector<Culprit> name();
+  /// What can be said when nothing known does; the box is read weight by weight.
+  std::vector<Culprit> localise();
+  /// Probes that were made, and those that could not be.
+  void describe(Report& report);
+
+ private:
+  void ask(Probe probe);
+  std::string difference(int i);
+
+  const Prepared& prepared_;
+  Box& box_;
+  kernel::Launch launch_;
+  const Options& options_;
+  const Progress& step_;
+  Evidence evidence_;
+  std::vector<std::string> notes_;
+};
 
 }  // namespace w4::cases

@@ -15,9 +15,15 @@ namespace w4::cases {
 /// put to our repack and the lane model, done as that recipe says.
 class Evidence {
  public:
-  /// `sums_as_lane_model`: see Box. Otherwise an answer also agrees when it is as near as rounding allows, and what a
-  /// pipeline does wrong is tried with either block_tile, because somebody else's is not known.
-  explicit Evidence(bool sums_as_lane_model) : exact_(sums_as_lane_model) {}
+  /// How an answer is held against a prediction.
+  enum class Judged {
+    every_bit,        // of our own path: all that a caller sees is equal
+    within_rounding,  // of somebody's kernel: the return code is equal, C as near as rounding allows
+    recorded          // of an output alone: C as near as rounding allows, what was never written is zero
+  };
+
+  /// Unless in every bit, what a pipeline does wrong is tried with either block_tile: somebody else's is not known.
+  explicit Evidence(Judged judged) : judged_(judged) {}
 
   void add(Probe probe, kernel::RunResult answer);
   int size() const { return static_cast<int>(asked_.size()); }
@@ -30,14 +36,13 @@ class Evidence {
   int first_against(const repack::Recipe& recipe);
   /// Whether the recipe predicts another answer than the all-reference recipe: only such a fault can explain it.
   bool shows(const repack::Recipe& recipe, int i);
+  /// Whether the recipe predicts every answer in every bit.
+  bool exact(const repack::Recipe& recipe);
   /// Whether two recipes predict different answers to a question that has not been asked.
   bool tells_apart(const repack::Recipe& a, const repack::Recipe& b, const Question& question) const;
 
   /// What the all-reference recipe predicts of question i.
   const kernel::RunResult& right(int i) { return right(asked_[static_cast<std::size_t>(i)]); }
-
-  /// Puts probes of a part before those of the whole: what fails there needs the fewest faults to explain it.
-  void put_plainest_first();
 
   int predictions() const { return predictions_; }
 
@@ -50,6 +55,7 @@ class Evidence {
   };
   struct Held {
     bool agrees = false;
+    bool exact = false;  // in every bit
     bool shows = false;
   };
   using Prediction = std::optional<kernel::RunResult>;
@@ -58,9 +64,10 @@ class Evidence {
   const kernel::RunResult& right(Asked& asked);
   Held hold(const repack::Recipe& recipe, Asked& asked);
   const Held& held(const repack::Recipe& recipe, int i);
-  bool fits(const kernel::RunResult& made, Asked& asked) const;
+  bool fits(const kernel::RunResult& made, Asked& asked);
+  const Expected& expected(Asked& asked) const;
 
-  bool exact_;
+  Judged judged_;
   std::vector<Asked> asked_;
   std::map<std::pair<repack::Recipe, int>, Held> memo_;
   int predictions_ = 0;

@@ -23,7 +23,8 @@ struct StageLine {
 struct ProbeLine {
   std::string id;
   std::string sees;
-  int rows = 0;  // of A
+  std::string blind;  // what it cannot see
+  int rows = 0;       // of A
   bool right = false;
   std::string answer;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Somebody's kernel on packed tensors that are known to be right: a plug-in or a command.
 #include "cases/bisect.h"
+#include "cases/box_bisect.h"
 #include "cases/hypotheses.h"
 #include "cases/magnitude.h"
 #include "cases/repack_search.h"
@@ -16,8 +17,6 @@ namespace {
 
 using kernel::RunResult;
 using kernel::Task;
-
-bool is_of_repack(const Hypothesis& hypothesis) { return stage_index(hypothesis[0]->stage) < kRepackStages; }
 
 /// One bisection of a kernel, from its launches to what explains them.
 class ForeignBisection {
@@ -166,35 +165,35 @@ class ForeignBisection {
     }
     if (report_.comparison->right()) return;
     if (report_.comparison->inf > 0) add_all(faults_of_magnitude(trials_, prepared_));
-    if (report_.culprits.empty()) explain_by_lane_model();
+    if (report_.culprits.empty()) explain_by_probes();
+  }
+
+  /// Probes of its parts, and the known ways that predict what it answers. Where the thread blocks are its own choice,
+  /// on one of them, if it is wrong there too: that stripe is known whoever cuts it.
+  void explain_by_probes() {
+    std::vector<RunResult> answers = trials_.launches();
+    kernel::Launch launch = trials_.task().launch;
+    const bool on_one_block = trials_.kernel().on_device() && seen().ran() && !trials_.right(trials_.with_one_block());
+    if (on_one_block) {
+      answers = {trials_.with_one_block()};
+      launch.thread_blocks = 1;
+      add("probes are made on one thread block, where it is wrong as well");
+    }
+    KernelBox box(trials_.kernel());
+    Probing probing(prepared_, box, answers, launch, options_, step_);
+    add_named(probing.name());
     if (report_.culprits.empty() && seen().ran()) add_all(faults_of_magnitude(trials_, prepared_));
-    if (report_.culprits.empty() && !seen().ran())
-      report_.culprits.push_back({.stage = "launch", .fault = "unexplained", .evidence = {}});
+    if (report_.culprits.empty()) add_all(probing.localise());
+    probing.describe(report_);
   }
 
-  /// The known ways on the task as it came; where none fits, on one thread block, whose stripe is known whoever cuts
-  /// it.
-  void explain_by_lane_model() {
-    if (explain_run(seen(), trials_.task(), "") || !trials_.kernel().on_device() || !seen().ran()) return;
-    kernel::Task alone = trials_.task();
-    alone.launch.thread_blocks = 1;
-    const RunResult& result = trials_.with_one_block();
-    if (result.ran() && !trials_.right(result)) explain_run(result, alone, "with one thread block, ");
-  }
-
-  bool explain_run(const RunResult& run, const Task& task, const std::string& how) {
-    try {
-      const Explained explained =
-          explain_output(prepared_, for_lane_model(task), run, trials_.expected(), Unwritten::keeps_fill, step_);
-      add(how + explained.summary);
-      if (std::any_of(explained.fits.begin(), explained.fits.end(), is_of_repack))
-        add("what it was given is right in every bit: it reads it as if it were made the way that is named");
-      if (explained.fits.empty()) return false;
-      accuse(explained.fits, {}, options_, report_);
-      return true;
-    } catch (const CannotTest& error) {
-      add(fmt::format("no known wrong way could be tried: {}", error.what()));
-      return false;
+  void add_named(std::vector<Culprit> named) {
+    for (Culprit& culprit : named) {
+      const bool of_repack = !culprit.variant.empty() && stage_index(culprit.stage) < kRepackStages;
+      if (of_repack)
+        culprit.evidence.push_back(
+            "what it was given is right in every bit: it reads it as if it were made the way that is named");
+      report_.culprits.push_back(std::move(culprit));
     }
   }
 

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/hypotheses.h"
 
-#include "cases/repack_search.h"
 #include "fixtures/error.h"
-#include "kernel/lane_model.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace w4::cases {
 namespace {
@@ -34,14 +31,6 @@ Culprit culprit_of(const std::vector<Hypothesis>& fits, std::size_t position, co
   if (fits.size() == 1) culprit.cure = first.cure;
   culprit.rerun = command_line(options, {first.stage + "=" + first.variant});
   return culprit;
-}
-
-/// What a pipeline does wrong depends on its block_tile, and somebody else's is not known.
-std::vector<kernel::BlockTile> block_tiles_of(const Hypothesis& hypothesis, const kernel::Task& task) {
-  std::vector<kernel::BlockTile> tiles = {task.launch.block_tile};
-  for (const kernel::BlockTile other : {kernel::BlockTile{128, 128}, kernel::BlockTile{64, 256}})
-    if (hypothesis[0]->stage == "pipeline" && !(other == tiles[0])) tiles.push_back(other);
-  return tiles;
 }
 
 }  // namespace
@@ -94,63 +83,6 @@ void describe_stages(const Report& report, int last, std::string_view implied, s
       if (culprit.stage == line.stage) line = {line.stage, StageVerdict::broken, culprit.fault};
     lines.push_back(std::move(line));
   }
-}
-
-namespace {
-
-/// What a hypothesis says of an output: nothing, that it is like this within rounding, or in every bit.
-enum class Fit { none, rounding, exact };
-
-/// A sound launch, and what was seen of the one that is to be explained.
-struct Seen {
-  const Prepared& prepared;
-  const kernel::RunResult& run;
-  const Expected& expected;
-  Unwritten unwritten;
-  Grid<std::uint16_t> good;  // of the lane model
-};
-
-/// The hypothesis in the lane model. One whose own output is right explains nothing that is wrong.
-Fit fit_of(const Recipe& recipe, kernel::Task task, const Seen& seen) {
-  try {
-    task.packed = repack::packed_of(repack_with(seen.prepared.layer, recipe));
-    const kernel::RunResult made = kernel::run_lane_model(task, recipe);
-    const std::uint16_t fill = task.launch.fill;
-    if (seen.unwritten == Unwritten::keeps_fill && made.return_code != seen.run.return_code) return Fit::none;
-    if (made.C == seen.run.C && made.C != seen.good) return Fit::exact;
-    if (made.return_code == 0 && (made.C == seen.good || compare(made.C, seen.expected, fill).right()))
-      return Fit::none;
-    return near(seen.run.C, made.C, seen.expected, fill, seen.unwritten) ? Fit::rounding : Fit::none;
-  } catch (const CannotTest&) {  // this way cannot be done to this layer
-    return Fit::none;
-  }
-}
-
-Fit best_fit(const Hypothesis& hypothesis, kernel::Task task, const Seen& seen) {
-  Fit best = Fit::none;
-  for (const kernel::BlockTile tile : block_tiles_of(hypothesis, task)) {
-    task.launch.block_tile = tile;
-    best = std::max(best, fit_of(recipe_of(hypothesis), task, seen));
-  }
-  return best;
-}
-
-}  // namespace
-
-Explained explain_output(const Prepared& prepared, const kernel::Task& task, const kernel::RunResult& run,
-                         const Expected& expected, Unwritten unwritten, const Progress& progress) {
-  const std::vector<Hypothesis> tried = hypotheses(0, static_cast<int>(stage_ids().size()), 1);
-  const Seen seen{prepared, run, expected, unwritten, kernel::run_lane_model(task).C};
-  std::vector<Hypothesis> fits, exact;
-  for (const Hypothesis& hypothesis : tried) {
-    progress(names_of(hypothesis));
-    const Fit fit = best_fit(hypothesis, task, seen);
-    if (fit != Fit::none) fits.push_back(hypothesis);
-    if (fit == Fit::exact) exact.push_back(hypothesis);
-  }
-  if (!exact.empty()) fits = exact;
-  return {fits, fmt::format("{} of {} known wrong ways, one at a time, predict this output {}", fits.size(),
-                            tried.size(), exact.empty() ? "within rounding" : "bit for bit")};
 }
 
 }  // namespace w4::cases

@@ -3,7 +3,6 @@
 
 #include "cases/bisect.h"
 #include "cases/faults.h"
-#include "cases/rounding_fit.h"
 
 #include <string>
 #include <string_view>
@@ -28,15 +27,5 @@ void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>&
 /// Stage lines of a black box: the named stages are broken; the first `last` are sound by implication when `implied`
 /// says why; the rest cannot be seen.
 void describe_stages(const Report& report, int last, std::string_view implied, std::vector<StageLine>& lines);
-
-struct Explained {
-  std::vector<Hypothesis> fits;  // those that are equal bit for bit, when there are any
-  std::string summary;           // "1 of 47 known wrong ways predict this output bit for bit"
-};
-
-/// The known wrong ways, one at a time, whose output in the lane model is the one seen, within what rounding allows.
-/// A run of ours must also have returned the same code.
-Explained explain_output(const Prepared& prepared, const kernel::Task& task, const kernel::RunResult& run,
-                         const Expected& expected, Unwritten unwritten, const Progress& progress);
 
 }  // namespace w4::cases

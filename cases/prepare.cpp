@@ -21,11 +21,6 @@ constexpr int kMostElements = 1 << 30;
 constexpr std::uint64_t kCostSeed = 1;
 constexpr int kDefaultRows = 16;  // M when neither the command line nor the fixture says
 
-fs::path shipped_layer() {
-  const char* root = std::getenv("W4_ROOT");
-  return fs::path(root != nullptr ? root : W4_SOURCE_DIR) / "fixtures/data/up";
-}
-
 void check_group(const CaseId& id) {
   if (id.K % id.group_size() != 0) throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
 }
@@ -130,7 +125,7 @@ Layer mixed(const Layer& real, const Options& options) {
 
 Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
   fixtures::LayerFile file =
-      fixtures::read_layer(options.fixture.empty() ? shipped_layer() : options.fixture, options.layer);
+      fixtures::read_layer(options.fixture.empty() ? shipped_fixture("up") : options.fixture, options.layer);
   for (const std::string& line : file.inferred) notes.push_back(line);
   Layer& real = file.layer;
   check_group(describe(real, options));
@@ -191,6 +186,11 @@ int rows_of(const Options& options, const Layer& layer) {
 }
 
 }  // namespace
+
+fs::path shipped_fixture(const std::string& name) {
+  const char* root = std::getenv("W4_ROOT");
+  return fs::path(root != nullptr ? root : W4_SOURCE_DIR) / "fixtures/data" / name;
+}
 
 RandomSpec spec_of(const CaseId& id) {
   return {.format = id.format,

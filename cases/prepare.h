@@ -21,6 +21,9 @@ struct Prepared {
 /// The random layer that a case of mode r is.
 fixtures::RandomSpec spec_of(const CaseId& id);
 
+/// The folder of a layer that is shipped: "up".
+std::filesystem::path shipped_fixture(const std::string& name);
+
 /// Reads or makes the layer, takes codes and scales from it or from the seed, brings it to the group and type asked
 /// for. Throws InputError for what contradicts itself.
 Prepared prepare(const Options& options);

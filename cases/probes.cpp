@@ -21,6 +21,7 @@ constexpr ProbeKind kKinds[] = {
     {"codes", "which codes are used where (scales 1, zero points 8)", "scales, zero points, rounding"},
     {"zero_points", "which zero points are used where (codes 8, scales 1)", "codes, scales, rounding"},
     {"scales", "which scales are used where (codes 9, zero points 8)", "the order of codes, rounding"},
+    {"filled", "whether sums are added onto what C holds (ones before the launch)", "elements that are never written"},
     {"rows", "the same layer with other numbers of rows of A", "which part of the data path it comes from"},
     {"thread_blocks", "the same case cut into other stripes and slices", "all that does not depend on slices"},
     {"identity", "the weights that are effectively used, W_eff, each by itself",

@@ -74,6 +74,8 @@ NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::stri
   Search search(evidence, step);
   NamedRecipes named;
   while (named.fits.empty() && named.largest_tried < most) named.fits = search.of_size(++named.largest_tried);
+  if (std::ranges::any_of(named.fits, [&](const Recipe& fit) { return evidence.exact(fit); }))
+    std::erase_if(named.fits, [&](const Recipe& fit) { return !evidence.exact(fit); });
   return named;
 }
 

@@ -9,8 +9,8 @@
 
 namespace w4::cases {
 
-/// The smallest recipes that predict every answer. One is a name; several cannot be told apart by what was asked; none:
-/// nothing known explains it.
+/// The smallest recipes that predict every answer; in every bit, where some do. One is a name; several cannot be told
+/// apart by what was asked; none: nothing known explains it.
 struct NamedRecipes {
   std::vector<repack::Recipe> fits;  // all of the same size
   int largest_tried = 0;             // number of faults at once

@@ -61,10 +61,10 @@ void add_stages(const Report& report, Text& text) {
 
 void add_probes(const Report& report, Text& text) {
   if (report.probes.empty()) return;
-  text.line("\n{:<14} {:>5}  {:<28} {}", "probe", "rows", "answer", "sees");
+  text.line("\n{:<13} {:>5}  {:<24} {}", "probe", "rows", "outputs", "answers");
   for (const ProbeLine& line : report.probes)
-    text.line("{:<14} {:>5}  {} {}", line.id, line.rows,
-              text.painted(fmt::format("{:<28}", line.answer), line.right ? fmt::color::green : fmt::color::red),
+    text.line("{:<13} {:>5}  {} {}", line.id, line.rows,
+              text.painted(fmt::format("{:<24}", line.answer), line.right ? fmt::color::green : fmt::color::red),
               line.sees);
 }
 
@@ -179,8 +179,12 @@ ordered_json json_of(const Report& report) {
     out["stages"].push_back({{"stage", line.stage}, {"verdict", name_of(line.verdict)}, {"evidence", line.evidence}});
   if (!report.probes.empty()) out["probes"] = ordered_json::array();
   for (const ProbeLine& line : report.probes)
-    out["probes"].push_back(
-        {{"probe", line.id}, {"sees", line.sees}, {"rows", line.rows}, {"right", line.right}, {"answer", line.answer}});
+    out["probes"].push_back({{"probe", line.id},
+                             {"sees", line.sees},
+                             {"blind_to", line.blind},
+                             {"rows", line.rows},
+                             {"right", line.right},
+                             {"answer", line.answer}});
   out["outputs"] = {{"first", first_outputs(report.first)},
                     {"count", c.count},
                     {"zero", c.zero},

@@ -8,8 +8,8 @@
 
 namespace w4::cases {
 
-/// Probes that are made only when they tell recipes apart which fit everything so far: the identity on the layer as it
-/// is, other numbers of rows, one thread block and many, activations that are large. Leaves the fits that predict those
+/// Probes that are made only when they tell recipes apart which fit everything so far: ones in C before the launch, the
+/// identity on the layer as it is, other numbers of rows, one thread block and many. Leaves the fits that predict those
 /// answers too.
 void separate(const Prepared& prepared, const kernel::Launch& launch, Box& box, Evidence& evidence,
               std::vector<repack::Recipe>& fits, const std::function<void(std::string_view)>& step);

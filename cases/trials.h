@@ -20,7 +20,7 @@ class Trials {
          const kernel::Task& task, const Progress& progress);
 
   const kernel::Task& task() const { return task_; }
-  const kernel::ForeignKernel& kernel() const { return *kernel_; }
+  kernel::ForeignKernel& kernel() const { return *kernel_; }
   const Expected& expected() const { return expected_; }
 
   /// As many launches as asked for, numbered; one that did not return is not repeated.

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// confusion: what bisect says of black boxes in which every known fault, every two of them, nothing, or something that
+// no catalogue has is planted. See --help.
+#include "cases/proof/confusion.h"
+#include "cases/proof/confusion_report.h"
+#include "cases/proof/held_out.h"
+#include "fixtures/error.h"
+#include "fixtures/parallel.h"
+
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <fstream>
+#include <mutex>
+
+namespace {
+
+using namespace w4;
+using namespace w4::cases;
+
+constexpr int kHeldOut = 40;     // of each kind
+constexpr int kQuickPairs = 40;  // every so manieth
+
+struct Asked {
+  bool quick = false;
+  int healthy = 1000;
+  std::string markdown;
+};
+
+/// A line a minute would be too rare to see that it lives, one a trial too many.
+void tell(const char* what, int done, int count) {
+  static std::mutex one_at_a_time;
+  const std::scoped_lock lock(one_at_a_time);
+  if (::isatty(STDERR_FILENO) != 0)
+    fmt::print(stderr, "\r\033[K{}: {} of {}{}", what, done, count, done == count ? "\n" : "");
+  else if (done == count || done % 500 == 0)
+    fmt::print(stderr, "{}: {} of {}\n", what, done, count);
+}
+
+auto progress(const char* what) {
+  return [what](int done, int count) { tell(what, done, count); };
+}
+
+HeldOutResult try_held_out(const char* what, HeldOut (*make)(int), int count) {
+  const ProofCase& proof_case = pair_cases()[0];
+  HeldOutResult result{.what = what, .count = count, .localised = 0, .missed = {}};
+  for (int i = 0; i < count; ++i) {
+    const HeldOut held_out = make(i);
+    std::string said;
+    if (localised(held_out, proof_case, said))
+      ++result.localised;
+    else
+      result.missed.push_back(held_out.what + " -> " + said);
+    tell(what, i + 1, count);
+  }
+  return result;
+}
+
+Proof prove(const Asked& asked) {
+  Proof proof;
+  proof.singles = try_all(singles_in(single_cases()), progress("single faults"));
+  const std::vector<Trial> alone = try_all(singles_in(pair_cases()), progress("single faults, cases of pairs"));
+  proof.pairs = try_all(pairs_in(pair_cases(), alone, asked.quick ? kQuickPairs : 1), progress("faults in twos"));
+  proof.healthy = asked.quick ? std::min(asked.healthy, 100) : asked.healthy;
+  proof.accused = accused_healthy(proof.healthy, progress("healthy cases"));
+  const int held_out = asked.quick ? 8 : kHeldOut;
+  proof.held_out = {try_held_out("random permutations", random_permutation, held_out),
+                    try_held_out("random misfits", random_misfit, held_out)};
+  return proof;
+}
+
+int run(int argc, char** argv) {
+  Asked asked;
+  CLI::App app{
+      "Plants every known fault, every two of different stages, nothing, and what no catalogue has in black\n"
+      "boxes on the CPU, and tabulates what bisect says. Exit: 0 all as it must be, 1 not, 129 bad input.",
+      "confusion"};
+  app.add_flag("--quick", asked.quick, "every 40th pair, 100 healthy cases, 8 of each kind that no catalogue has");
+  app.add_option("--healthy", asked.healthy, "healthy random cases")->capture_default_str();
+  app.add_option("--markdown", asked.markdown, "write the tables to FILE");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    throw InputError("{}", error.what());
+  }
+  const Proof proof = prove(asked);
+  if (!asked.markdown.empty() && !(std::ofstream(asked.markdown) << markdown_of(proof)))
+    throw InputError("{}: cannot be written", asked.markdown);
+  fmt::print("{}", summary_of(proof));
+  return proof.holds() ? kMatch : kMismatch;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Error& error) {
+    fmt::print(stderr, "confusion: {}\n", error.what());
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "confusion: internal error: {}\n", error.what());
+    return kBadInput;
+  }
+}
