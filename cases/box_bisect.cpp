@@ -9,6 +9,8 @@
 #include "fixtures/error.h"
 #include "kernel/lane_model.h"
 
+#include <algorithm>
+
 namespace w4::cases {
 namespace {
 
@@ -31,6 +33,7 @@ Probing::Probing(const Prepared& prepared, Box& box, const std::vector<RunResult
   for (Probe& probe : part_probes(prepared, launch)) ask(std::move(probe));  // they need fewer faults to explain them
   const std::vector<Probe> again = case_probes(prepared, launch, static_cast<int>(seen.size()));
   for (std::size_t i = 0; i < seen.size(); ++i) evidence_.add(again[i], seen[i]);
+  if (std::ranges::count(seen[0].C.cells(), launch.fill) > 0) ask(filled_probe(prepared, launch));
 }
 
 void Probing::ask(Probe probe) {

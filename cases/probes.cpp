@@ -21,7 +21,7 @@ constexpr ProbeKind kKinds[] = {
     {"codes", "which codes are used where (scales 1, zero points 8)", "scales, zero points, rounding"},
     {"zero_points", "which zero points are used where (codes 8, scales 1)", "codes, scales, rounding"},
     {"scales", "which scales are used where (codes 9, zero points 8)", "the order of codes, rounding"},
-    {"filled", "whether sums are added onto what C holds (ones before the launch)", "elements that are never written"},
+    {"filled", "whether sums are added onto what C holds (zeros before the launch)", "elements that are never written"},
     {"rows", "the same layer with other numbers of rows of A", "which part of the data path it comes from"},
     {"thread_blocks", "the same case cut into other stripes and slices", "all that does not depend on slices"},
     {"identity", "the weights that are effectively used, W_eff, each by itself",
@@ -158,6 +158,12 @@ std::vector<Probe> case_probes(const Prepared& prepared, const kernel::Launch& l
     probes.back().question.launch.number = static_cast<std::uint64_t>(i);
   }
   return probes;
+}
+
+Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch) {
+  Probe probe{&probe_kind("filled"), {std::make_shared<const Layer>(prepared.layer), prepared.A, launch}};
+  probe.question.launch.fill = bits_of(0.0f, prepared.layer.dtype);
+  return probe;
 }
 
 std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& launch) {

@@ -30,6 +30,9 @@ const ProbeKind& probe_kind(std::string_view id);
 /// The case itself, a launch each: what everything else has to explain.
 std::vector<Probe> case_probes(const Prepared& prepared, const kernel::Launch& launch, int launches);
 
+/// The case with zeros in C before the launch: what looks as if it were never written may have been added onto.
+Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch);
+
 /// One launch each, of about K / 16 rows: the codes alone (scales 1, zero points 8), the scales alone (codes 9), the
 /// zero points alone (codes 8, scales 1; of a symmetric layer the stored ones, which it must not feel), the bias alone
 /// (activations of zero). Codes, scales and zero points are random small integers and a row of A has a few ones and

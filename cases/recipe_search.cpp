@@ -17,8 +17,14 @@ class Search {
   Search(Evidence& evidence, const std::function<void(std::string_view)>& step) : evidence_(evidence), step_(step) {}
 
   std::vector<Recipe> of_size(int size) {
+    constexpr int kMostThroughEachOther = 2;
     found_.clear();
     explain({}, size);
+    if (found_.empty() && size == kMostThroughEachOther) {
+      anywhere_ = true;
+      explain({}, size);
+      anywhere_ = false;
+    }
     return {found_.begin(), found_.end()};
   }
 
@@ -50,22 +56,30 @@ class Search {
     return any;
   }
 
-  /// The known faults that show in an answer.
+  /// The known faults that show in an answer, or in any.
   const std::vector<const Fault*>& candidates_at(int i) {
-    const auto [entry, fresh] = candidates_.try_emplace(i);
+    const int key = anywhere_ ? -1 : i;
+    const auto [entry, fresh] = candidates_.try_emplace(key);
     if (!fresh) return entry->second;
     for (const Fault& fault : faults()) {
       if (fault.id.empty()) continue;
       step_(fault.name);
-      if (evidence_.shows({{fault.stage, fault.variant}}, i)) entry->second.push_back(&fault);
+      if (shows_in(fault, anywhere_ ? 0 : i, anywhere_ ? evidence_.size() : i + 1)) entry->second.push_back(&fault);
     }
     return entry->second;
+  }
+
+  bool shows_in(const Fault& fault, int first, int last) {
+    for (int i = first; i < last; ++i)
+      if (evidence_.shows({{fault.stage, fault.variant}}, i)) return true;
+    return false;
   }
 
   Evidence& evidence_;
   const std::function<void(std::string_view)>& step_;
   std::map<int, std::vector<const Fault*>> candidates_;
   std::set<Recipe> found_;
+  bool anywhere_ = false;
 };
 
 }  // namespace

@@ -19,7 +19,8 @@ struct NamedRecipes {
 inline constexpr int kMostFaultsAtOnce = 3;
 
 /// Searches recipes of one known fault, then of two, then of three, each of another stage. A fault is added only where
-/// the recipe so far fails, and only one that shows there: answers that are already explained need no other fault.
+/// the recipe so far fails, and only one that shows there by itself: answers that are already explained need no other.
+/// Where that finds nothing of two faults, all that show anywhere are tried together: some act only through another.
 NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::string_view)>& step,
                           int most = kMostFaultsAtOnce);
 

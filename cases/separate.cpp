@@ -19,13 +19,10 @@ constexpr std::uint64_t kSeed = 21;
 std::vector<Probe> separating_probes(const Prepared& prepared, const kernel::Launch& launch) {
   const auto layer = std::make_shared<const fixtures::Layer>(prepared.layer);
   const int K = prepared.layer.K;
-  std::vector<Probe> probes;
+  std::vector<Probe> probes = {filled_probe(prepared, launch)};
   const auto add = [&](const char* kind, Grid<std::uint16_t> A, const kernel::Launch& way) {
     probes.push_back({&probe_kind(kind), {layer, std::move(A), way}});
   };
-  kernel::Launch filled = launch;
-  filled.fill = bits_of(1.0f, prepared.layer.dtype);
-  add("filled", prepared.A, filled);
   add("identity", identity_rows(0, std::min(kIdentityRows, K), K, prepared.layer.dtype), launch);
   for (const int rows : {1, 16, 72, 130})
     add("rows", fixtures::random_activations(rows, K, prepared.layer.dtype, kSeed), launch);

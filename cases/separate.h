@@ -8,7 +8,7 @@
 
 namespace w4::cases {
 
-/// Probes that are made only when they tell recipes apart which fit everything so far: ones in C before the launch, the
+/// Probes that are made only when they tell recipes apart which fit everything so far: zeros in C before the launch, the
 /// identity on the layer as it is, other numbers of rows, one thread block and many. Leaves the fits that predict those
 /// answers too.
 void separate(const Prepared& prepared, const kernel::Launch& launch, Box& box, Evidence& evidence,
