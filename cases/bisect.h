@@ -47,7 +47,7 @@ kernel::Task for_lane_model(kernel::Task task);
 /// What every report begins with.
 Report new_report(const Prepared& prepared, const Options& options);
 
-/// Output, counts and error of a run, and the first 20 numbers.
+/// Output, counts, error and audit of a run, and the first 20 numbers.
 void describe_output(const kernel::RunResult& result, const Expected& expected, Report& report);
 
 }  // namespace w4::cases

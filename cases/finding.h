@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/audit.h"
 #include "cases/compare.h"
 #include "kernel/run.h"
 
@@ -54,6 +55,7 @@ struct Report {
   std::vector<StageLine> stages;
   std::vector<double> first;  // the first 20 outputs
   std::optional<Comparison> comparison;
+  std::vector<AuditLine> audit = {};  // what other acceptance rules say of the same output
   std::string rerun;
   double seconds = 0;
 };

@@ -2,6 +2,7 @@
 #include "cases/prepare.h"
 
 #include "fixtures/error.h"
+#include "fixtures/lint.h"
 #include "fixtures/random_layer.h"
 #include "repack/regroup.h"
 
@@ -23,6 +24,12 @@ constexpr int kDefaultRows = 16;  // M when neither the command line nor the fix
 
 void check_group(const CaseId& id) {
   if (id.K % id.group_size() != 0) throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
+}
+
+/// Static checks, as notes; what is true of sound layers too is left out.
+void note_lint(const Layer& layer, std::vector<std::string>& notes) {
+  for (const fixtures::LintLine& line : fixtures::lint(layer))
+    if (line.severity != fixtures::Severity::note) notes.push_back("lint: " + line.sentence);
 }
 
 CaseId describe(const Layer& layer, const Options& options) {
@@ -128,6 +135,7 @@ Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
       fixtures::read_layer(options.fixture.empty() ? shipped_fixture("up") : options.fixture, options.layer);
   for (const std::string& line : file.inferred) notes.push_back(line);
   Layer& real = file.layer;
+  if (options.source != Source::r) note_lint(real, notes);  // as it is stored: what is made of it is another layer
   check_group(describe(real, options));
   if (options.dtype) change_dtype(real, *options.dtype, notes);
   if (options.source != Source::r) return mixed(regrouped(real, options.group, options, notes), options);
@@ -209,6 +217,7 @@ Prepared prepare(const Options& options) {
   Prepared out;
   const bool made = options.fixture.empty() && (options.shape || (options.case_id && options.source == Source::r));
   out.layer = made ? made_layer(options) : fixture_layer(options, out.notes);
+  if (options.source == Source::r) note_lint(out.layer, out.notes);
   out.fixture = made ? "random" : (options.fixture.empty() ? "fixtures/data/up" : options.fixture.string());
   out.id = describe(out.layer, options);
   out.id.M = rows_of(options, out.layer);

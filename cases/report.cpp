@@ -85,6 +85,27 @@ void add_output(const Report& report, Text& text) {
             "error", c.max_z, c.worst_m, c.worst_n, kMaxZ, c.rms_z, kMaxRmsZ, c.nrmse, c.gain - 1);
 }
 
+std::string audit_value(const AuditLine& line) {  // a NaN has a sign, which says nothing
+  return std::isnan(line.value) ? "NaN" : fmt::format("{:.4g}", line.value);
+}
+
+/// The rules that agree on an output: "cosine > 0.99 (0.9967), z <= 8 (3.61)"
+std::string rules_of(const std::vector<AuditLine>& audit, bool passed) {
+  std::vector<std::string> rules;
+  for (const AuditLine& line : audit)
+    if (line.passed == passed) rules.push_back(fmt::format("{} ({})", line.rule, audit_value(line)));
+  return rules.empty() ? "none" : fmt::format("{}", fmt::join(rules, ", "));
+}
+
+/// What acceptance rules in use would have said of a wrong output.
+void add_audit(const Report& report, Text& text) {
+  if (report.audit.empty() || report.verdict != Verdict::mismatch) return;
+  text.line("{:<12} would pass: {}", "audit", rules_of(report.audit, true));
+  text.line("{:<12} refused by: {}", "", rules_of(report.audit, false));
+  if (report.comparison && report.comparison->unwritten > 0)
+    text.line("{:<12} an output that was never written counts as 0 there, as in a fresh buffer", "");
+}
+
 void add_culprits(const Report& report, Text& text) {
   for (const Culprit& culprit : report.culprits) {
     text.line("\n{:<12} {}{}", "culprit", text.painted(culprit.fault, fmt::color::red),
@@ -123,6 +144,10 @@ ordered_json json_of(const kernel::KernelLaunch& launch) {
           {"error", launch.error}};
 }
 
+ordered_json json_of(const AuditLine& line) {
+  return {{"rule", line.rule}, {"value", number(line.value)}, {"limit", line.limit}, {"passed", line.passed}};
+}
+
 ordered_json first_outputs(const std::vector<double>& values) {
   ordered_json out = ordered_json::array();
   for (const double value : values) out.push_back(number(value));
@@ -156,6 +181,7 @@ std::string text_of(const Report& report, bool color) {
   add_stages(report, text);
   add_probes(report, text);
   add_output(report, text);
+  add_audit(report, text);
   add_culprits(report, text);
   text.line("\n{:<12} {}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
             report.reason.empty() ? "" : ": " + report.reason);
@@ -196,6 +222,8 @@ ordered_json json_of(const Report& report) {
                   {"rms_z", number(judged(c, c.rms_z))},
                   {"nrmse", number(judged(c, c.nrmse))},
                   {"gain", number(judged(c, c.gain))}};
+  out["audit"] = ordered_json::array();
+  for (const AuditLine& line : report.audit) out["audit"].push_back(json_of(line));
   out["rerun"] = report.rerun;
   out["seconds"] = report.seconds;
   return out;

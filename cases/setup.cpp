@@ -89,6 +89,7 @@ Report new_report(const Prepared& prepared, const Options& options) {
 
 void describe_output(const kernel::RunResult& result, const Expected& expected, Report& report) {
   report.comparison = compare(result.C, expected, kernel::Launch{}.fill);
+  report.audit = audit(result.C, expected, kernel::Launch{}.fill);
   for (std::size_t i = 0; i < std::min(kFirstOutputs, result.C.size()); ++i)
     report.first.push_back(value_of(result.C[i], expected.dtype));
 }

@@ -2,12 +2,15 @@
 #include "cases/faults.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
+#include "fixtures/random_layer.h"
 #include "kernel/lane_model.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace {
 
@@ -168,4 +171,35 @@ TEST_CASE("bisect: four faults of different kernel and repacking stages are all 
                     "scale_order/scale-perm-missing multiply/fp16-accumulate-overflow reduce/lock-workspace-dirty "
                     "epilogue/bias-missing ",
                 culprits_of(report));
+}
+
+TEST_CASE("bisect: what static checks say of a fixture goes to the notes and a sound one has none") {
+  const auto lints = [](const Report& report) {
+    return std::count_if(report.notes.begin(), report.notes.end(),
+                         [](const std::string& note) { return note.starts_with("lint: "); });
+  };
+  for (const char* command : {"b 128", "w 128 --fixture up_asym_act", "b -1", "r 128 --shape 256,128"}) {
+    CAPTURE(std::string(command));
+    CHECK(lints(ask(command)) == 0);
+  }
+  const Report odd = ask("r 32 --shape 96,160");
+  CHECK(odd.verdict == Verdict::match);
+  REQUIRE(lints(odd) == 1);
+  CHECK(odd.notes.back().find("lint: K=96 is not a multiple of 64") == 0);
+}
+
+TEST_CASE("bisect: static checks are made of the fixture as it is stored and not of what a mode makes of it") {
+  fixtures::Layer layer =
+      fixtures::random_layer({.K = 512, .N = 128, .group_size = 128, .symmetric = false, .seed = 4});
+  layer.zero_encoding = fixtures::ZeroEncoding::plain;  // v1's zero points under v2's name
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("w4_lint_{}", ::getpid());
+  fixtures::write_container(fixtures::container_of(layer), folder, fixtures::ContainerKind::npy_folder);
+  const auto told = [&](const char* mode) {
+    const Report report = ask(fmt::format("{} 128 --m 4 --fixture {}", mode, folder.string()));
+    return std::any_of(report.notes.begin(), report.notes.end(),
+                       [](const std::string& note) { return note.starts_with("lint: taken as gptq v2"); });
+  };
+  for (const char* mode : {"b", "w", "s"}) CHECK(told(mode));
+  CHECK_FALSE(told("r"));
+  std::filesystem::remove_all(folder);
 }

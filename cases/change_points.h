@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// What one launch at a point of the sweep said. cannot: the shape is refused by the rules, not by a fault.
+enum class Outcome { right, wrong, cannot };
+
+/// One value for each axis, in the order of the axes.
+using Point = std::vector<int>;
+
+/// One thing that is varied: M, K, N, group_size, thread_blocks.
+struct Axis {
+  std::string name;
+  std::vector<int> ladder;  // coarse values that are all launched, in any order
+  int step = 1;             // values between them are multiples of it
+  bool ordered = true;      // false: nothing lies between the values of the ladder (group_size, where -1 is one group)
+};
+
+/// A condition that no single axis shows: "group_size < K".
+struct Relation {
+  std::string text;
+  std::function<bool(const Point&)> holds;
+};
+
+struct Space {
+  std::vector<Axis> axes;
+  std::vector<Relation> relations = {};
+};
+
+/// "group_size < K", "group_size == K" and "K > group_size * group_size" over the axes with these places; a group_size
+/// below 1 is one group.
+std::vector<Relation> relations_of_groups(int k_axis, int group_axis);
+
+/// Launches at a point. It is called once for a point.
+using Launch = std::function<Outcome(const Point&)>;
+
+/// Two neighbours along an axis, all else at the base, of which one is right and one is wrong. Both were launched.
+/// Nothing that can be tested lies between them, unless the budget ran
+/// out first or most of what lies there cannot be tested.
+struct ChangePoint {
+  int axis = 0;
+  int low = 0, high = 0;
+  bool wrong_below = false;  // low is the wrong one
+};
+
+/// What a sweep found. A condition is a conjunction over axes and relations that agrees with every launch; it was tried
+/// at corners, where several axes differ from the base at once.
+struct Sweep {
+  std::vector<std::string> names;  // of the axes
+  Point base;
+  bool base_wrong = false;
+  std::vector<ChangePoint> changes = {};
+  bool conjunction = false;                   // some conjunction agrees with every launch
+  std::string condition = {};                 // it: "M <= 16 and group_size < K"; empty: every point tested fails
+  std::vector<std::string> equivalents = {};  // as short, and equal at every point that was or could have been tried
+  std::vector<std::string> along = {};        // for each axis the condition with all else at the base; empty: none
+  std::vector<std::string> untestable = {};   // "group_size=32": values along an axis that cannot be tested
+  Point exception = {};                       // a launch at odds with the conditions along all axes taken together
+  bool exception_wrong = false;
+  int launches = 0;
+  int budget = 0;
+  std::vector<std::string> unfinished = {};  // axes, and "corners", for which the budget was too small
+
+  bool ran_out() const { return !unfinished.empty(); }
+
+  /// "fails iff M <= 16 and group_size < K", or, without a conjunction, "at K=256, N=64: fails iff M <= 16" a line for
+  /// each axis; then the change points and what it cost, a line each. No line feed at the end.
+  std::string text() const;
+};
+
+/// Where a failure begins and ends: from a base point that fails, walks the ladder of every axis, bisects between
+/// neighbours of different outcome, and looks for the shortest condition. Axes whose outcome changes more than once get
+/// residues ("N % 128 == 64"), intervals or lists. Makes at most `budget` launches. Throws InputError when base and
+/// axes do not fit, or a step is below 1.
+Sweep find_change_points(const Space& space, const Point& base, int budget, const Launch& launch);
+
+}  // namespace w4::cases
