@@ -44,6 +44,9 @@ kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, con
 /// A foreign kernel's task for the lane model: what that kernel chooses by itself is the lane model's default.
 kernel::Task for_lane_model(kernel::Task task);
 
+/// Somebody's output, (M, N), in the type of the layer. Throws InputError.
+Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesystem::path& path);
+
 /// What every report begins with.
 Report new_report(const Prepared& prepared, const Options& options);
 

@@ -2,6 +2,7 @@
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
 #include "cases/bisect.h"
 #include "cases/faults.h"
+#include "cases/json_file.h"
 #include "cases/report.h"
 #include "cases/report_on.h"
 #include "cases/toggles.h"
@@ -13,7 +14,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <thread>
 
 namespace {
@@ -35,35 +35,6 @@ void list_faults() {
     if (!fault.id.empty())
       fmt::print("{:<34} {:<12} {}\n{:<34} {:<12} seen when {}\n", fault.name, fault.stage, fault.what, "", "",
                  fault.visible);
-}
-
-namespace fs = std::filesystem;
-
-/// Where a report grows before it is renamed; what is no regular file (a pipe, a device) is written as it is.
-fs::path part_of(const fs::path& target) {
-  if (fs::exists(target) && !fs::is_regular_file(target)) return target;
-  return target.string() + fmt::format(".part{}", ::getpid());
-}
-
-void write_json(const fs::path& target, const std::string& text) {
-  const fs::path part = part_of(target);
-  std::ofstream file(part);
-  file << text << "\n";
-  file.close();
-  if (file && part != target) fs::rename(part, target);
-  if (file) return;
-  if (part != target) fs::remove(part);
-  throw InputError("{}: cannot be written", target.string());
-}
-
-/// Tried before anything long begins, so that an unwritable file is said at once.
-void check_writable(const fs::path& target) {
-  if (target.empty() || target == "-") return;
-  if (fs::is_directory(target)) throw InputError("{}: is a folder, a file is expected", target.string());
-  const fs::path part = part_of(target);
-  if (part == target) return;
-  if (!std::ofstream(part)) throw InputError("{}: cannot be written", target.string());
-  fs::remove(part);
 }
 
 /// Ends the process when the time limit is over; nothing here waits for anything, so only a run that is too large gets

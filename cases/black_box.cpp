@@ -86,7 +86,8 @@ std::vector<Hypothesis> packed_fits(const Prepared& prepared, const Packed& seen
   return fits;
 }
 
-/// Somebody's output, element by element: in the type of the layer.
+}  // namespace
+
 Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesystem::path& path) {
   const fixtures::Container file = fixtures::read_container(path);
   const auto found = file.tensors.size() == 1 ? file.tensors.begin() : file.tensors.find("C");
@@ -94,8 +95,6 @@ Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesys
     throw InputError("{}: {} tensors and none is named C", path.string(), file.tensors.size());
   return kernel::output_of(found->second, prepared.layer.dtype, prepared.id.M, prepared.id.N, path.string());
 }
-
-}  // namespace
 
 Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {
   Report report = new_report(prepared, options);

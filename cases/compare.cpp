@@ -164,4 +164,12 @@ Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::
   return out;
 }
 
+ElementError element_error(double got, const Expected& expected, int m, int n) {
+  const Model model(expected);
+  const std::size_t i = static_cast<std::size_t>(m) * expected.N + n;
+  const double sigma = model.sigma(expected.variance[i]);
+  const double rest = model.rest(expected.norm[i], expected.y[i]);
+  return {.bound = rest + kMaxZ * sigma, .z = z_of(got - expected.y[i], rest, sigma)};
+}
+
 }  // namespace w4::cases

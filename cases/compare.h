@@ -37,4 +37,12 @@ struct Comparison {
 /// C: (M, N), bits of expected.dtype; `fill` is what C held before. Every gate is written so that NaN fails it.
 Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::uint16_t fill);
 
+/// One output held against the oracle: the largest error it may have, and its z (NaN of NaN).
+struct ElementError {
+  double bound = 0;
+  double z = 0;
+  bool right() const { return z <= kMaxZ; }
+};
+ElementError element_error(double got, const Expected& expected, int m, int n);
+
 }  // namespace w4::cases

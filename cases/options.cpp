@@ -124,11 +124,11 @@ void check_ranges(const Options& options) {
     throw InputError("--packed and another --kernel ask two questions: give one of them");
 }
 
-void interpret(const Words& words, Options& options) {
+void interpret(const Words& words, const std::string& example, Options& options) {
   if (!words.shape.empty()) options.shape = parse_pair(words.shape, ',', "--shape");
   if (words.case_text.empty()) {
     if (words.mode.empty() || words.group.empty())
-      throw InputError("MODE and GROUP are missing: bisect b 128, or --help");
+      throw InputError("MODE and GROUP are missing: {}, or --help", example);
     options.source = parse_source(words.mode);
     options.group = parse_group(words.group);
   } else {
@@ -222,10 +222,13 @@ std::string quoted(const std::string& word) {
 
 }  // namespace
 
-Options parse_options(int argc, char** argv) {
+Options parse_options(int argc, char** argv) { return parse_options(argc, argv, {"bisect", kAbout, "bisect b 128"}); }
+
+Options parse_options(int argc, char** argv, const Command& command) {
   Words words;
   Options options;
-  CLI::App app{kAbout, "bisect"};
+  CLI::App app{command.about, command.name};
+  if (command.declare) command.declare(app);
   declare(app, words, options);
   std::string negative_group;
   std::vector<std::string> rest = without_negative_group(argc, argv, negative_group);
@@ -243,7 +246,8 @@ Options parse_options(int argc, char** argv) {
   }
   if (!negative_group.empty()) words.group = negative_group;
   options.inject = words.inject;
-  if (!options.list_faults) interpret(words, options);
+  if (command.check) command.check();
+  if (!options.list_faults) interpret(words, command.example, options);
   return options;
 }
 

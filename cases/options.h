@@ -7,10 +7,15 @@
 #include "repack/stage.h"
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace w4::cases {
 
@@ -49,6 +54,16 @@ struct Options {
 
 /// Parses a command line. Throws InputError; prints the help and exits 0 for --help.
 Options parse_options(int argc, char** argv);
+
+/// A command that takes the options of bisect and some of its own.
+struct Command {
+  std::string name;
+  std::string about;
+  std::string example;                          // "bisect b 128"
+  std::function<void(CLI::App&)> declare = {};  // its own, positionals before MODE
+  std::function<void()> check = {};             // of its own words, before anything else is understood
+};
+Options parse_options(int argc, char** argv, const Command& command);
 
 /// "./bisect b 128 --fixture up": the command that asks the same again, shell-quoted, defaults left out.
 std::string command_line(const Options& options);

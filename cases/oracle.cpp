@@ -30,6 +30,15 @@ class LayerWeights {
     }
   }
 
+  WeightParts parts(int k, int n) const {
+    WeightParts parts = of_group(g_idx_.empty() ? k / layer_.group_size : g_idx_(0, k), n);
+    parts.code = code(k, n);
+    return parts;
+  }
+  WeightParts of_group(int group, int n) const {
+    return {.group = group, .zero = zero(group, n), .scale = scale(group, n)};
+  }
+
   /// w(k, n) for n in [n0, n0 + count).
   void row(int k, int n0, int count, double* out) const {
     const int group = g_idx_.empty() ? k / layer_.group_size : g_idx_(0, k);
@@ -180,5 +189,8 @@ std::vector<double> expected_weights(const Layer& layer, int k_begin, int k_end)
                  [&](int i) { weights.row(k_begin + i, 0, layer.N, &out[static_cast<std::size_t>(i) * layer.N]); });
   return out;
 }
+
+WeightParts expected_parts(const Layer& layer, int k, int n) { return LayerWeights(layer).parts(k, n); }
+WeightParts expected_group(const Layer& layer, int group, int n) { return LayerWeights(layer).of_group(group, n); }
 
 }  // namespace w4::cases

@@ -42,4 +42,17 @@ Expected expected_output(const fixtures::Layer& layer, const Grid<std::uint16_t>
 /// The weights themselves, w(k, n) for rows k_begin..k_end-1, row-major: what W_eff is compared with.
 std::vector<double> expected_weights(const fixtures::Layer& layer, int k_begin, int k_end);
 
+/// A weight in its parts, w = scale * (code - zero).
+struct WeightParts {
+  int group = 0;
+  double code = 0;
+  double zero = 0;
+  double scale = 0;
+  double weight() const { return scale * (code - zero); }
+};
+
+/// w(k, n) in parts; and what column n has in a group, with no code.
+WeightParts expected_parts(const fixtures::Layer& layer, int k, int n);
+WeightParts expected_group(const fixtures::Layer& layer, int group, int n);
+
 }  // namespace w4::cases

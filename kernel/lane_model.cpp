@@ -144,4 +144,17 @@ std::vector<Slice> slices_of(const Task& task, int problem, int column) {
   return slices;
 }
 
+std::vector<SliceSum> slice_sums(const Task& task, const repack::Recipe& recipe, int m, int n) {
+  const Ways ways = ways_of(recipe);
+  check(task);
+  const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
+  const Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
+  std::vector<SliceSum> sums;
+  if (!runs(ways.launch, task) || n >= plan.N) return sums;
+  const int column = m / kProblemRows * plan.columns + n / plan.block_tile.thread_n;
+  for (const PlannedSlice& slice : column_slices(plan, column))
+    sums.push_back({slice, multiply_slice(job, slice).row(m % kProblemRows)[n % plan.block_tile.thread_n]});
+  return sums;
+}
+
 }  // namespace w4::kernel

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/run.h"
+#include "kernel/plan.h"
 #include "repack/stage.h"
 
 #include <span>
@@ -39,5 +39,15 @@ RunResult run_lane_model(const Task& task, const repack::Recipe& recipe = {});
 /// The slices of one block_tile column and 64-row problem, from k = 0 up, in the order of k: where partial sums are
 /// handed over. Size 1: no global reduction in that column.
 std::vector<Slice> slices_of(const Task& task, int problem, int column);
+
+/// A slice and what it sums by itself for one output, in fp32, before anything is handed over. With one group that is
+/// the sum before it is scaled.
+struct SliceSum {
+  PlannedSlice slice;
+  float sum = 0;
+};
+
+/// The slices behind output (m, n), from k = 0 up, as the kernel of `recipe` sums them; empty: none runs there.
+std::vector<SliceSum> slice_sums(const Task& task, const repack::Recipe& recipe, int m, int n);
 
 }  // namespace w4::kernel

@@ -16,6 +16,9 @@ CMAKE_LISTS = """cmake_minimum_required(VERSION 3.25)
 project(stand_in LANGUAGES CXX)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 add_executable(bisect cases/main.cpp)
+add_executable(explain cases/main.cpp)
+target_compile_definitions(explain PRIVATE NAME="explain: ")
+add_dependencies(bisect explain)
 """
 PRESETS = """{"version": 6, "configurePresets": [
   {"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"}]}
@@ -24,7 +27,11 @@ MAIN = """#include "answer.h"
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#ifndef NAME
+#define NAME ""
+#endif
 int main(int argc, char** argv) {
+  std::printf(NAME);
   for (int i = 1; i < argc; ++i) std::printf("%s ", argv[i]);
   std::printf("in %s root %s\\n", std::filesystem::current_path().c_str(), std::getenv("W4_ROOT"));
   return kAnswer;
@@ -141,6 +148,11 @@ def test_the_first_start_builds_and_only_the_program_writes_to_stdout(built):
 
 def test_arguments_arrive_as_they_were_typed(built):
     assert built.bisect("b", "-1", "--name", "two  words").stdout.startswith("b -1 --name two  words in ")
+
+
+def test_explain_is_the_other_program(built):
+    assert built.bisect("explain", "0", "3", "b", "-1").stdout.startswith("explain: 0 3 b -1 in ")
+    assert built.bisect("b", "explain").stdout.startswith("b explain in ")
 
 
 def test_the_current_directory_stays_the_users(built, tmp_path):

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/explain.h"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+
+namespace w4::cases {
+
+/// The trace as people read it; its last line is the command that asks the same again.
+std::string text_of(const Trace& trace);
+
+/// The same for programs, terms as many as the text shows: `schema` 1, fields as in docs/explain.md.
+nlohmann::ordered_json json_of(const Trace& trace);
+
+/// "code 5 where 9 is right; it is the code of k=12 n=3": a sentence for each part of a term that is wrong.
+std::vector<std::string> sentences_of(const Trace& trace, const Term& term);
+
+}  // namespace w4::cases
