@@ -36,6 +36,7 @@ class Bisection {
     probe_zero_points();
     const Task sound = with_sound_repack(task);
     kernel_ = search_kernel(subject_, sound, options_.repeat, step_);
+    report_.repeats = repeats_of(kernel_.launches, expected_);
     judge();
     describe_repack_stages();
     describe_kernel_stages(sound);

@@ -129,6 +129,17 @@ std::string failed_gate(const Comparison& c, const Tally& tally, double u) {
 
 }  // namespace
 
+double allowed_error(const Expected& expected, int m, int n) {
+  const Model model(expected);
+  const std::size_t i = static_cast<std::size_t>(m) * expected.N + n;
+  return model.rest(expected.norm[i], expected.y[i]) + kMaxZ * model.sigma(expected.variance[i]);
+}
+
+double allowed_distance(const Expected& expected, int m, int n, double a, double b) {
+  const double size = std::max(std::abs(a), std::abs(b));
+  return 2 * (allowed_error(expected, m, n) + kMaxZ * Model(expected).sigma(size * size));
+}
+
 Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::uint16_t fill) {
   if (C.rows() != expected.M || C.cols() != expected.N)
     throw InputError("output is ({}, {}) where the case has M={} and N={}", C.rows(), C.cols(), expected.M, expected.N);

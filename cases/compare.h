@@ -34,6 +34,13 @@ struct Comparison {
   bool right() const { return failed_gate.empty(); }
 };
 
+/// How far C(m, n) may lie from expected.at(m, n): the gate of max z, as a distance.
+double allowed_error(const Expected& expected, int m, int n);
+
+/// How far two outputs C(m, n), right or wrong, may lie apart by rounding alone: both by that gate, and by as many
+/// roundings of numbers of their own size, which may be larger than the right one.
+double allowed_distance(const Expected& expected, int m, int n, double a, double b);
+
 /// C: (M, N), bits of expected.dtype; `fill` is what C held before. Every gate is written so that NaN fails it.
 Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::uint16_t fill);
 

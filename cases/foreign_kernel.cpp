@@ -34,6 +34,7 @@ class ForeignBisection {
   Report run() {
     describe_kernel();
     describe_output(seen(), trials_.expected(), report_);
+    report_.repeats = repeats_of(trials_.launches(), trials_.expected());
     look_at_end();
     look_at_writes();
     look_at_repeats();

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/finding.h"
+
+#include <set>
+#include <string>
+#include <utility>
+
+namespace w4::cases {
+
+/// What makes two failures the same one: all of it must be equal, so that none is traded for another.
+struct Failure {
+  Verdict verdict = Verdict::match;
+  std::set<std::pair<std::string, std::string>> culprits;  // stage, fault
+  bool output_wrong = false;
+  std::set<std::string> kinds;  // "NaN", "return code 2"; kept only where a culprit is unexplained: a name says more
+
+  friend bool operator==(const Failure&, const Failure&) = default;
+};
+
+Failure failure_of(const Report& report);
+
+/// "scale-perm-missing in stage scale_order; the output is wrong", one line.
+std::string text_of(const Failure& failure);
+
+}  // namespace w4::cases
