@@ -93,7 +93,7 @@ Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesys
   const auto found = file.tensors.size() == 1 ? file.tensors.begin() : file.tensors.find("C");
   if (found == file.tensors.end())
     throw InputError("{}: {} tensors and none is named C", path.string(), file.tensors.size());
-  return kernel::output_of(found->second, prepared.layer.dtype, prepared.id.M, prepared.id.N, path.string());
+  return kernel::output_of(found->second, prepared.layer.dtype, prepared.id.M, prepared.layer.N, path.string());
 }
 
 Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {

@@ -4,12 +4,14 @@
 #include "fixtures/error.h"
 
 #include <charconv>
+#include <optional>
 #include <vector>
 
 namespace w4::cases {
 namespace {
 
 using fixtures::Format;
+using fixtures::Slice;
 using fixtures::ZeroEncoding;
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -49,6 +51,8 @@ class Parts {
     if (next_ >= parts_.size()) throw InputError("case '{}' ends before {}", text_, meaning);
     return parts_[next_++];
   }
+
+  std::string_view next() const { return next_ < parts_.size() ? parts_[next_] : std::string_view(); }
 
   void expect_end() const {
     if (next_ != parts_.size()) throw InputError("case '{}': '{}' is left over", text_, parts_[next_]);
@@ -95,6 +99,36 @@ void take_format(Parts& parts, CaseId& id) {
   }
 }
 
+std::string slice_tags(const std::vector<Slice>& slices) {
+  std::string tags;
+  for (const auto& [kind, rank, count] : slices)
+    tags += kind == Slice::Kind::expert
+                ? fmt::format("_ex{}of{}", rank, count)
+                : fmt::format("_tp{}of{}{}", rank, count, kind == Slice::Kind::rows ? 'r' : 'c');
+  return tags;
+}
+
+/// "ex3of8", "tp1of2r", "tp0of4c"; none for what does not begin as one of them. parse_slice() checks the numbers.
+std::optional<Slice> slice_in(std::string_view part) {
+  const bool expert = part.starts_with("ex");
+  const std::size_t of = part.find("of");
+  if ((!expert && !part.starts_with("tp")) || of == part.npos) return std::nullopt;
+  std::string_view count = part.substr(of + 2), kind = "expert";
+  if (!expert) {
+    if (!count.ends_with("r") && !count.ends_with("c")) return std::nullopt;
+    kind = count.back() == 'r' ? "rows" : "columns";
+    count.remove_suffix(1);
+  }
+  return fixtures::parse_slice(fmt::format("{}:{}/{}", kind, part.substr(2, of - 2), count));
+}
+
+void take_slices(Parts& parts, CaseId& id) {
+  while (const auto slice = slice_in(parts.next())) {
+    id.slices.push_back(*slice);
+    parts.take("a slice");
+  }
+}
+
 void check_sizes(const CaseId& id, std::string_view text) {
   for (const auto& [name, value] : {std::pair{"M", id.M}, {"K", id.K}, {"N", id.N}})
     if (value < 1) throw InputError("case '{}': {}={} is not positive", text, name, value);
@@ -105,9 +139,9 @@ void check_sizes(const CaseId& id, std::string_view text) {
 char letter_of(Source source) { return "rwsb"[static_cast<int>(source)]; }
 
 std::string CaseId::text() const {
-  return fmt::format("M{}_K{}_N{}_g{}_{}{}{}{}_{}_{}_s{}", M, K, N, group, symmetric ? "sym" : "asym",
-                     format_tag(*this), act_order ? "_act" : "", bias ? "_bias" : "", name_of(dtype), letter_of(source),
-                     seed);
+  return fmt::format("M{}_K{}_N{}_g{}_{}{}{}{}{}_{}_{}_s{}", M, K, N, group, symmetric ? "sym" : "asym",
+                     format_tag(*this), act_order ? "_act" : "", bias ? "_bias" : "", slice_tags(slices),
+                     name_of(dtype), letter_of(source), seed);
 }
 
 CaseId parse_case(std::string_view text) {
@@ -121,6 +155,7 @@ CaseId parse_case(std::string_view text) {
   take_format(parts, id);
   id.act_order = parts.take_if("act");
   id.bias = parts.take_if("bias");
+  take_slices(parts, id);
   id.dtype = choose<DType>(parts.take("the type"), "type", {{"fp16", DType::fp16}, {"bf16", DType::bf16}});
   id.source = parse_source(parts.take("the mode"));
   id.seed = parts.number<std::uint64_t>("s", "the seed");

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/layer.h"
+#include "fixtures/slice.h"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace w4::cases {
 
@@ -19,7 +20,8 @@ char letter_of(Source source);
 
 /// What is tested, as one string that is printed and accepted everywhere: "M1_K2048_N11008_g128_sym_fp16_b_s7".
 /// Between sym or asym and the type may stand, in this order: v2, awq, pair or ct (the format; GPTQ v1 has none), act
-/// (act-order), bias. g-1 is one group.
+/// (act-order), bias, and what is cut out of the layer, one slice out of another: ex3of8 (an expert), tp1of2r (rank 1
+/// of two, rows), tp0of4c (columns). K, N and the group are those of the whole layer. g-1 is one group.
 struct CaseId {
   int M = 1;
   int K = 0;
@@ -30,6 +32,7 @@ struct CaseId {
   fixtures::ZeroEncoding zero_encoding = fixtures::ZeroEncoding::minus_one;
   bool act_order = false;
   bool bias = false;
+  std::vector<fixtures::Slice> slices = {};
   DType dtype = DType::fp16;
   Source source = Source::b;
   std::uint64_t seed = 7;

@@ -17,7 +17,7 @@ namespace {
 /// The words of the command line, before they are understood.
 struct Words {
   std::string mode, group, case_text, shape, kernel = "cpu", dtype, block_tile, per_column;
-  std::vector<std::string> inject;
+  std::vector<std::string> inject, slices;
   bool no_color = false;
 };
 
@@ -73,13 +73,16 @@ void take_case(const std::string& text, const Words& words, Options& options) {
     throw InputError("mode {} and case {} contradict each other", words.mode, text);
   if (!words.group.empty() && parse_group(words.group) != id.group)
     throw InputError("group {} and case {} contradict each other", words.group, text);
-  if (options.M || options.shape || !words.dtype.empty() || options.seed != Options{}.seed)
-    throw InputError("--case says M, K, N, the type and the seed: --m, --shape, --dtype and --seed do not go with it");
+  if (options.M || options.shape || !words.dtype.empty() || options.seed != Options{}.seed || !words.slices.empty())
+    throw InputError(
+        "--case says M, K, N, the type, the slice and the seed: --m, --shape, --dtype, --slice and --seed do not go "
+        "with it");
   options.case_id = id;
   options.source = id.source;
   options.group = id.group;
   options.M = id.M;
   options.dtype = id.dtype;
+  options.slices = id.slices;
   options.seed = id.seed;
 }
 
@@ -134,6 +137,7 @@ void interpret(const Words& words, const std::string& example, Options& options)
   } else {
     take_case(words.case_text, words, options);
   }
+  for (const std::string& slice : words.slices) options.slices.push_back(fixtures::parse_slice(slice));
   if (!words.dtype.empty()) options.dtype = parse_dtype(words.dtype);
   if (!words.per_column.empty()) options.per_column = parse_per_column(words.per_column);
   if (!words.block_tile.empty()) {
@@ -173,6 +177,11 @@ void declare(CLI::App& app, Words& words, Options& options) {
                  "layer: a folder of .npy files, .npz, .h5 or .safetensors (default: the shipped layer)");
   app.add_option("--layer", options.layer, "which layer, when the fixture holds several");
   app.add_option("--shape", words.shape, "K,N of a random layer (mode r)");
+  app.add_option(
+         "--slice", words.slices,
+         "a part of the layer: rows:R/N (rank R of N, K cut), columns:R/N (N cut) or expert:R/N (N experts side "
+         "by side); repeatable, one cut out of another")
+      ->allow_extra_args(false);
   app.add_option("--case", words.case_text, "a case as reports print it, instead of MODE and GROUP");
   app.add_option(
       "--kernel", words.kernel,
@@ -272,6 +281,7 @@ std::string command_line(const Options& options) {
   if (options.toggles) words.emplace_back("--toggles");
   if (options.black_box) words.emplace_back("--black-box");
   if (!options.case_id) {
+    for (const fixtures::Slice& slice : options.slices) add(true, "--slice", text_of(slice));
     add(options.M.has_value(), "--m", fmt::format("{}", options.M.value_or(0)));
     add(options.dtype.has_value(), "--dtype", std::string(name_of(options.dtype.value_or(DType::fp16))));
     add(options.seed != defaults.seed, "--seed", fmt::format("{}", options.seed));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/stage_check.h"
 
+#include "cases/slice_check.h"
 #include "fixtures/error.h"
 #include "fixtures/parallel.h"
 
@@ -79,8 +80,21 @@ void check_number(const char* name, int got, int want, StageCheck& check) {
   if (check.first.empty()) check.first = fmt::format("{} is {} where the layer has {}", name, got, want);
 }
 
-StageCheck check_checkpoint(const Weights& before, const Weights& after) {
+/// What a slice was cut out of is part of the definition: it is judged before anything is done to it.
+StageCheck check_cut(const Weights& before) {
   StageCheck check;
+  if (!before.cut_from) return check;
+  const SliceCheck cut = check_slice(before);
+  check.compared = cut.compared;
+  check.wrong = cut.wrong;
+  check.first = cut.first;
+  check.what =
+      fmt::format("{} weights as in the layer they are cut from", static_cast<std::size_t>(before.K) * before.N);
+  return check;
+}
+
+StageCheck check_checkpoint(const Weights& before, const Weights& after) {
+  StageCheck check = check_cut(before);
   check_number("K", after.K, before.K, check);
   check_number("N", after.N, before.N, check);
   check_number("group_size", after.group_size, before.group_size, check);

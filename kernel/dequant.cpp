@@ -20,21 +20,49 @@ constexpr Variant kVariants[] = {
      .what = "from 8 rows on, the 8 of a symmetric layer is subtracted from the codes and the zero point as well",
      .cure = "subtract 8 or the zero point, not both: dequantise to 0..15 when the layer stores zero points",
      .visible = "the layer is asymmetric and a 64-row problem has 8 rows or more"},
+    {.id = "zp-float-sign",
+     .fault = "zp-float-sign",
+     .what = "the zero point is added where it is to be subtracted: w = scale * (code + zero)",
+     .cure = "negate what a format stores as -zero * scale, and hand the kernel the zero point it subtracts",
+     .visible = "the layer is asymmetric and has a zero point that is not 0"},
+    {.id = "zp-noninteger",
+     .fault = "zp-noninteger",
+     .what = "codes are centred at 7.5, the middle of 0..15: every weight is off by half a scale",
+     .cure = "subtract the integer 8 that the codes were rounded around",
+     .visible = "the layer is symmetric"},
 };
 
 }  // namespace
 
 std::span<const Variant> dequant_variants() { return kVariants; }
 
+namespace {
+
+/// What is subtracted from the codes of a place.
+int subtracted(const StagedScales& staged, int place, DequantWay way, int rows) {
+  const int zero = zero_of_place(staged, place);
+  if (staged.symmetric) return zero;
+  if (way == DequantWay::zp_float_sign) return -zero;
+  return way == DequantWay::zp_double_bias8 && rows >= kManyRows ? zero + kSymmetricZero : zero;
+}
+
+/// What is left of a zero point that is no integer. Packed zero points have four bits and cannot hold a half: only what
+/// a kernel subtracts by itself, the 8 of a symmetric layer, can be off by one.
+float half_of(const StagedScales& staged, DequantWay way) {
+  return way == DequantWay::zp_noninteger && staged.symmetric ? 0.5f : 0.0f;
+}
+
+}  // namespace
+
 CodeValues code_values(const StagedScales& staged, DType type, DequantWay way, int rows) {
-  const bool subtract_8 = way == DequantWay::zp_double_bias8 && !staged.symmetric && rows >= kManyRows;
+  const float half = half_of(staged, way);
   CodeValues values;
   for (int place = 0; place < kStripN; ++place) {
-    const int zero = zero_of_place(staged, place) + (subtract_8 ? kSymmetricZero : 0);
+    const int zero = subtracted(staged, place, way, rows);
     // Grouped: the weight is rounded once, to 16 bits, after scaling. One group: it is an integer, scaled at the end.
     const float scale = staged.grouped ? loaded_value(staged.scales[place], type) : 1.0f;
     for (int code = 0; code <= static_cast<int>(kCodeMask); ++code)
-      values.at[place][code] = rounded(code_less_zero(code, zero, false, type) * scale, type);
+      values.at[place][code] = rounded((code_less_zero(code, zero, false, type) + half) * scale, type);
   }
   return values;
 }

@@ -12,6 +12,8 @@ namespace w4::kernel {
 enum class DequantWay {
   reference,
   zp_double_bias8,  // the branch for many rows subtracts 8 as for a symmetric layer, and the zero point as well
+  zp_float_sign,    // the zero point is added
+  zp_noninteger,    // a symmetric layer is centred at 7.5
 };
 
 /// The ways, in the order of DequantWay.

@@ -14,6 +14,11 @@ constexpr Variant kVariants[] = {
      .what = "the kernel adds the bias, and its caller adds it again to C",
      .cure = "add the bias in one place",
      .visible = "the layer has a bias that is not zero"},
+    {.id = "bias-one",
+     .fault = "bias-one",
+     .what = "the flag that says there is a bias is added in its place: 1 in every column",
+     .cure = "hand the kernel the tensor, not bias=True",
+     .visible = "the layer has a bias that is not 1"},
     {.id = "bias-missing",
      .fault = "bias-missing",
      .what = "nobody adds the bias",
@@ -30,6 +35,11 @@ constexpr Variant kVariants[] = {
              "infinite though the scaled sum is not",
      .cure = "scale in fp32 and cast once",
      .visible = "one group covers a column"},
+    {.id = "scale-not-passed-variant",
+     .fault = "scale-not-passed-variant",
+     .what = "the variant of the epilogue that adds a bias is not given the scales: sums are stored unscaled",
+     .cure = "set the scales in the parameters of every epilogue, also of the one with a bias or a residual",
+     .visible = "one group covers a column and the layer has a bias"},
 };
 
 /// The column whose value a grouped permutation puts at a place of its 64.
@@ -38,13 +48,15 @@ constexpr int column_at_place(int place) { return place / 8 + 8 * (place % 8); }
 /// What an epilogue needs to know of a column: bias as this way finds it, in fp32.
 float bias_of(int n, const repack::Packed& packed, EpilogueWay way) {
   if (way == EpilogueWay::bias_missing || packed.bias.empty()) return 0.0f;
+  if (way == EpilogueWay::bias_one) return 1.0f;
   if (way == EpilogueWay::bias_permuted_raw_add) n = n / kStripN * kStripN + column_at_place(n % kStripN);
   return n < packed.stored_N ? loaded_value(packed.bias[static_cast<std::size_t>(n)], packed.dtype) : 0.0f;
 }
 
 std::uint16_t finished(float sum, float scale, float bias, const repack::Packed& packed, EpilogueWay way) {
   if (way == EpilogueWay::cast_before_scale && packed.one_group()) sum = rounded(sum, packed.dtype);
-  const float scaled = packed.one_group() ? sum * scale : sum;
+  const bool not_passed = way == EpilogueWay::scale_not_passed && !packed.bias.empty();
+  const float scaled = packed.one_group() && !not_passed ? sum * scale : sum;
   const std::uint16_t bits = stored_bits(scaled + bias, packed.dtype);
   if (way != EpilogueWay::bias_double || packed.bias.empty()) return bits;
   return stored_bits(loaded_value(bits, packed.dtype) + bias, packed.dtype);

@@ -11,9 +11,11 @@ namespace w4::kernel {
 enum class EpilogueWay {
   reference,
   bias_double,            // the caller adds the bias once more to C
+  bias_one,               // 1 is added in its place
   bias_missing,           // nobody adds it
   bias_permuted_raw_add,  // the bias was permuted as scales are, and is added as if it were not
   cast_before_scale,      // the sum of one group is cast to 16 bits, and scaled then
+  scale_not_passed,       // the variant that adds a bias is not given the scale of one group
 };
 
 /// The ways, in the order of EpilogueWay.

@@ -122,10 +122,13 @@ RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) {
   if (result.workspace.empty()) result.workspace.resize(static_cast<std::size_t>(locks_needed(task)));
   const int M = task.A.rows();
   std::vector<std::uint16_t> C(static_cast<std::size_t>(M) * task.packed.N, task.launch.fill);
-  if (runs(ways.launch, task))
-    run_grid(task, ways, result, C);
-  else
+  if (!runs(ways.launch, task))
     refuse(ways.launch, result);
+  else if (reads_outside(ways.pipeline, task))  // the context is lost with all that it wrote
+    result.synchronise_error = "cudaErrorIllegalAddress";
+  else
+    run_grid(task, ways, result, C);
+  result.guards_intact = !(result.ran() && writes_outside(ways.pipeline, task));
   if (ways.launch == LaunchWay::output_to_temporary) std::fill(C.begin(), C.end(), task.launch.fill);
   result.C = cropped(C, M, task.packed);
   return result;

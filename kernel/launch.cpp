@@ -14,6 +14,8 @@ constexpr BlockTile kBlockTiles[] = {{.thread_k = 128, .thread_n = 128}, {.threa
 constexpr BlockTile kHintTile = kBlockTiles[0];  // of the one instantiation that l2-hint-illegal breaks
 constexpr int kGroupSizes[] = {32, 64, 128};
 constexpr int kNoInstantiation = 2;  // the published entry point's code for it
+constexpr int kNoShape = 1;          // the same for a shape that it does not take
+constexpr int kCheckedN = 256;       // what wrappers ask N to be a multiple of
 
 constexpr Variant kVariants[] = {
     {.id = "reference", .fault = "", .what = "every result is looked at", .cure = "", .visible = ""},
@@ -38,6 +40,12 @@ constexpr Variant kVariants[] = {
              "synchronise reports an illegal instruction, C keeps what it held",
      .cure = "leave out createpolicy and the L2 cache hint of the weight loads, and check the synchronise",
      .visible = "grouped, block_tile 128x128 and M of 16 or less: the one instantiation that has it"},
+    {.id = "wrapper-shape-check-dead",
+     .fault = "wrapper-shape-check-dead",
+     .what = "the wrapper's check of N can never fire (outfeatures != 256 == 0), and nobody looks at the code 1 with "
+             "which the entry point then refuses the shape: nothing is launched",
+     .cure = "check outfeatures % 256 != 0 before the call, pad N, and look at the return code",
+     .visible = "N, padded, is no multiple of 256"},
 };
 
 template <class Range, class Value>
@@ -98,12 +106,14 @@ std::span<const Variant> launch_variants() { return kVariants; }
 
 bool runs(LaunchWay way, const Task& task) {
   if (way == LaunchWay::instantiation_missing || way == LaunchWay::grid_invalid) return false;
+  if (way == LaunchWay::shape_check_dead) return task.packed.N % kCheckedN == 0;
   const bool has_hint = !task.packed.one_group() && task.launch.block_tile == kHintTile && task.A.rows() <= kBlockRows;
   return !(way == LaunchWay::l2_hint_illegal && has_hint);
 }
 
 void refuse(LaunchWay way, RunResult& result) {
   if (way == LaunchWay::instantiation_missing) result.return_code = kNoInstantiation;
+  if (way == LaunchWay::shape_check_dead) result.return_code = kNoShape;
   if (way == LaunchWay::grid_invalid) result.launch_error = "cudaErrorInvalidConfiguration";
   if (way == LaunchWay::l2_hint_illegal) result.synchronise_error = "cudaErrorIllegalInstruction";
 }

@@ -14,6 +14,7 @@ enum class LaunchWay {
   grid_invalid,           // a grid of -1 thread blocks; the error is not looked at
   output_to_temporary,    // the kernel writes a converted copy of C, which is thrown away
   l2_hint_illegal,        // one instantiation meets an illegal instruction; only a synchronise tells
+  shape_check_dead,       // the caller's check of N never fires, and the entry point's code 1 is not looked at
 };
 
 /// The ways, in the order of LaunchWay.

@@ -11,6 +11,9 @@ namespace w4::kernel {
 namespace {
 
 constexpr int kForgottenBelow = 128;  // tile_loop_bound: the unit in which columns are counted
+constexpr int kSoundRows = 256;       // config_broken: what its configuration is right for
+constexpr int kSlicedOff = 8;         // a_stride_ignored: columns of the wider tensor that A has not; they hold 0
+constexpr std::uint16_t kNanInPadding = 0x7FE5;  // padding_of_a_nan: NaN in fp16 and in bf16
 
 constexpr Variant kVariants[] = {
     {.id = "reference",
@@ -46,6 +49,33 @@ constexpr Variant kVariants[] = {
      .what = "the last block_tile of K is left out of the sum",
      .cure = "wait for the last stage of the pipeline and multiply it too: K / thread_k block_tiles, rounded up",
      .visible = "always"},
+    {.id = "actorder-last-slice-oob",
+     .fault = "actorder-last-slice-oob",
+     .what = "behind its last slice a thread block looks up the group of a row that is not there: the read beyond the "
+             "end of the row order is an illegal address",
+     .cure = "look the next slice's first group up only when k is below K",
+     .visible = "the layer has act-order and more than one group"},
+    {.id = "thread-config-broken",
+     .fault = "thread-config-broken",
+     .what = "the configuration for more than 256 rows is broken: rows from 256 on are those from 0 again",
+     .cure = "take rows in chunks of 256 or less, or leave that configuration out",
+     .visible = "M is above 256"},
+    {.id = "a-stride-alignment",
+     .fault = "a-stride-alignment",
+     .what = "A is a slice whose rows lie 8 columns further apart than K, and is read as if they lay K apart",
+     .cure = "make A contiguous, or hand the kernel its row stride (a multiple of 8 columns: 16 bytes)",
+     .visible = "M is 2 or more"},
+    {.id = "temp-buffer-overrun",
+     .fault = "temp-buffer-overrun",
+     .what = "the buffer in which A's columns are put in order has room for one row: the others lie behind its end, on "
+             "what belongs to somebody else",
+     .cure = "size the buffer by the rows of A: M * K",
+     .visible = "the layer has act-order and more than one group, and M is 2 or more"},
+    {.id = "pad-nan-propagation",
+     .fault = "pad-nan-propagation",
+     .what = "A is padded with what the memory held: a NaN times the padding's weight of 0 is a NaN",
+     .cure = "zero the columns of A behind K, or do not load them",
+     .visible = "K is no multiple of 64"},
 };
 
 constexpr std::array<std::uint32_t, repack::kTileWords> kGuardTile = [] {
@@ -64,6 +94,14 @@ StagedScales guard_scales() {
 }  // namespace
 
 std::span<const Variant> pipeline_variants() { return kVariants; }
+
+bool reads_outside(PipelineWay way, const Task& task) {
+  return way == PipelineWay::order_read_outside && !task.packed.perm.empty();
+}
+
+bool writes_outside(PipelineWay way, const Task& task) {
+  return way == PipelineWay::order_buffer_overrun && !task.packed.perm.empty() && task.A.rows() > 1;
+}
 
 int visited_columns(int N, PipelineWay way) {
   return way == PipelineWay::tile_loop_bound ? N / kForgottenBelow * kForgottenBelow : N;
@@ -125,8 +163,14 @@ StagedScales Pipeline::scales(const ScaleSource& source) const {
 
 std::uint16_t Pipeline::a_bits(int row, int k) const {
   const repack::Packed& packed = task_.packed;
-  if (k >= packed.stored_K) return 0;
-  return task_.A(row, packed.perm.empty() ? k : packed.perm[static_cast<std::size_t>(k)]);
+  if (k >= packed.stored_K) return way_ == PipelineWay::padding_of_a_nan ? kNanInPadding : 0;
+  const int column = packed.perm.empty() ? k : packed.perm[static_cast<std::size_t>(k)];
+  if (way_ == PipelineWay::config_broken) row %= kSoundRows;
+  if (way_ != PipelineWay::a_stride_ignored) return task_.A(row, column);
+  const long long at = static_cast<long long>(row) * packed.stored_K + column;  // in the wider tensor
+  const int stride = packed.stored_K + kSlicedOff;
+  const auto inside = static_cast<int>(at % stride);
+  return inside < packed.stored_K ? task_.A(static_cast<int>(at / stride), inside) : 0;
 }
 
 void Pipeline::stage_a(const PlannedSlice& slice, int k_tile, std::vector<float>& staged) const {

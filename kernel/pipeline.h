@@ -17,6 +17,11 @@ enum class PipelineWay {
   tile_pointer_wrap,       // the pointer to B is not taken back where a stripe goes on to the next 64-row problem
   tile_loop_bound,         // columns are counted in units of 128: 64 left over are not visited
   k_tail_dropped,          // the last block_tile of K is not multiplied
+  order_read_outside,      // behind the last slice the next entries of the row order are fetched, beyond its end
+  config_broken,           // the configuration for M above 256 takes the first 256 rows of A again
+  a_stride_ignored,        // A is a slice of something wider, and is read as if its rows lay K apart
+  order_buffer_overrun,    // A's columns are put in order in a buffer with room for one row
+  padding_of_a_nan,        // A's columns behind K are what the memory held, NaN
 };
 
 /// The ways, in the order of PipelineWay.
@@ -24,6 +29,10 @@ std::span<const Variant> pipeline_variants();
 
 /// What lies behind the last row of words.
 inline constexpr std::uint32_t kGuardWord = repack::kUnwrittenWord;
+
+/// Whether a launch ends in an illegal address, and whether it writes outside its buffers, done this way.
+bool reads_outside(PipelineWay way, const Task& task);
+bool writes_outside(PipelineWay way, const Task& task);
 
 /// The columns that a kernel visits of N.
 int visited_columns(int N, PipelineWay way);

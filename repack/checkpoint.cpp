@@ -4,9 +4,11 @@
 #include "fixtures/error.h"
 #include "repack/codes.h"
 #include "repack/fragments.h"
+#include "repack/slices.h"
 #include "repack/tiles.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace w4::repack::checkpoint {
 
@@ -24,6 +26,23 @@ Weights reference(const Weights& stored) {
 
 namespace {
 
+using fixtures::Format;
+
+/// Column n of the result is column order(n).
+using ColumnOrder = std::function<int(int)>;
+
+/// Columns of a grid whose last axis (or, `rows`, whose first) holds `per_cell` of them a cell; `order` keeps whole
+/// cells together.
+template <class T>
+Grid<T> picked(const Grid<T>& grid, const ColumnOrder& order, bool rows, int per_cell) {
+  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
+    for (int r = 0; r < grid.rows(); ++r)
+      for (int c = 0; c < grid.cols(); ++c)
+        out[static_cast<std::size_t>(r) * grid.cols() + c] =
+            rows ? grid(order(r * per_cell) / per_cell, c) : grid(r, order(c * per_cell) / per_cell);
+  });
+}
+
 /// The kernel keeps its groups, but the rows are told to share scales twice as far.
 Weights group_size_misinferred(const Weights& stored) {
   Weights w = reference(stored);
@@ -34,10 +53,77 @@ Weights group_size_misinferred(const Weights& stored) {
 /// The words are those that a repack already made, with the shape that a checkpoint's have: (K/16, 2N) is (K/8, N).
 Weights double_transform(const Weights& stored) {
   Weights w = reference(stored);
-  if (w.format != fixtures::Format::gptq || w.K % kPadK != 0 || w.N % kPadN != 0) return w;
+  if (w.format != Format::gptq || w.K % kPadK != 0 || w.N % kPadN != 0) return w;
   const Grid<std::uint32_t> packed = fragments::reference(tiles::reference(codes::reference(w))).packed;
   w.words = codes::with_shape(packed, w.K / kCodesPerWord, w.N);
   return w;
+}
+
+/// The defaults of a quantisation config: one group a column, and no act-order. The words of the layer's other groups
+/// are there, and nobody looks at their scales.
+Weights config_flag_lost(const Weights& stored) {
+  Weights w = stored;
+  w.group_size = w.K;
+  w.kernel_group_size = w.K;
+  w.g_idx = {};
+  return w;
+}
+
+/// The tensors of a fused layer's projections, one behind the other in N, in an order of their own.
+Weights with_columns(const Weights& w, const ColumnOrder& order) {
+  Weights out = w;
+  const bool rows = w.format == Format::compressed_tensors;  // N is the first axis there
+  out.words = w.format == Format::awq ? picked(w.words, order, rows, kCodesPerWord) : picked(w.words, order, rows, 1);
+  out.pairs = picked(w.pairs, order, rows, 1);
+  out.zero_words = picked(w.zero_words, order, rows, kCodesPerWord);
+  out.float_zeros = picked(w.float_zeros, order, rows, 1);
+  out.stored_scales = picked(w.stored_scales, order, rows, 1);
+  out.bias = picked(w.bias, order, false, 1);
+  return out;
+}
+
+/// Three blocks of N, as q, k and v are: the second and the third change places.
+Weights concat_order(const Weights& stored) {
+  constexpr int kProjections = 3;
+  const Weights w = reference(stored);
+  if (w.N % (kProjections * kCodesPerWord) != 0) return w;
+  const int block = w.N / kProjections;
+  return with_columns(w, [block](int n) { return n < block ? n : n < 2 * block ? n + block : n - block; });
+}
+
+/// Two blocks (G, N/2) below each other, (2G, N/2), where they belong beside each other: the bytes that (G, N) is read
+/// from. Where N is the first axis the same happens the other way round.
+template <class T>
+Grid<T> joined_on_the_other_axis(const Grid<T>& grid, bool n_first) {
+  const int rows = grid.rows(), cols = grid.cols();
+  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
+    for (int i = 0; i < static_cast<int>(out.size()); ++i) {
+      if (n_first) {
+        const int row = i / (2 * cols), block = i / cols % 2;
+        out[static_cast<std::size_t>(i)] = grid(block * rows / 2 + row, i % cols);
+      } else {
+        const int row = i / (cols / 2), block = row / rows;
+        out[static_cast<std::size_t>(i)] = grid(row % rows, block * cols / 2 + i % (cols / 2));
+      }
+    }
+  });
+}
+
+/// Two blocks of N, as gate and up are: their scales and zero points are concatenated along the groups.
+Weights concat_axis(const Weights& stored) {
+  Weights w = reference(stored);
+  if (w.N % (2 * kCodesPerWord) != 0) return w;
+  const bool n_first = w.format == Format::compressed_tensors;
+  w.stored_scales = joined_on_the_other_axis(w.stored_scales, n_first);
+  w.zero_words = joined_on_the_other_axis(w.zero_words, n_first);
+  w.float_zeros = joined_on_the_other_axis(w.float_zeros, n_first);
+  return w;
+}
+
+/// A slice that is cut out of its layer in a way of its own.
+template <Weights (*kCut)(const Weights&)>
+Weights cut(const Weights& stored) {
+  return reference(kCut(stored));
 }
 
 constexpr Variant kVariants[] = {
@@ -50,6 +136,39 @@ constexpr Variant kVariants[] = {
      "reads words that are in the kernel's order already and repacks them a second time",
      "repack once: save a layer as it was loaded, or mark the saved one as repacked",
      "the layer is GPTQ and K and N are multiples of 64"},
+    {"config-flag-lost", "config-flag-lost", config_flag_lost,
+     "goes by the defaults of the quantisation config: group_size -1 and no act-order, whatever is stored",
+     "pass group_size and desc_act on, and hold them against the rows of scales and g_idx",
+     "the layer has more than one group"},
+    {"concat-axis", "fused-concat-axis", concat_axis,
+     "joins the scales and zero points of a fused layer's two halves of N along the groups",
+     "concatenate the projections of a fused layer along N: the last axis of scales (groups, N)",
+     "N is a multiple of 16, and the layer has more than one group or is compressed-tensors"},
+    {"concat-order", "fused-concat-axis", concat_order,
+     "joins the projections of a fused layer in the wrong order: the second and the third block of N change places",
+     "concatenate the projections in the order in which their outputs are taken apart", "N is a multiple of 24"},
+    {"actorder-tp-scales", "actorder-tp-scales", cut<slices::scales_cut_with_rows>,
+     "cuts the scales of an act-order layer as its rows are cut: what g_idx names is another group, or behind the end",
+     "give every rank all groups of scales when the rows of a group may lie anywhere, or those of its own rows",
+     "the layer is a slice of rows with act-order and more than one group"},
+    {"actorder-expert-offset", "actorder-expert-offset", cut<slices::expert_offset_of_slice>,
+     "steps K_slice / group_size groups of scales from expert to expert, and each has those of the whole K",
+     "step the number of groups that are stored from expert to expert",
+     "the layer is a slice of rows, with act-order and more than one group, of an expert that is not the first"},
+    {"gidx-shard-length", "gidx-shard-length", cut<slices::g_idx_cut_as_words>,
+     "cuts g_idx where the packed rows are cut, at rank * K_slice / 8",
+     "cut g_idx along its own axis, K: it is not packed",
+     "the layer is a slice of rows, not of the first rank, with act-order and more than one group"},
+    {"tp-channelwise-null-scale", "tp-channelwise-null-scale", cut<slices::no_scales>,
+     "counts K_slice / K = 0 groups for a slice of a layer with one group, and passes no scales",
+     "give every rank the one row of scales", "the layer is a slice of rows of a layer with one group"},
+    {"tp-shard-splits-group", "tp-shard-splits-group", cut<slices::groups_from_first_row>,
+     "counts groups from the slice's first row, which lies inside one: its rest is taken for a whole group",
+     "count groups from the layer's first row, write scales in groups that divide the slice, or cut between groups",
+     "the layer is a slice of rows that begins inside a group, and has no act-order"},
+    {"moe-routing-index", "moe-routing-index", cut<slices::next_expert>,
+     "takes the weights of the next expert: the place in the sorted list of tokens for the token's own",
+     "look the expert up by the index that the list was sorted by", "the layer is one of several experts"},
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include "fixtures/parallel.h"
 
+#include <algorithm>
+
 namespace w4::repack::codes {
 namespace {
 
@@ -134,6 +136,27 @@ Weights pack_axis(const Weights& w) {
   return whole_words ? with_codes(w, other_axis(w)) : reference(w);
 }
 
+constexpr int kSplitRows = 32;  // a block whose first half stands in the low nibbles of 16 bytes
+
+/// The row of a block that stands where a reader of split nibbles looks for row r: byte r % 16, low or high half.
+constexpr int interleaved_row(int r) { return 2 * (r % (kSplitRows / 2)) + r / (kSplitRows / 2); }
+static_assert(interleaved_row(0) == 0 && interleaved_row(16) == 1 && interleaved_row(1) == 2 &&
+              interleaved_row(31) == 31);
+
+/// Blocks of 32 rows are taken as ggml stores them. A rest of less than a block is left as it is.
+Weights nibbles_split(const Weights& w) {
+  if (w.format == Format::awq) return reference(w);  // packs along N
+  const Codes right = reference(w).codes;
+  const int whole = right.rows() / kSplitRows * kSplitRows;
+  return with_codes(w, Codes::made(right.rows(), right.cols(), [&](std::span<std::uint8_t> out) {
+                      for (int k = 0; k < right.rows(); ++k) {
+                        const int inside = k % kSplitRows;
+                        const auto row = right.row(k < whole ? k - inside + interleaved_row(inside) : k);
+                        std::copy(row.begin(), row.end(), out.begin() + static_cast<std::ptrdiff_t>(k) * right.cols());
+                      }
+                    }));
+}
+
 constexpr Variant kVariants[] = {
     {"reference", "", reference, "", "", ""},
     {"code-twos-complement", "code-twos-complement", twos_complement,
@@ -149,6 +172,10 @@ constexpr Variant kVariants[] = {
      "the layer is not pair-packed"},
     {"pack-axis-kn", "pack-axis-kn", pack_axis, "takes words packed along K for words packed along N, or the reverse",
      "GPTQ packs rows of K into a word, qweight (K/8, N); AWQ packs columns, (K, N/8)", "N and K are multiples of 8"},
+    {"nibble-split-vs-interleave", "nibble-split-vs-interleave", nibbles_split,
+     "takes the two codes of a byte for rows 16 apart (ggml's blocks of 32) where they are neighbours",
+     "go by the format: neighbouring rows in GPTQ, pair-packed and compressed-tensors, halves of a block in ggml",
+     "the layer packs rows of K (not AWQ) and has 32 of them"},
 };
 
 }  // namespace

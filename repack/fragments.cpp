@@ -104,6 +104,44 @@ Weights tail_unwritten(const Weights& w) {
   return out;
 }
 
+// The layout of fpA_intB kernels (FasterTransformer, TensorRT-LLM) on sm_80: K in steps of 64, of which four columns
+// stand together, and eight rows of a column in a word, interleaved as here.
+constexpr int kLayoutK = 64;
+constexpr int kLayoutColumns = 4;
+constexpr int kLayoutRows = 32;  // rows that are permuted among themselves: two mma of m16n8k16
+constexpr int kStepWords = kLayoutK / kCodesPerWord * kLayoutColumns;
+
+/// The row that stands in place r of 32: a lane finds what two mma take of a column in one word.
+constexpr int layout_row(int r) { return 8 * (r % 8 / 2) + r % 2 + 2 * (r / 8); }
+static_assert([] {
+  std::array<bool, kLayoutRows> taken{};
+  for (int r = 0; r < kLayoutRows; ++r) taken[static_cast<std::size_t>(layout_row(r))] = true;
+  return std::all_of(taken.begin(), taken.end(), [](bool t) { return t; });
+}());
+
+std::uint32_t arch_word(const Weights& w, int index) {
+  const int step = index / kStepWords, steps = w.padded_K() / kLayoutK;
+  const int n = kLayoutColumns * (step / steps) + index % kStepWords / (kLayoutK / kCodesPerWord);
+  const int first = step % steps * kLayoutK + index % (kLayoutK / kCodesPerWord) * kCodesPerWord;
+  std::uint32_t word = 0;
+  for (int slot = 0; slot < kCodesPerWord; ++slot) {
+    const int r = first + awq_column(slot);
+    const int k = r / kLayoutRows * kLayoutRows + layout_row(r % kLayoutRows);
+    const tiles::Place at = tiles::place_of(k, n, w.padded_N());
+    word |= std::uint32_t{w.tiles(at.block, at.cell)} << (kBitsPerCode * slot);
+  }
+  return word;
+}
+
+Weights arch_layout(const Weights& w) {
+  Weights out = w;
+  out.packed = Words::made(w.padded_K() / kTileK, 2 * w.padded_N(), [&](std::span<std::uint32_t> words) {
+    for_each_index(static_cast<int>(words.size()),
+                   [&](int i) { words[static_cast<std::size_t>(i)] = arch_word(w, i); });
+  });
+  return out;
+}
+
 constexpr Variant kVariants[] = {
     {"reference", "", reference, "", "", ""},
     {"identity", "perm1024-partial", with_map<kIdentity>, "leaves out the permutation inside a tile",
@@ -120,6 +158,9 @@ constexpr Variant kVariants[] = {
     {"repack-tail-unwritten", "repack-tail-unwritten", tail_unwritten,
      "walks K in steps of 32 and leaves the last 16 rows unwritten",
      "walk K in steps of 16, or pad it before repacking", "K leaves 16 when divided by 32"},
+    {"layout-variant-arch", "layout-variant-arch", arch_layout,
+     "writes another library's layout of the same size: fpA_intB's for sm_80, four columns interleaved in steps of 64",
+     "use the repack that belongs to the kernel, and choose both by the same architecture", "always"},
 };
 
 }  // namespace

@@ -24,6 +24,9 @@ Weights weights_of(const fixtures::Layer& layer) {
   w.stored_scales = fixtures::grid_of<std::uint16_t>(layer.scales);
   if (layer.g_idx) w.g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
   if (layer.bias) w.bias = fixtures::grid_of<std::uint16_t>(*layer.bias);
+  if (layer.cut_from)
+    w.cut_from = std::make_shared<const CutFrom>(
+        CutFrom{.slice = layer.cut_from->slice, .whole = weights_of(layer.cut_from->whole)});
   return w;
 }
 

@@ -4,8 +4,10 @@
 #include "fixtures/codes.h"
 #include "fixtures/grid.h"
 #include "fixtures/layer.h"
+#include "fixtures/slice.h"
 
 #include <cstdint>
+#include <memory>
 
 namespace w4::repack {
 
@@ -22,6 +24,8 @@ inline constexpr int kPadN = 64;
 inline constexpr std::uint32_t kUnwrittenWord = 0xDEADBEEF;
 /// What lies behind the last row of scales: a NaN in fp16 and in bf16, with a payload of its own.
 inline constexpr std::uint16_t kGuardScale = 0x7FE5;
+
+struct CutFrom;
 
 /// The value that flows through the eight repacking stages. Each stage reads what stands above its own members and sets
 /// those; copying is cheap, all arrays are shared. K and N are the layer's, Kp and Np padded to kPadK and kPadN;
@@ -43,6 +47,7 @@ struct Weights {
   Grid<std::uint16_t> stored_scales;  // (G, N), compressed-tensors (N, G)
   Grid<std::int32_t> g_idx;           // 1 x K, empty: row k is in group k / group_size
   Grid<std::uint16_t> bias;           // 1 x N, empty: none
+  std::shared_ptr<const CutFrom> cut_from = nullptr;  // what this layer is a slice of; null: it is whole
 
   Grid<std::uint8_t> codes;  // `codes`: (K, N) rows as stored; `act_order` replaces it with rows sorted by group
 
@@ -70,6 +75,12 @@ struct Weights {
   }
   bool one_group() const { return kernel_group_size >= K; }
   int kernel_groups() const { return one_group() ? 1 : padded_K() / kernel_group_size; }
+};
+
+/// The layer that another is a slice of, as stored; it may be a slice itself.
+struct CutFrom {
+  fixtures::Slice slice;
+  Weights whole;
 };
 
 /// The layer's tensors as they are, nothing transformed.

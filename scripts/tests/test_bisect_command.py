@@ -237,6 +237,14 @@ def test_somebodys_missing_interleave_is_named_bit_for_bit(tmp_path):
     assert "your tensors equal ours bit for bit with perm1024-partial:no-interleave" in done.stdout
 
 
+def test_a_slice_that_no_kernel_could_hold_cannot_be_tested():
+    act_order = ["b", 128, "--fixture", ROOT / "fixtures/data/up_asym_act"]
+    for slice, word in [("rows:0/2", "groups of unequal length"), ("columns:0/5", "has no 5 equal parts")]:
+        done = bisect(*act_order, "--slice", slice)
+        assert done.returncode == 125, done.stdout + done.stderr
+        assert len(done.stderr.splitlines()) == 1 and word in done.stderr
+
+
 # --- bad input ---------------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +268,7 @@ def test_somebodys_missing_interleave_is_named_bit_for_bit(tmp_path):
     (["b", 128, "--kernel", "nosuch"], None),
     (["b", 128, "--json", "no/such/folder/report.json"], "no/such/folder/report.json: cannot be written"),
     (["b", 128, "--inject", "tile-order-swap,repack-transpose"], None),
+    (["b", 128, "--slice", "rows:2/2"], "slice 'rows:2/2': rows:R/N, columns:R/N or expert:R/N is expected, R from 0 to N-1"),
     (["--case", "M1_K2048"], "case 'M1_K2048' ends before N, the output features"),
 ])
 def test_a_wrong_word_gets_one_line(arguments, line):

@@ -100,7 +100,18 @@ TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
                                        {"b 128 --m 16", "writeout-race"},
                                        {"b 128", "small-group-tile-stale"},
                                        {"b 128", "repack-tail-unwritten"},
-                                       {"b 128", "pad-nonzero-leak"}}) {
+                                       {"b 128", "pad-nonzero-leak"},
+                                       {"b 128", "zp-float-sign"},
+                                       {"b 128", "wrapper-shape-check-dead"},
+                                       {"b 128", "thread-config-broken"},
+                                       {"b 128", "pad-nan-propagation"},
+                                       {"b 128", "temp-buffer-overrun"},
+                                       {"b 128", "scale-not-passed-variant"},
+                                       {"b -1", "config-flag-lost"},
+                                       {"b 128", "actorder-tp-scales"},
+                                       {"b 128", "moe-routing-index"},
+                                       {"b 128 --slice rows:0/2", "tp-shard-splits-group"},
+                                       {"b 128 --slice columns:1/2", "moe-routing-index"}}) {
     INFO("./bisect ", std::string(command), " --inject ", std::string(fault));
     CHECK(ask(command, {fault}).verdict == Verdict::match);
   }

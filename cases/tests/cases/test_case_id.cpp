@@ -22,7 +22,8 @@ TEST_CASE("case: every part survives the way there and back") {
   for (const char* text :
        {"M130_K512_N64_g-1_sym_bf16_r_s0", "M16_K384_N1536_g32_asym_v2_act_bias_fp16_w_s18446744073709551615",
         "M2_K64_N8_g64_asym_awq_fp16_s_s1", "M2_K64_N8_g64_sym_pair_bias_bf16_b_s1",
-        "M2_K64_N8_g64_asym_ct_act_fp16_r_s1"})
+        "M2_K64_N8_g64_asym_ct_act_fp16_r_s1", "M2_K64_N8_g32_sym_tp1of2r_fp16_b_s1",
+        "M2_K64_N64_g32_asym_act_bias_ex3of8_tp0of2r_tp1of4c_fp16_r_s1"})
     CHECK(parse_case(text).text() == text);
   CHECK(parse_case("M1_K512_N64_g-1_sym_fp16_r_s0").group_size() == 512);
 }
@@ -44,5 +45,9 @@ TEST_CASE("case: what it does not understand is named") {
   CHECK(message("M1_K64_N8_g32_sym_fp8_r_s1") == "unknown type 'fp8': it is one of fp16, bf16");
   CHECK(message("M1_K64_N8_g32_sym_fp16_q_s1") == "unknown mode 'q': it is one of r, w, s, b");
   CHECK(message("M1_K64_N8_g32_sym_fp16_r_s1_x") == "case 'M1_K64_N8_g32_sym_fp16_r_s1_x': 'x' is left over");
+  CHECK(message("M1_K64_N8_g32_sym_tp2of2r_fp16_r_s1") ==
+        "slice 'rows:2/2': rows:R/N, columns:R/N or expert:R/N is expected, R from 0 to N-1");
+  CHECK(message("M1_K64_N8_g32_sym_tp0of2_fp16_r_s1") == "unknown type 'tp0of2': it is one of fp16, bf16");
+  CHECK(message("M1_K64_N8_g32_sym_tp0of2r_bias_fp16_r_s1") == "unknown type 'bias': it is one of fp16, bf16");
   CHECK(message("M99999999999_K64_N8_g32_sym_fp16_r_s1").find("M99999999999") != std::string::npos);
 }

@@ -96,6 +96,15 @@ TEST_CASE("launch: a miscompiled cache hint shows at the synchronise and in one 
   CHECK_FALSE(illegal({.M = 16, .K = 256, .N = 256, .group_size = 128}, wide));
 }
 
+TEST_CASE("launch: a shape check that never fires leaves the entry point to refuse with 1") {
+  for (const int N : {64, 192, 256, 384, 512}) {
+    const Task task = task_of(known_layer({.N = N}));
+    const RunResult result = run_lane_model(task, {{"launch", "wrapper-shape-check-dead"}});
+    CHECK(result.return_code == (N % 256 == 0 ? 0 : 1));
+    CHECK(untouched(result, task) == (N % 256 != 0));
+  }
+}
+
 TEST_CASE("launch: an output written to a temporary leaves C untouched though all work was done") {
   for (const int bits : {16, 32}) {
     const Task task = task_of(known_layer({}), {.reduce_bits = bits});
@@ -212,6 +221,26 @@ TEST_CASE("dequant: a zero point subtracted on top of 8 is off by 8 scales from 
   }
 }
 
+TEST_CASE("dequant: a zero point with the wrong sign is added and one of 7.5 is half a scale off") {
+  for (const DType type : {DType::fp16, DType::bf16}) {
+    const Known asymmetric = known_layer({.M = 2, .symmetric = false, .dtype = type}),
+                symmetric = known_layer({.M = 2, .dtype = type});
+    const Task added = with_ones_at(task_of(asymmetric), {0, 1}), halved = with_ones_at(task_of(symmetric), {0, 1});
+    const auto sign = run_lane_model(added, {{"dequant", "zp-float-sign"}}).C;
+    const auto half = run_lane_model(halved, {{"dequant", "zp-noninteger"}}).C;
+    for (int n = 0; n < 192; ++n) {
+      const int code = code_of(asymmetric, 1, n), zero = asymmetric.zeros[static_cast<std::size_t>(n)];
+      CHECK(value_of(sign(1, n), type) == value_of(weight_bits(asymmetric, code + 2 * zero, 0, n), type));
+      const float scale = value_of(symmetric.scales[static_cast<std::size_t>(n)], type);
+      const float wanted = (static_cast<float>(code_of(symmetric, 1, n)) - 7.5f) * scale;
+      CHECK(value_of(half(1, n), type) == value_of(bits_of(wanted, type), type));
+    }
+  }
+  CHECK_FALSE(shows({}, {}, "dequant", "zp-float-sign"));
+  CHECK_FALSE(shows({.symmetric = false}, {}, "dequant", "zp-noninteger"));
+  for (const int g : {-1, 128}) CHECK(shows({.group_size = g}, {}, "dequant", "zp-noninteger"));
+}
+
 TEST_CASE("multiply: fp16 accumulators overflow where fp32 ones do not") {
   constexpr auto kFault = "fp16-accumulate-overflow";
   const Known known = known_layer({.K = 256, .N = 64, .group_size = 128});
@@ -239,7 +268,7 @@ TEST_CASE("epilogue: with activations of 0 a bias fault shows the bias it used")
     Task task = with_ones_at(task_of(known), {0, 1});
     task.A = Grid<std::uint16_t>(2, 256, std::vector<std::uint16_t>(512));
     const auto C = [&](const char* variant) { return run_lane_model(task, {{"epilogue", variant}}).C; };
-    const auto right = C("reference"), twice = C("bias-double"), none = C("bias-missing"),
+    const auto right = C("reference"), twice = C("bias-double"), none = C("bias-missing"), one = C("bias-one"),
                moved = C("bias-permuted-raw-add");
     for (int n = 0; n < 104; ++n) {
       const float bias = static_cast<float>(known.bias_at(n));
@@ -247,10 +276,11 @@ TEST_CASE("epilogue: with activations of 0 a bias fault shows the bias it used")
       CHECK(value_of(right(1, n), DType::fp16) == bias);
       CHECK(value_of(twice(1, n), DType::fp16) == 2.0f * bias);
       CHECK(value_of(none(1, n), DType::fp16) == 0.0f);
+      CHECK(value_of(one(1, n), DType::fp16) == 1.0f);
       CHECK(value_of(moved(1, n), DType::fp16) == (from < 104 ? static_cast<float>(known.bias_at(from)) : 0.0f));
     }
   }
-  for (const char* fault : {"bias-double", "bias-missing", "bias-permuted-raw-add"}) {
+  for (const char* fault : {"bias-double", "bias-missing", "bias-one", "bias-permuted-raw-add"}) {
     CHECK(shows({.bias = true}, {}, "epilogue", fault));
     CHECK_FALSE(shows({.bias = false}, {}, "epilogue", fault));
   }
@@ -270,6 +300,18 @@ TEST_CASE("epilogue: the sum of one group is rounded once after it is scaled and
     CHECK(value_of(right.C(0, n), DType::fp16) == 3074.0f);
     CHECK(value_of(cast.C(0, n), DType::fp16) == 3072.0f);
   }
+}
+
+TEST_CASE("epilogue: the variant with a bias that is given no scales stores the plain sum") {
+  const Known known = known_layer({.M = 1, .N = 64, .group_size = -1, .bias = true});
+  const Task task = with_ones_at(task_of(known), {9});
+  const auto C = run_lane_model(task, {{"epilogue", "scale-not-passed-variant"}}).C;
+  for (int n = 0; n < 64; ++n) {
+    const float wanted = static_cast<float>(code_of(known, 9, n) - 8) + static_cast<float>(known.bias_at(n));
+    CHECK(value_of(C(0, n), DType::fp16) == value_of(bits_of(wanted, DType::fp16), DType::fp16));
+  }
+  CHECK_FALSE(shows({.group_size = -1}, {}, "epilogue", "scale-not-passed-variant"));
+  CHECK_FALSE(shows({.bias = true}, {}, "epilogue", "scale-not-passed-variant"));
 }
 
 TEST_CASE("lane model: the number of the launch changes nothing but a race") {

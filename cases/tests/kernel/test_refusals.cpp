@@ -103,10 +103,19 @@ TEST_CASE("recipe: a variant's place in its stage is its way") {
   CHECK(id(launch_variants(), LaunchWay::grid_invalid) == "grid-or-sms-invalid");
   CHECK(id(launch_variants(), LaunchWay::output_to_temporary) == "output-to-temporary");
   CHECK(id(launch_variants(), LaunchWay::l2_hint_illegal) == "l2-hint-illegal");
+  CHECK(id(launch_variants(), LaunchWay::shape_check_dead) == "wrapper-shape-check-dead");
   CHECK(id(pipeline_variants(), PipelineWay::small_group_tile_stale) == "small-group-tile-stale");
   CHECK(id(pipeline_variants(), PipelineWay::scale_extent_large_k) == "scale-extent-large-k");
   CHECK(id(pipeline_variants(), PipelineWay::tile_pointer_wrap) == "tile-pointer-wrap");
   CHECK(id(pipeline_variants(), PipelineWay::tile_loop_bound) == "tile-loop-bound");
+  CHECK(id(pipeline_variants(), PipelineWay::k_tail_dropped) == "k-tail-dropped");
+  CHECK(id(pipeline_variants(), PipelineWay::order_read_outside) == "actorder-last-slice-oob");
+  CHECK(id(pipeline_variants(), PipelineWay::config_broken) == "thread-config-broken");
+  CHECK(id(pipeline_variants(), PipelineWay::a_stride_ignored) == "a-stride-alignment");
+  CHECK(id(pipeline_variants(), PipelineWay::order_buffer_overrun) == "temp-buffer-overrun");
+  CHECK(id(pipeline_variants(), PipelineWay::padding_of_a_nan) == "pad-nan-propagation");
+  CHECK(id(dequant_variants(), DequantWay::zp_float_sign) == "zp-float-sign");
+  CHECK(id(dequant_variants(), DequantWay::zp_noninteger) == "zp-noninteger");
   CHECK(id(dequant_variants(), DequantWay::zp_double_bias8) == "zp-double-bias8");
   CHECK(id(multiply_variants(), MultiplyWay::fp16_accumulate) == "fp16-accumulate-overflow");
   CHECK(id(reduce_variants(), ReduceWay::lock_workspace_dirty) == "lock-workspace-dirty");
@@ -114,6 +123,9 @@ TEST_CASE("recipe: a variant's place in its stage is its way") {
   CHECK(id(reduce_variants(), ReduceWay::lowprec_partial) == "lowprec-partial-reduce");
   CHECK(id(reduce_variants(), ReduceWay::writeout_race) == "writeout-race");
   CHECK(id(epilogue_variants(), EpilogueWay::bias_double) == "bias-double");
+  CHECK(id(epilogue_variants(), EpilogueWay::bias_one) == "bias-one");
+  CHECK(id(epilogue_variants(), EpilogueWay::cast_before_scale) == "epilogue-cast-order");
+  CHECK(id(epilogue_variants(), EpilogueWay::scale_not_passed) == "scale-not-passed-variant");
   CHECK(id(epilogue_variants(), EpilogueWay::bias_missing) == "bias-missing");
   CHECK(id(epilogue_variants(), EpilogueWay::bias_permuted_raw_add) == "bias-permuted-raw-add");
   std::size_t variants = 0;
@@ -127,5 +139,5 @@ TEST_CASE("recipe: a variant's place in its stage is its way") {
       ++variants;
     }
   }
-  CHECK(variants == 19);
+  CHECK(variants == 29);
 }

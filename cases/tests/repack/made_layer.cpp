@@ -19,9 +19,11 @@ std::uint64_t hashed(std::uint64_t seed, std::uint64_t index) {  // splitmix64
 }
 
 std::string text_of(const Spec& s) {
-  return fmt::format("{} K={} N={} g{} {}{}{}", fixtures::name_of(s.format), s.K, s.N, s.group_size,
-                     s.symmetric ? "sym" : "asym", s.act_order ? " act-order" : "",
-                     s.encoding == ZeroEncoding::plain ? " plain" : "");
+  std::string text = fmt::format("{} K={} N={} g{} {}{}{}", fixtures::name_of(s.format), s.K, s.N, s.group_size,
+                                 s.symmetric ? "sym" : "asym", s.act_order ? " act-order" : "",
+                                 s.encoding == ZeroEncoding::plain ? " plain" : "");
+  for (const fixtures::Slice& slice : s.slices) text += fmt::format(" {}", fixtures::text_of(slice));
+  return text;
 }
 
 namespace {
@@ -34,9 +36,12 @@ std::uint8_t zero_at(const Spec& s, int g, int n) {
 
 std::vector<int> shuffled_groups(const Spec& s) {
   std::vector<int> groups(static_cast<std::size_t>(s.K));
-  for (int k = 0; k < s.K; ++k) groups[static_cast<std::size_t>(k)] = k / s.group_size;
-  for (int k = s.K - 1; k > 0; --k)
-    std::swap(groups[static_cast<std::size_t>(k)], groups[hashed(s.seed + 2, k) % static_cast<std::uint64_t>(k + 1)]);
+  const int shard = s.K / s.shards;
+  for (int k = 0; k < s.K; ++k) groups[static_cast<std::size_t>(k)] = k % shard / s.group_size * s.shards + k / shard;
+  for (int k = s.K - 1; k > 0; --k) {
+    const std::uint64_t other = hashed(s.seed + 2, k) % static_cast<std::uint64_t>(k % shard + 1);
+    std::swap(groups[static_cast<std::size_t>(k)], groups[static_cast<std::size_t>(k / shard * shard) + other]);
+  }
   return groups;
 }
 
@@ -139,6 +144,7 @@ Made made(const Spec& s) {
       turned ? grid_from<std::uint16_t>(s.N, scales.rows(), [&](int n, int g) { return scales(g, n); }) : scales);
   if (s.act_order) layer.g_idx = vector_of(fixtures::tensor_of("g_idx", DType::i32, m.plain.g_idx));
   layer.bias = vector_of(fixtures::tensor_of("bias", s.dtype, m.plain.bias));
+  layer = fixtures::slice_of(layer, s.slices);
   return m;
 }
 

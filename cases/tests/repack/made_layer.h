@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fixtures/encode.h"
+#include "fixtures/slice.h"
 #include "repack/packed.h"
 
 #include <cstdint>
@@ -26,11 +27,14 @@ struct Spec {
   bool stray_zeros = false;  // symmetric, with stored zero points other than 8
   DType dtype = DType::fp16;
   std::uint64_t seed = 7;
+  std::vector<fixtures::Slice> slices = {};  // cut out of it, one after another
+  int shards = 1;                            // act-order: group g has its rows in part g % shards of K
 };
 
 std::string text_of(const Spec& spec);
 
-/// The layer before and after encoding. The encoding is spelled out here, from design.md, and not taken from fixtures/.
+/// The layer before encoding, whole, and after it, cut. The encoding is spelled out here, from design.md, and not taken
+/// from fixtures/.
 struct Made {
   fixtures::PlainLayer plain;
   fixtures::Layer layer;

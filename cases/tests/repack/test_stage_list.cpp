@@ -69,7 +69,17 @@ TEST_CASE("stages: every repacking fault that can be planted is there") {
                                              "gidx-dummy-zero",
                                              "gidx-out-of-range",
                                              "perm-a-missing",
-                                             "perm-a-inverse"};
+                                             "perm-a-inverse",
+                                             "config-flag-lost",
+                                             "fused-concat-axis",
+                                             "nibble-split-vs-interleave",
+                                             "layout-variant-arch",
+                                             "actorder-tp-scales",
+                                             "actorder-expert-offset",
+                                             "gidx-shard-length",
+                                             "tp-channelwise-null-scale",
+                                             "tp-shard-splits-group",
+                                             "moe-routing-index"};
   std::set<std::string_view> found;
   for (const repack::Stage& stage : repack::stages())
     for (const repack::Variant& variant : stage.variants)
@@ -87,7 +97,9 @@ TEST_CASE("variant_of: finds by id and names the nearest to one that is not ther
       InputError);
   CHECK_THROWS_WITH_AS(repack::variant_of(repack::stages()[0], "xyz"),
                        "stage checkpoint has no variant \"xyz\" (known: reference, group-size-misinferred, "
-                       "double-transform)",
+                       "double-transform, config-flag-lost, concat-axis, concat-order, actorder-tp-scales, "
+                       "actorder-expert-offset, gidx-shard-length, tp-channelwise-null-scale, tp-shard-splits-group, "
+                       "moe-routing-index)",
                        InputError);
 }
 

@@ -22,6 +22,15 @@ const Spec kOneGroup{.K = 256, .N = 128, .group_size = 256, .symmetric = false, 
 const Spec kPadded{.K = 96, .N = 72, .group_size = 32, .symmetric = false};
 const Spec kTail{.K = 48, .N = 64, .group_size = 48};
 
+const Spec kSharded{.K = 256, .N = 128, .group_size = 32, .symmetric = false, .act_order = true, .shards = 2};
+
+using Kind = fixtures::Slice::Kind;
+
+Spec cut(Spec spec, Kind kind, int rank, int count) {
+  spec.slices.push_back({.kind = kind, .rank = rank, .count = count});
+  return spec;
+}
+
 Spec in(Format format, Spec spec) {
   spec.format = format;
   if (format == Format::pair_packed) spec.dtype = DType::bf16;
@@ -45,16 +54,56 @@ TEST_CASE("variants: each shows where its clause says so and nowhere else") {
   const Spec stray{.K = 256, .N = 128, .group_size = 64, .stray_zeros = true};
   const Spec v2{.K = 256, .N = 128, .group_size = 64, .encoding = ZeroEncoding::plain};
   const Spec one_word{.K = 256, .N = 8, .group_size = 64, .symmetric = false};
+  const Spec cut_rows = cut(kAsymmetric, Kind::rows, 1, 2), expert = cut(kAsymmetric, Kind::expert, 1, 2);
+  const Spec one_group_rows = cut(kOneGroup, Kind::rows, 1, 2),
+             one_group_rows_ct = in(Format::compressed_tensors, one_group_rows);
+  const Spec ordered = cut(kSharded, Kind::rows, 1, 2), ordered_first = cut(kSharded, Kind::rows, 0, 2);
+  const Spec expert_rows = cut(cut(kSharded, Kind::expert, 1, 2), Kind::rows, 1, 2),
+             first_expert_rows = cut(cut(kSharded, Kind::expert, 0, 2), Kind::rows, 1, 2);
+  const Spec splitting = cut({.K = 384, .N = 64, .group_size = 128}, Kind::rows, 1, 2),
+             first_splitting = cut({.K = 384, .N = 64, .group_size = 128}, Kind::rows, 0, 2);
+  const Spec short_of_a_block{.K = 24, .N = 64, .group_size = 24};
+  const Spec one_group_compressed = in(Format::compressed_tensors, kOneGroup);
+  const auto thirds = [](Format format) { return in(format, {.K = 256, .N = 192, .group_size = 64}); };
   const Spec no_fifteen{.K = 64, .N = 64, .group_size = 64, .digit = 3};
   const std::vector<Spec> every = {kSymmetric, kAsymmetric, kActOrder, kOneGroup, kPadded,
                                    kTail,      awq,         pair,      compressed};
   const std::vector<Row> rows = {
       {"checkpoint", "group-size-misinferred", {kSymmetric, kPadded, awq, pair, compressed}, {kOneGroup, kActOrder}},
       {"checkpoint", "double-transform", {kSymmetric, kActOrder, kOneGroup}, {kPadded, kTail, awq, pair, compressed}},
+      {"checkpoint",
+       "config-flag-lost",
+       {kSymmetric, kAsymmetric, kActOrder, kPadded, awq, pair, compressed},
+       {kOneGroup, kTail}},
+      {"checkpoint",
+       "concat-axis",
+       {kSymmetric, kAsymmetric, kActOrder, awq, pair, compressed, one_group_compressed},
+       {kOneGroup, kPadded, kTail}},
+      {"checkpoint",
+       "concat-order",
+       {kPadded, thirds(Format::gptq), thirds(Format::awq), thirds(Format::pair_packed),
+        thirds(Format::compressed_tensors)},
+       {kSymmetric, kTail, awq, pair, compressed}},
+      {"checkpoint",
+       "actorder-tp-scales",
+       {ordered, ordered_first, expert_rows},
+       {kActOrder, cut_rows, one_group_rows}},
+      {"checkpoint", "actorder-expert-offset", {expert_rows}, {first_expert_rows, ordered, expert, kActOrder}},
+      {"checkpoint", "gidx-shard-length", {ordered, expert_rows}, {ordered_first, kActOrder, cut_rows}},
+      {"checkpoint", "tp-channelwise-null-scale", {one_group_rows, one_group_rows_ct}, {kOneGroup, cut_rows, ordered}},
+      {"checkpoint", "tp-shard-splits-group", {splitting}, {cut_rows, ordered, one_group_rows, first_splitting}},
+      {"checkpoint",
+       "moe-routing-index",
+       {expert, in(Format::awq, expert), in(Format::pair_packed, expert), in(Format::compressed_tensors, expert)},
+       {kSymmetric, cut_rows, cut(kAsymmetric, Kind::columns, 1, 2)}},
       {"codes", "code-twos-complement", every, {}},
       {"codes", "nibble-spill", every, {no_fifteen}},
       {"codes", "nibble-order-awq-gptq", {kSymmetric, kActOrder, kPadded, awq, compressed}, {pair}},
       {"codes", "pack-axis-kn", every, {}},
+      {"codes",
+       "nibble-split-vs-interleave",
+       {kSymmetric, kAsymmetric, kActOrder, kOneGroup, kPadded, kTail, pair, compressed},
+       {awq, short_of_a_block}},
       {"zero_points", "zp-v1v2-offset", {kSymmetric, v2, kAsymmetric, kActOrder, kOneGroup, awq, compressed}, {pair}},
       {"zero_points", "zp-nibble-wrap", {kAsymmetric, kActOrder, kOneGroup, awq, pair, compressed}, {kSymmetric}},
       {"zero_points", "zp-clamped-folded", {kAsymmetric, kActOrder, kOneGroup, awq, pair, compressed}, {kSymmetric}},
@@ -83,6 +132,7 @@ TEST_CASE("variants: each shows where its clause says so and nowhere else") {
       {"fragments", "interleave-only", every, {}},
       {"fragments", "no-interleave", every, {}},
       {"fragments", "perm-applied-twice", every, {}},
+      {"fragments", "layout-variant-arch", every, {}},
       {"fragments", "repack-tail-unwritten", {kTail}, {kSymmetric, kPadded}},
   };
   std::size_t variants = 0;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace w4::cases {
+
+/// A row of the catalogue of faults that people met, and where this program has it.
+struct CatalogueRow {
+  int number;                              // 1, 2, 3, ...
+  std::string_view id;                     // as the catalogue has it
+  std::vector<std::string_view> known_as;  // ids of findings; the catalogue joins several under some of its own
+  std::string_view
+      otherwise;  // why it is out of reach here and what says it instead; empty: planted or named by a rule
+};
+
+/// All rows, in order.
+const std::vector<CatalogueRow>& catalogue();
+
+/// Where a row is found.
+enum class CataloguePlace {
+  planted,      // a stage has it as a variant: --inject
+  run_rule,     // a rule on how a launch ends names it (run_faults.h)
+  method,       // no fault of a kernel: a way to judge one wrongly
+  out_of_reach  // cannot be planted: `otherwise` says why
+};
+
+/// By what stages and rules have; a row with several ids is there when all of them are.
+CataloguePlace place_of(const CatalogueRow& row);
+
+/// Ids that are planted or named and that no row of the catalogue has: they were met while this program was written.
+const std::vector<std::string_view>& own_ids();
+
+}  // namespace w4::cases
