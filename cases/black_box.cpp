@@ -3,8 +3,8 @@
 // is a hypothesis that predicts what would be seen.
 #include "cases/bisect.h"
 #include "cases/hypotheses.h"
-#include "cases/naming.h"
-#include "cases/recipe_search.h"
+#include "cases/probe/naming.h"
+#include "cases/probe/recipe_search.h"
 #include "cases/repack_search.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model.h"

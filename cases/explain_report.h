@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/explain.h"
+#include "cases/explain/explain.h"
 
 #include <nlohmann/json.hpp>
 

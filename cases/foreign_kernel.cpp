@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Somebody's kernel on packed tensors that are known to be right: a plug-in or a command.
 #include "cases/bisect.h"
-#include "cases/box_bisect.h"
 #include "cases/hypotheses.h"
 #include "cases/magnitude.h"
+#include "cases/probe/box_bisect.h"
 #include "cases/repack_search.h"
 #include "cases/run_faults.h"
 #include "cases/trials.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/report_on.h"
 
-#include "cases/box_bisect.h"
 #include "cases/faults.h"
+#include "cases/probe/box_bisect.h"
 #include "cases/repack_search.h"
 
 namespace w4::cases {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/proof/confusion.h"
 
-#include "cases/box_bisect.h"
+#include "cases/probe/box_bisect.h"
 #include "fixtures/counter_random.h"
 #include "fixtures/error.h"
 #include "fixtures/parallel.h"
@@ -21,20 +21,20 @@ bool covers(const Culprit& culprit, const Fault& fault) {
   return has(culprit.stage, fault.stage) && has(culprit.fault, fault.id);
 }
 
-Outcome judge(const Report& report, const Planted& planted) {
-  if (report.verdict == Verdict::match) return Outcome::invisible;
+TrialOutcome judge(const Report& report, const Planted& planted) {
+  if (report.verdict == Verdict::match) return TrialOutcome::invisible;
   std::size_t covered = 0;
   for (const Fault* fault : planted)
     covered += std::ranges::any_of(report.culprits, [&](const Culprit& c) { return covers(c, *fault); });
   bool several = false;
   for (const Culprit& culprit : report.culprits) {
     several = several || culprit.fault.find(" or ") != std::string::npos;
-    if (culprit.fault == "unexplained") return Outcome::unexplained;
+    if (culprit.fault == "unexplained") return TrialOutcome::unexplained;
     if (std::ranges::none_of(planted, [&](const Fault* fault) { return covers(culprit, *fault); }))
-      return Outcome::wrong_name;
+      return TrialOutcome::wrong_name;
   }
-  if (covered < planted.size()) return Outcome::hidden;
-  return several ? Outcome::class_named : Outcome::named;
+  if (covered < planted.size()) return TrialOutcome::hidden;
+  return several ? TrialOutcome::class_named : TrialOutcome::named;
 }
 
 std::string said_by(const Report& report) {
@@ -63,13 +63,13 @@ std::string healthy_case(std::uint64_t number) {
 
 }  // namespace
 
-std::string_view name_of(Outcome outcome) {
+std::string_view name_of(TrialOutcome outcome) {
   constexpr std::string_view kNames[] = {"named",          "class named", "hidden by the other", "invisible",
                                          "not applicable", "unexplained", "wrong name"};
   return kNames[static_cast<int>(outcome)];
 }
 
-char letter_of(Outcome outcome) { return "NCh-/?X"[static_cast<int>(outcome)]; }
+char letter_of(TrialOutcome outcome) { return "NCh-/?X"[static_cast<int>(outcome)]; }
 
 Trial try_planted(const ProofCase& proof_case, const Planted& planted) {
   Trial trial{.of = &proof_case, .planted = planted, .probes = {}, .said = {}};
@@ -84,7 +84,7 @@ Trial try_planted(const ProofCase& proof_case, const Planted& planted) {
       if (!line.right && std::ranges::find(trial.probes, line.id) == trial.probes.end())
         trial.probes.push_back(line.id);
   } catch (const CannotTest& error) {
-    trial.outcome = Outcome::not_applicable;
+    trial.outcome = TrialOutcome::not_applicable;
     trial.said = error.what();
   }
   return trial;
@@ -110,7 +110,8 @@ std::vector<Task> pairs_in(const std::vector<ProofCase>& proof_cases, const std:
   for (const ProofCase& proof_case : proof_cases) {
     std::vector<const Fault*> shown;
     for (const Trial& trial : singles)
-      if (trial.of == &proof_case && trial.outcome != Outcome::invisible && trial.outcome != Outcome::not_applicable)
+      if (trial.of == &proof_case && trial.outcome != TrialOutcome::invisible &&
+          trial.outcome != TrialOutcome::not_applicable)
         shown.push_back(trial.planted[0]);
     for (const Fault* a : shown)
       for (const Fault* b : shown)

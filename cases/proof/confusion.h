@@ -11,7 +11,7 @@
 namespace w4::cases {
 
 /// What bisect said of a black box in which something was planted.
-enum class Outcome {
+enum class TrialOutcome {
   named,           // every planted fault, and nothing else
   class_named,     // the same, in a class that no probe tells apart
   hidden,          // in twos: the other one alone predicts every answer in every bit, so this one does not show
@@ -20,8 +20,8 @@ enum class Outcome {
   unexplained,     // planted, seen, and not named
   wrong_name,      // a stage is accused in which nothing was planted
 };
-std::string_view name_of(Outcome outcome);
-char letter_of(Outcome outcome);  // N C h - / ? X
+std::string_view name_of(TrialOutcome outcome);
+char letter_of(TrialOutcome outcome);  // N C h - / ? X
 
 /// Known faults of different stages, planted together; one alone most often.
 using Planted = std::vector<const Fault*>;
@@ -29,7 +29,7 @@ using Planted = std::vector<const Fault*>;
 struct Trial {
   const ProofCase* of = nullptr;
   Planted planted;
-  Outcome outcome = Outcome::invisible;
+  TrialOutcome outcome = TrialOutcome::invisible;
   int launches = 0;
   std::vector<std::string> probes;  // that showed it
   std::string said;                 // "scale-perm-missing in scale_order"

@@ -12,10 +12,12 @@ namespace {
 constexpr std::size_t kOutcomes = 7;
 
 bool is_bad(const Trial& trial) {
-  return trial.outcome == Outcome::unexplained || trial.outcome == Outcome::wrong_name;
+  return trial.outcome == TrialOutcome::unexplained || trial.outcome == TrialOutcome::wrong_name;
 }
 
-int wrongly_named(const std::vector<Trial>& trials) { return counts_of(trials)[static_cast<int>(Outcome::wrong_name)]; }
+int wrongly_named(const std::vector<Trial>& trials) {
+  return counts_of(trials)[static_cast<int>(TrialOutcome::wrong_name)];
+}
 
 std::string planted_text(const Trial& trial) {
   std::vector<std::string> names;
@@ -27,14 +29,15 @@ std::string counted(const std::vector<Trial>& trials) {
   std::vector<std::string> parts;
   const std::vector<int> counts = counts_of(trials);
   for (std::size_t i = 0; i < kOutcomes; ++i)
-    if (counts[i] > 0) parts.push_back(fmt::format("{} {}", counts[i], name_of(static_cast<Outcome>(i))));
+    if (counts[i] > 0) parts.push_back(fmt::format("{} {}", counts[i], name_of(static_cast<TrialOutcome>(i))));
   return fmt::format("{} ({})", trials.size(), fmt::join(parts, ", "));
 }
 
 int most_launches(const std::vector<Trial>& trials) {
   int most = 0;
   for (const Trial& trial : trials)
-    if (trial.outcome == Outcome::named || trial.outcome == Outcome::class_named) most = std::max(most, trial.launches);
+    if (trial.outcome == TrialOutcome::named || trial.outcome == TrialOutcome::class_named)
+      most = std::max(most, trial.launches);
   return most;
 }
 
@@ -53,8 +56,8 @@ std::map<const Fault*, FaultLine> lines_of(const std::vector<Trial>& singles) {
     line.letters += std::string(" ") + letter_of(trial.outcome);
     for (const std::string& probe : trial.probes)
       if (std::ranges::find(line.probes, probe) == line.probes.end()) line.probes.push_back(probe);
-    if (trial.outcome != Outcome::invisible) line.launches = std::max(line.launches, trial.launches);
-    if (trial.outcome == Outcome::class_named) line.class_of = trial.said;
+    if (trial.outcome != TrialOutcome::invisible) line.launches = std::max(line.launches, trial.launches);
+    if (trial.outcome == TrialOutcome::class_named) line.class_of = trial.said;
   }
   return lines;
 }
@@ -102,7 +105,7 @@ std::vector<int> counts_of(const std::vector<Trial>& trials) {
 double named_share(const std::vector<Trial>& pairs) {
   int shown = 0, named = 0;
   for (const Trial& trial : pairs) {
-    const bool is_named = trial.outcome == Outcome::named || trial.outcome == Outcome::class_named;
+    const bool is_named = trial.outcome == TrialOutcome::named || trial.outcome == TrialOutcome::class_named;
     named += is_named;
     shown += is_named || is_bad(trial);
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/proof/held_out.h"
 
-#include "cases/bit_map.h"
-#include "cases/box_bisect.h"
+#include "cases/probe/bit_map.h"
+#include "cases/probe/box_bisect.h"
 #include "fixtures/counter_random.h"
 #include "kernel/lane_model.h"
 

@@ -115,17 +115,18 @@ TEST_CASE("audit: faults pass by name the rules that are too wide for them and n
   }
 }
 
-TEST_CASE("audit: of all planted faults that leave a wrong element each rule misses as many as are counted here") {
+TEST_CASE("audit: each rule but the two narrow ones passes some planted fault that leaves a wrong element") {
   std::vector<int> missed(kAll.size(), 0);
-  int wrong = 0;
   for (const w4::test::Planted& planted : w4::test::kPlanted) {
     const Report report = w4::test::ask(planted.command, {planted.inject});
     if (report.comparison->wrong == 0) continue;
-    ++wrong;
     for (std::size_t rule = 0; rule < kAll.size(); ++rule) missed[rule] += report.audit.at(rule).passed;
   }
-  CHECK(wrong == 44);
-  CHECK(missed == std::vector<int>{3, 1, 8, 2, 1, 1, 2, 0, 0});
+  constexpr std::size_t kNarrow = 2;  // the last: a floor of 1/256, and z
+  for (std::size_t rule = 0; rule < kAll.size(); ++rule) {
+    INFO(std::string(kAll[rule]));
+    CHECK((missed[rule] > 0) == (rule + kNarrow < kAll.size()));
+  }
 }
 
 TEST_CASE("audit: values are those of a hand count") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/change_points.h"
+#include "cases/sweep/change_points.h"
 
 #include "fixtures/error.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/explain_options.h"
+#include "cases/explain/explain_options.h"
 #include "cases/explain_report.h"
 #include "cases/faults.h"
 #include "cases/tests/cases/ask.h"
@@ -18,7 +18,7 @@ using namespace w4::cases;
 namespace {
 
 /// What explain finds of `question` on the path of a bisect command line, doing things as `planted` do.
-Trace traced(const std::string& command, const Question& question, const std::vector<std::string>& planted = {}) {
+Trace traced(const std::string& command, const Traced& question, const std::vector<std::string>& planted = {}) {
   const Options options = test::options_of(command);
   return explain(prepare(options), recipe_of_faults(planted), options, question);
 }
@@ -328,7 +328,7 @@ TEST_CASE("explain: of every planted fault the first wrong output shows the faul
     const Comparison output = compare(kernel::run_lane_model(task, recipe).C, expected, task.launch.fill);
     if (output.wrong == 0) continue;  // it shows in other ways: flipped bits, gains, locks, repeated launches
     ++visible;
-    const Question question{.row = output.first_m, .n = output.first_n};
+    const Traced question{.row = output.first_m, .n = output.first_n};
     REQUIRE(explain(prepared, {}, options, question).right());
     const Trace trace = explain(prepared, recipe, options, question);
     REQUIRE_FALSE(trace.right());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/ddmin.h"
 #include "cases/faults.h"
 #include "cases/report_on.h"
-#include "cases/shrink_case.h"
+#include "cases/shrink/ddmin.h"
+#include "cases/shrink/shrink_case.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 #include "cases/tests/fixtures/scratch.h"

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/explain/explain.h"
+
+#include "cases/bisect.h"
+#include "cases/explain/effective.h"
+#include "cases/explain/explain_expected.h"
+#include "cases/explain/in_registers.h"
+#include "fixtures/error.h"
+#include "kernel/launch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace w4::cases {
+namespace {
+
+using repack::Packed;
+
+constexpr std::size_t kShown = 20;
+
+void check_index(const char* name, int index, int extent, const std::string& case_id) {
+  if (index < extent) return;
+  throw InputError("{}={}: {} has {} 0..{}", name, index, case_id, name, extent - 1);
+}
+
+/// The rows of B that meet each column of A.
+std::vector<std::vector<int>> rows_by_column(const Packed& packed) {
+  std::vector<std::vector<int>> rows(static_cast<std::size_t>(packed.stored_K));
+  for (int row = 0; row < packed.stored_K; ++row)
+    rows[static_cast<std::size_t>(packed.perm.empty() ? row : packed.perm(0, row))].push_back(row);
+  return rows;
+}
+
+/// One trace, from the packed tensors to the terms that are shown.
+class Tracing {
+ public:
+  /// `foreign`: null for our own kernel and for a recorded output.
+  Tracing(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question,
+          kernel::ForeignKernel* foreign)
+      : prepared_(prepared), recipe_(recipe), options_(options), foreign_(foreign) {
+    trace_.question = question;
+    trace_.case_id = prepared.id.text();
+    trace_.fixture = prepared.fixture;
+    trace_.notes = prepared.notes;
+    if (is_ours()) {
+      trace_.kernel = "cpu: " + new_report(prepared, options).launch;
+      return;
+    }
+    trace_.kernel = foreign ? foreign->name() : "recorded:" + options.recorded.string();
+    trace_.notes.push_back(
+        "thread blocks, slices and warps are the lane model's: this kernel may share work otherwise");
+  }
+
+  Trace run() {
+    const Traced& asked = trace_.question;
+    check_index(asked.weight ? "k" : "m", asked.row, asked.weight ? prepared_.id.K : prepared_.id.M, trace_.case_id);
+    check_index("n", asked.n, prepared_.id.N, trace_.case_id);
+    const kernel::Task task = task_of(prepared_, packed(), options_);
+    task_ = for_lane_model(task);
+    kernel::check(task_);
+    describe_path();
+    if (foreign_) effective_ = effective_column(*foreign_, task, asked.n);
+    if (!asked.weight) {
+      trace_output(run_of(task));
+      trace_slices();
+    }
+    trace_terms();
+    choose_shown();
+    find_origins();
+    return std::move(trace_);
+  }
+
+ private:
+  Packed packed() const {
+    if (options_.packed.empty()) return repack::repack(prepared_.layer, recipe_);
+    return repack::read_packed(fixtures::read_container(options_.packed), prepared_.layer);
+  }
+
+  void describe_path() {
+    trace_.path = options_.packed.empty() ? "our repack" : "packed tensors " + options_.packed.string();
+    for (const auto& [stage, variant] : recipe_)
+      if (variant != "reference") trace_.path += fmt::format(", {}={}", stage, variant);
+    trace_.plan = kernel::plan_of(task_, task_.packed.N);
+    trace_.one_group = task_.packed.one_group();
+    trace_.stores_zeros = !task_.packed.zeros.empty();
+    trace_.reduce_bits = task_.launch.reduce_bits;
+  }
+
+  /// Whether the kernel is the lane model, which can be looked into.
+  bool is_ours() const { return options_.foreign.empty() && options_.recorded.empty(); }
+
+  double bias() const {
+    if (!prepared_.layer.bias) return 0;
+    const auto bits = fixtures::grid_of<std::uint16_t>(*prepared_.layer.bias);
+    return value_of(bits(0, trace_.question.n), prepared_.layer.dtype);
+  }
+
+  double a(int k) const { return value_of(prepared_.A(trace_.question.row, k), prepared_.layer.dtype); }
+
+  /// One run of the path, or what somebody recorded of one.
+  kernel::RunResult run_of(const kernel::Task& task) {
+    if (foreign_) return foreign_->run(task);
+    if (options_.recorded.empty()) return kernel::run_lane_model(task, recipe_);
+    kernel::RunResult run;
+    run.C = recorded_output(prepared_, options_.recorded);
+    return run;
+  }
+
+  void trace_output(const kernel::RunResult& run) {
+    const auto [weight, m, n, all] = trace_.question;
+    const Expected expected = expected_row(prepared_, task_, m);
+    OutputLine line{.want = expected.at(0, n), .used = value_of(run.C(m, n), prepared_.layer.dtype)};
+    line.error = element_error(line.used, expected, 0, n);
+    if (run.C(m, n) == task_.launch.fill) line.missing = "never written" + how_it_ended(run);
+    line.bias = bias();
+    trace_.output = line;
+  }
+
+  void trace_slices() {
+    const auto [weight, m, n, all] = trace_.question;
+    const kernel::Plan& plan = trace_.plan;
+    const int column = m / kernel::kProblemRows * plan.columns + n / plan.block_tile.thread_n;
+    const auto sums = is_ours() ? kernel::slice_sums(task_, recipe_, m, n) : std::vector<kernel::SliceSum>{};
+    for (const kernel::PlannedSlice& slice : kernel::column_slices(plan, column)) {
+      SliceLine line{.slice = slice,
+                     .k_begin = slice.k_tile_begin * plan.block_tile.thread_k,
+                     .k_end = std::min(plan.K, slice.k_tile_end * plan.block_tile.thread_k),
+                     .stripe_begin = plan.iters * slice.thread_block,
+                     .stripe_end = std::min(plan.block_tiles(), plan.iters * (slice.thread_block + 1LL))};
+      const Expected expected = expected_slice(prepared_, task_, m, n, {line.k_begin, line.k_end});
+      line.want = expected.y[0];
+      if (trace_.slices.size() < sums.size()) line.used = sums[trace_.slices.size()].sum;
+      line.right = !is_ours() || (line.used && element_error(*line.used, expected, 0, 0).right());
+      trace_.slices.push_back(line);
+    }
+  }
+
+  void trace_terms() {
+    const Traced& asked = trace_.question;
+    const auto rows = rows_by_column(task_.packed);
+    for (int k = asked.weight ? asked.row : 0; k < (asked.weight ? asked.row + 1 : prepared_.id.K); ++k) {
+      const std::vector<int>& met = rows[static_cast<std::size_t>(k)];
+      for (std::size_t i = 0; i < std::max<std::size_t>(1, met.size()); ++i)
+        trace_.terms.push_back(term(k, i < met.size() ? std::optional(met[i]) : std::nullopt, i > 0));
+    }
+  }
+
+  Term term(int k, std::optional<int> row, bool again) const {
+    Term out{.k = k, .place = {}, .again = again, .want = expected_parts(prepared_.layer, k, trace_.question.n)};
+    if (!trace_.question.weight) out.a = a(k);
+    if (!row) return out;
+    out.place = place_of(task_.packed, *row, trace_.question.n);
+    out.used = used_at(task_.packed, *out.place);
+    out.in_registers = in_registers(*out.place);
+    if (!effective_.empty()) judge_effective(effective_[static_cast<std::size_t>(k)], out);
+    return out;
+  }
+
+  /// What a kernel in a process of its own makes of an activation of one: the weight and the bias, rounded after each.
+  void judge_effective(double got, Term& term) const {
+    const double weight = term.want.weight();
+    const Expected expected = expected_weight(prepared_, weight, bias());
+    if (element_error(got, expected, 0, 0).right()) return;
+    term.in_registers.push_back(
+        fmt::format("the kernel adds {:.5g} for an activation of one where {:.5g} is right", got - bias(), weight));
+  }
+
+  /// A weight meets every 64-row problem; what is said of several is said once.
+  std::vector<std::string> in_registers(const Place& place) const {
+    if (!is_ours()) return {};
+    if (!trace_.question.weight) return differs_in_registers(task_, recipe_, trace_.question.row, place);
+    std::vector<std::string> all;
+    for (int problem = 0; problem < trace_.plan.problems; ++problem)
+      for (const std::string& line : differs_in_registers(task_, recipe_, problem * kernel::kProblemRows, place))
+        if (std::find(all.begin(), all.end(), line) == all.end()) all.push_back(line);
+    return all;
+  }
+
+  void choose_shown() {
+    trace_.shown.resize(trace_.terms.size());
+    std::iota(trace_.shown.begin(), trace_.shown.end(), 0);
+    std::stable_partition(trace_.shown.begin(), trace_.shown.end(),
+                          [&](std::size_t i) { return !trace_.terms[i].right(); });
+    if (!trace_.question.all && trace_.shown.size() > kShown) trace_.shown.resize(kShown);
+    for (const Term& term : trace_.terms) {
+      if (term.right()) continue;
+      ++trace_.wrong;
+      trace_.misread += term.right_in_memory();
+      trace_.wrong_same += !term.right_in_memory() && term.used_weight() == term.wanted_weight();
+    }
+  }
+
+  void find_origins() {
+    std::vector<std::size_t> lost;
+    std::vector<Place> places;
+    for (const std::size_t i : trace_.shown) {
+      if (trace_.terms[i].right_in_memory() || !trace_.terms[i].place) continue;
+      lost.push_back(i);
+      places.push_back(*trace_.terms[i].place);
+    }
+    if (!options_.packed.empty()) return;  // nobody here can send another layer that way
+    const std::vector<Origin> origins = origins_of(prepared_.layer, recipe_, places);
+    for (std::size_t i = 0; i < origins.size(); ++i) {
+      Term& term = trace_.terms[lost[i]];
+      term.from = origins[i];
+      drop_doubtful(term);
+    }
+    trace_.traced = origins.size() == places.size();
+  }
+
+  /// What comes from elsewhere must have the value that is there: what is moved and changed as well is not traced.
+  void drop_doubtful(Term& term) const {
+    const fixtures::Layer& layer = prepared_.layer;
+    auto& [code, zero, scale] = term.from;
+    const Cell own = {.row = term.k, .n = trace_.question.n};
+    const Cell own_group = {.row = term.want.group, .n = trace_.question.n};
+    if (code && *code != own && expected_parts(layer, code->row, code->n).code != term.used.code) code.reset();
+    if (zero && *zero != own_group && expected_group(layer, zero->row, zero->n).zero != term.used.zero) zero.reset();
+    if (scale && *scale != own_group && expected_group(layer, scale->row, scale->n).scale != term.used.scale)
+      scale.reset();
+  }
+
+  const Prepared& prepared_;
+  const repack::Recipe& recipe_;
+  const Options& options_;
+  kernel::ForeignKernel* foreign_;
+  kernel::Task task_;              // as the lane model takes it
+  std::vector<double> effective_;  // of a kernel in a process of its own: what it adds for each k
+  Trace trace_;
+};
+
+}  // namespace
+
+Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question) {
+  if (options.foreign.empty()) return Tracing(prepared, recipe, options, question, nullptr).run();
+  const auto foreign = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+  Prepared asked = prepared;
+  if (prepared.layer.bias && !foreign->takes_bias()) {
+    asked.layer.bias.reset();
+    asked.id.bias = false;
+    asked.notes.push_back("the kernel takes no bias: this layer's is left out");
+  }
+  return Tracing(asked, recipe, options, question, foreign.get()).run();
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/compare.h"
+#include "cases/explain/origin.h"
+#include "cases/explain/place.h"
+#include "cases/prepare.h"
+#include "kernel/loaded.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// What `explain` was asked, besides the case: output (m, n), or weight (k, n). k is a row of the layer as it is
+/// stored, and the column of A that is to meet it.
+struct Traced {
+  bool weight = false;
+  int row = 0;  // m or k
+  int n = 0;
+  bool all = false;  // print every term
+};
+
+/// A column of A and the weight it meets, against the weight it is to meet.
+struct Term {
+  int k = 0;
+  std::optional<Place> place = {};  // of the row of B that meets column k; none: no row does
+  bool again = false;               // another row has met this column: nothing is to be added here
+  double a = 0;                     // a(m, k); 0 for a weight
+  WeightParts want = {};
+  Used used = {};
+  Origin from = {};  // of a wrong term that is shown
+
+  std::vector<std::string> in_registers = {};  // what the kernel makes of it otherwise than it lies in memory
+
+  bool right_code() const { return place && used.code == want.code; }
+  bool right_zero() const { return place && used.zero == want.zero; }
+  bool right_scale() const { return place && used.scale == want.scale; }
+  bool right_in_memory() const { return right_code() && right_zero() && right_scale() && !again; }
+  bool right() const { return right_in_memory() && in_registers.empty(); }
+  double used_weight() const { return place ? used.weight() : 0; }
+  double wanted_weight() const { return again ? 0 : want.weight(); }
+};
+
+/// One of the slices that sum an output.
+struct SliceLine {
+  kernel::PlannedSlice slice;
+  int k_begin = 0, k_end = 0;                  // rows of B
+  long long stripe_begin = 0, stripe_end = 0;  // block_tiles of its thread block, over all columns
+  std::optional<double> used = {};             // none: it was not seen to run
+  double want = 0;
+  bool right = true;
+};
+
+/// The output itself.
+struct OutputLine {
+  double want = 0;
+  double used = 0;
+  ElementError error = {};
+  std::string missing = {};  // why there is no number: "never written: return code 2"
+  double bias = 0;
+};
+
+/// All that one question found.
+struct Trace {
+  Traced question;
+  std::string case_id, fixture, path, kernel;
+  std::vector<std::string> notes;
+  kernel::Plan plan;
+  bool one_group = false;
+  bool stores_zeros = false;  // the kernel reads zero points; otherwise all are 8
+  int reduce_bits = 32;
+  std::optional<OutputLine> output;  // none: a weight was asked for
+  std::vector<SliceLine> slices;     // of the output, from k = 0 up
+  std::vector<Term> terms;           // by k
+  std::vector<std::size_t> shown;    // of terms, wrong ones first
+  bool traced = false;               // `from` of the wrong terms that are shown means something
+  std::size_t wrong = 0;             // terms that are not right
+  std::size_t wrong_same = 0;        // of them, those whose weight is right in memory by luck
+  std::size_t misread = 0;           // of them, those that are right in memory, and not where they are multiplied
+  std::string rerun;                 // this question again
+  std::string bisect;                // the command that names the transform
+
+  bool right() const { return wrong == 0 && (!output || (output->missing.empty() && output->error.right())); }
+};
+
+/// Traces an output or a weight: of our own path as `recipe` does it, through somebody's packed tensors
+/// (options.packed), of somebody's recorded output (options.recorded), or of somebody's kernel (options.foreign), which
+/// is launched a few times. Throws InputError for an index outside the case and CannotTest for what the format or the
+/// kernel does not take.
+Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question);
+
+}  // namespace w4::cases

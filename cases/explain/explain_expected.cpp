@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/explain/explain_expected.h"
+
+#include "cases/bisect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace w4::cases {
+namespace {
+
+Expected one_element(const Prepared& prepared, double y, double norm, double variance) {
+  return {.M = 1,
+          .N = 1,
+          .K = prepared.id.K,
+          .dtype = prepared.layer.dtype,
+          .y = {y},
+          .norm = {norm},
+          .variance = {variance}};
+}
+
+}  // namespace
+
+Expected expected_row(const Prepared& prepared, const kernel::Task& task, int m) {
+  Rounding rounding = rounding_of(prepared, task);
+  if (!rounding.cuts.empty()) {
+    const auto first = rounding.cuts.begin() + m / rounding.problem_rows * rounding.columns;
+    rounding.cuts = std::vector(first, first + rounding.columns);
+  }
+  const auto row = prepared.A.row(m);
+  const Grid<std::uint16_t> alone(1, prepared.id.K, {row.begin(), row.end()});
+  return expected_output(prepared.layer, alone, rounding);
+}
+
+Expected expected_slice(const Prepared& prepared, const kernel::Task& task, int m, int n, kernel::Slice rows) {
+  const std::vector<int> order = rounding_of(prepared, task).row_order;
+  double sum = 0, squares = 0;
+  for (int row = rows.k_begin; row < std::min(rows.k_end, prepared.id.K); ++row) {
+    const int k = order.empty() ? row : order[static_cast<std::size_t>(row)];
+    const WeightParts parts = expected_parts(prepared.layer, k, n);
+    const double a = value_of(prepared.A(m, k), prepared.layer.dtype);
+    const double product = a * (task.packed.one_group() ? parts.code - parts.zero : parts.weight());
+    sum += product;
+    squares += product * product;
+  }
+  return one_element(prepared, sum, std::sqrt(squares), sum * sum + squares);
+}
+
+Expected expected_weight(const Prepared& prepared, double weight, double bias) {
+  const double y = weight + bias;
+  return one_element(prepared, y, std::abs(weight), 2 * weight * weight + y * y);  // rounded before and after the bias
+}
+
+std::string how_it_ended(const kernel::RunResult& run) {
+  if (run.return_code != 0) return fmt::format(": return code {}", run.return_code);
+  if (!run.launch_error.empty()) return ": " + run.launch_error + " at the launch";
+  if (!run.synchronise_error.empty()) return ": " + run.synchronise_error + " at the next synchronise";
+  if (!run.signal.empty()) return ": " + run.signal;
+  if (run.exit_code) return fmt::format(": its process ended with {}", *run.exit_code);
+  return run.timed_out ? ": a thread block waits for ever" : "";
+}
+
+}  // namespace w4::cases

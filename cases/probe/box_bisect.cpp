@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// A path that shows nothing but its output: probes whose answers every known wrong way predicts.
+#include "cases/probe/box_bisect.h"
+
+#include "cases/hypotheses.h"
+#include "cases/probe/localise.h"
+#include "cases/probe/naming.h"
+#include "cases/probe/separate.h"
+#include "fixtures/error.h"
+#include "kernel/lane_model.h"
+
+#include <algorithm>
+
+namespace w4::cases {
+namespace {
+
+using kernel::RunResult;
+
+Evidence::Judged judged(const Box& box) {
+  return box.sums_as_lane_model() ? Evidence::Judged::every_bit : Evidence::Judged::within_rounding;
+}
+
+std::string known_good_failure(const kernel::Task& task, const Expected& expected) {
+  const Comparison good = compare(kernel::run_lane_model(task).C, expected, task.launch.fill);
+  return good.right() ? "" : "the known-good path itself fails here: " + good.failed_gate;
+}
+
+}  // namespace
+
+Probing::Probing(const Prepared& prepared, Box& box, const std::vector<RunResult>& seen, const kernel::Launch& launch,
+                 const Options& options, const Progress& step)
+    : prepared_(prepared), box_(box), launch_(launch), options_(options), step_(step), evidence_(judged(box)) {
+  for (Probe& probe : part_probes(prepared, launch)) ask(std::move(probe));  // they need fewer faults to explain them
+  const std::vector<Probe> again = case_probes(prepared, launch, static_cast<int>(seen.size()));
+  for (std::size_t i = 0; i < seen.size(); ++i) evidence_.add(again[i], seen[i]);
+  if (std::ranges::count(seen[0].C.cells(), launch.fill) > 0) ask(filled_probe(prepared, launch));
+}
+
+void Probing::ask(Probe probe) {
+  step_(fmt::format("probe {}", probe.kind->id));
+  try {
+    RunResult answer = box_.ask(probe.question);
+    evidence_.add(std::move(probe), std::move(answer));
+  } catch (const CannotTest& error) {
+    notes_.push_back(fmt::format("probe {} cannot be made: {}", probe.kind->id, error.what()));
+  }
+}
+
+std::vector<Culprit> Probing::name() {
+  NamedRecipes named = name_recipes(evidence_, step_);
+  if (named.fits.size() > 1) separate(prepared_, launch_, box_, evidence_, named.fits, step_);
+  return named.fits.empty() ? std::vector<Culprit>() : name_culprits(named.fits, evidence_, options_);
+}
+
+std::vector<Culprit> Probing::localise() {
+  return cases::localise(prepared_, box_, launch_, evidence_, kMostFaultsAtOnce, step_);
+}
+
+std::string Probing::difference(int i) {
+  const RunResult& got = evidence_.answer(i);
+  const RunResult& right = evidence_.right(i);
+  if (!got.ran()) return "does not end well";
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < got.C.size(); ++at) count += got.C[at] != right.C[at];
+  if (count == 0) return "other than C is wrong";
+  return fmt::format("{} of {} differ", count, got.C.size());
+}
+
+void Probing::describe(Report& report) {
+  for (int i = 0; i < evidence_.size(); ++i) {
+    const Probe& probe = evidence_.probe(i);
+    const bool right = evidence_.agrees({}, i);
+    report.probes.push_back({probe.kind->id, probe.kind->sees, probe.kind->blind, probe.question.A.rows(), right,
+                             right ? "right" : difference(i)});
+  }
+  report.notes.insert(report.notes.end(), notes_.begin(), notes_.end());
+}
+
+Report bisect_box(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress) {
+  Report report = new_report(prepared, options);
+  report.launch = "a black box, " + report.launch;
+  const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
+  progress("oracle");
+  const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+  PathBox box(subject);
+  std::vector<RunResult> seen;
+  for (const Probe& probe : case_probes(prepared, task.launch, options.repeat)) {
+    progress("case");
+    seen.push_back(box.ask(probe.question));
+  }
+  describe_output(seen[0], expected, report);
+  if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
+    report.verdict = Verdict::cannot_test;
+    return report;
+  }
+  Probing probing(prepared, box, seen, task.launch, options, progress);
+  const bool right = report.comparison->right() && probing.healthy();
+  if (!right) report.culprits = probing.name();
+  if (!right && report.culprits.empty()) report.culprits = probing.localise();
+  probing.describe(report);
+  report.verdict = right ? Verdict::match : Verdict::mismatch;
+  report.reason = report.comparison->failed_gate;
+  if (!right && report.reason.empty())
+    report.reason = "this output is within the bound, but a probe's answer is not right";
+  describe_stages(report, right ? static_cast<int>(stage_ids().size()) : 0, "every probe is answered right",
+                  report.stages);
+  return report;
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/probe/evidence.h"
+
+#include "cases/bisect.h"
+#include "cases/compare.h"
+#include "cases/probe/rounding_fit.h"
+#include "fixtures/error.h"
+#include "kernel/lane_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace w4::cases {
+namespace {
+
+using kernel::RunResult;
+using repack::Recipe;
+
+/// What a pipeline does wrong depends on its block_tile.
+std::vector<kernel::BlockTile> block_tiles(const Recipe& recipe, const Question& question, bool known) {
+  std::vector<kernel::BlockTile> tiles = {question.launch.block_tile};
+  for (const kernel::BlockTile other : {kernel::BlockTile{128, 128}, kernel::BlockTile{64, 256}})
+    if (!known && recipe.contains("pipeline") && !(other == tiles[0])) tiles.push_back(other);
+  return tiles;
+}
+
+/// As far as the lane model can tell how somebody's kernel ends.
+bool ended_alike(const RunResult& made, const RunResult& answer) {
+  return made.return_code == answer.return_code && made.timed_out == answer.timed_out && answer.signal.empty() &&
+         !answer.exit_code;
+}
+
+/// Small integers in, small integers out: whatever order they are summed in, they are equal or wrong.
+bool is_of_exact_sums(const RunResult& made, const Probe& probe) {
+  constexpr float kExactInBf16 = 256;
+  if (!probe.exact_sums) return false;
+  return std::all_of(made.C.cells().begin(), made.C.cells().end(), [&](std::uint16_t bits) {
+    const float value = value_of(bits, probe.question.layer->dtype);
+    return std::abs(value) <= kExactInBf16 && value == std::trunc(value);
+  });
+}
+
+}  // namespace
+
+bool looks_same(const RunResult& a, const RunResult& b) {
+  return a.return_code == b.return_code && a.launch_error == b.launch_error &&
+         a.synchronise_error == b.synchronise_error && a.signal == b.signal && a.timed_out == b.timed_out &&
+         a.C == b.C && a.workspace == b.workspace;
+}
+
+void Evidence::add(Probe probe, RunResult answer) {
+  asked_.push_back({std::move(probe), std::move(answer), std::nullopt, std::nullopt});
+}
+
+Evidence::Prediction Evidence::predict(const Recipe& recipe, const Question& question) const {
+  try {
+    const kernel::Task task{
+        .A = question.A, .packed = repack::repack(*question.layer, recipe), .launch = question.launch};
+    return kernel::run_lane_model(for_lane_model(task), recipe);
+  } catch (const CannotTest&) {  // this way cannot be done to this layer
+    return std::nullopt;
+  }
+}
+
+const RunResult& Evidence::right(Asked& asked) {
+  if (!asked.right) asked.right = predict({}, asked.probe.question).value();
+  return *asked.right;
+}
+
+const Expected& Evidence::expected(Asked& asked) const {
+  if (asked.expected) return *asked.expected;
+  const Question& question = asked.probe.question;
+  Rounding rounding;
+  rounding.grouped = question.layer->group_size != question.layer->K;
+  return asked.expected.emplace(expected_output(*question.layer, question.A, rounding));
+}
+
+bool Evidence::fits(const RunResult& made, Asked& asked) {
+  if (judged_ == Judged::every_bit) return looks_same(made, asked.answer);
+  const bool recorded = judged_ == Judged::recorded;
+  if (!recorded && !ended_alike(made, asked.answer)) return false;
+  if (made.C == asked.answer.C) return true;
+  if (is_of_exact_sums(made, asked.probe)) return false;
+  const std::uint16_t fill = asked.probe.question.launch.fill;
+  const Expected& right = expected(asked);
+  // A wrong answer is not explained by a prediction that is right.
+  if (!compare(asked.answer.C, right, fill).right() && compare(made.C, right, fill).right()) return false;
+  return near(asked.answer.C, made.C, right, fill, recorded ? Unwritten::reads_as_zero : Unwritten::keeps_fill);
+}
+
+Evidence::Held Evidence::hold(const Recipe& recipe, Asked& asked) {
+  Held held;
+  Question question = asked.probe.question;
+  for (const kernel::BlockTile tile : block_tiles(recipe, question, judged_ == Judged::every_bit)) {
+    question.launch.block_tile = tile;
+    const Prediction made = predict(recipe, question);
+    ++predictions_;
+    if (!made) continue;
+    held.agrees = held.agrees || fits(*made, asked);
+    held.exact = held.exact || made->C == asked.answer.C;
+    held.shows = held.shows || !looks_same(*made, right(asked));
+  }
+  return held;
+}
+
+const Evidence::Held& Evidence::held(const Recipe& recipe, int i) {
+  const auto [entry, fresh] = memo_.try_emplace({recipe, i});
+  if (fresh) entry->second = hold(recipe, asked_[static_cast<std::size_t>(i)]);
+  return entry->second;
+}
+
+bool Evidence::agrees(const Recipe& recipe, int i) { return held(recipe, i).agrees; }
+
+bool Evidence::exact(const Recipe& recipe) {
+  for (int i = 0; i < size(); ++i)
+    if (!held(recipe, i).exact) return false;
+  return true;
+}
+
+bool Evidence::shows(const Recipe& recipe, int i) { return held(recipe, i).shows; }
+
+int Evidence::first_against(const Recipe& recipe) {
+  for (int i = 0; i < size(); ++i)
+    if (!agrees(recipe, i)) return i;
+  return size();
+}
+
+bool Evidence::tells_apart(const Recipe& a, const Recipe& b, const Question& question) const {
+  const Prediction from_a = predict(a, question), from_b = predict(b, question);
+  return from_a && from_b && !looks_same(*from_a, *from_b);
+}
+
+}  // namespace w4::cases

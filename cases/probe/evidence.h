@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/faults.h"
+#include "cases/oracle.h"
+#include "cases/probe/probes.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// What a black box was asked and what it answered, held against what any recipe would have answered: the same question
+/// put to our repack and the lane model, done as that recipe says.
+class Evidence {
+ public:
+  /// How an answer is held against a prediction.
+  enum class Judged {
+    every_bit,        // of our own path: all that a caller sees is equal
+    within_rounding,  // of somebody's kernel: the return code is equal, C as near as rounding allows
+    recorded          // of an output alone: C as near as rounding allows, what was never written is zero
+  };
+
+  /// Unless in every bit, what a pipeline does wrong is tried with either block_tile: somebody else's is not known.
+  explicit Evidence(Judged judged) : judged_(judged) {}
+
+  void add(Probe probe, kernel::RunResult answer);
+  int size() const { return static_cast<int>(asked_.size()); }
+  const Probe& probe(int i) const { return asked_[static_cast<std::size_t>(i)].probe; }
+  const kernel::RunResult& answer(int i) const { return asked_[static_cast<std::size_t>(i)].answer; }
+
+  /// Whether the recipe predicts answer i; a recipe that cannot be done to that layer does not.
+  bool agrees(const repack::Recipe& recipe, int i);
+  /// The first answer that the recipe does not predict, or size().
+  int first_against(const repack::Recipe& recipe);
+  /// Whether the recipe predicts another answer than the all-reference recipe: only such a fault can explain it.
+  bool shows(const repack::Recipe& recipe, int i);
+  /// Whether the recipe predicts every answer in every bit.
+  bool exact(const repack::Recipe& recipe);
+  /// Whether two recipes predict different answers to a question that has not been asked.
+  bool tells_apart(const repack::Recipe& a, const repack::Recipe& b, const Question& question) const;
+
+  /// What the all-reference recipe predicts of question i.
+  const kernel::RunResult& right(int i) { return right(asked_[static_cast<std::size_t>(i)]); }
+
+  int predictions() const { return predictions_; }
+
+ private:
+  struct Asked {
+    Probe probe;
+    kernel::RunResult answer;
+    std::optional<kernel::RunResult> right;  // of the all-reference recipe
+    std::optional<Expected> expected;        // of the oracle, when rounding has to be judged
+  };
+  struct Held {
+    bool agrees = false;
+    bool exact = false;  // in every bit
+    bool shows = false;
+  };
+  using Prediction = std::optional<kernel::RunResult>;
+
+  Prediction predict(const repack::Recipe& recipe, const Question& question) const;
+  const kernel::RunResult& right(Asked& asked);
+  Held hold(const repack::Recipe& recipe, Asked& asked);
+  const Held& held(const repack::Recipe& recipe, int i);
+  bool fits(const kernel::RunResult& made, Asked& asked);
+  const Expected& expected(Asked& asked) const;
+
+  Judged judged_;
+  std::vector<Asked> asked_;
+  std::map<std::pair<repack::Recipe, int>, Held> memo_;
+  int predictions_ = 0;
+};
+
+/// All that a caller sees of two runs is equal: how they ended, C, workspace.
+bool looks_same(const kernel::RunResult& a, const kernel::RunResult& b);
+
+}  // namespace w4::cases

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/probe/probes.h"
+
+#include "fixtures/codes.h"
+#include "fixtures/counter_random.h"
+#include "fixtures/error.h"
+#include "fixtures/slice.h"
+
+#include <algorithm>
+
+namespace w4::cases {
+namespace {
+
+using fixtures::Layer;
+using fixtures::PlainLayer;
+using fixtures::RandomStream;
+
+constexpr ProbeKind kKinds[] = {
+    {"case", "the failure itself, its return code, what is never written, and whether launches differ",
+     "which part of the data path it comes from"},
+    {"bias", "what is added to a product of zero: the bias, and C as it was", "all that is multiplied"},
+    {"codes", "which codes are used where (scales 1, zero points 8)", "scales, zero points, rounding"},
+    {"zero_points", "which zero points are used where (codes 8, scales 1)", "codes, scales, rounding"},
+    {"scales", "which scales are used where (codes 9, zero points 8)", "the order of codes, rounding"},
+    {"filled", "whether sums are added onto what C holds (zeros before the launch)", "elements that are never written"},
+    {"rows", "the same layer with other numbers of rows of A", "which part of the data path it comes from"},
+    {"thread_blocks", "the same case cut into other stripes and slices", "all that does not depend on slices"},
+    {"identity", "the weights that are effectively used, W_eff, each by itself",
+     "sums: their range, order and rounding"},
+};
+
+constexpr std::uint64_t kSeed = 20, kCodes = 1, kScales = 2, kZeros = 3, kSigns = 4;  // streams
+constexpr int kLeastRows = 16;                                                        // of a probe
+constexpr int kTermsOfRow = 16;        // ones and minus ones in a row of A, times 15: within 256, exact in bf16
+constexpr int kSmallScales = 15;       // 1..15
+constexpr std::uint8_t kUnitCode = 9;  // its weight is one scale
+
+std::uint16_t one(DType dtype) { return bits_of(1.0f, dtype); }
+
+/// Row m has its ones at k = m, m + rows, m + 2 rows, ...: every k is met once.
+Grid<std::uint16_t> comb(int K, DType dtype) {
+  const int rows = std::max(kLeastRows, (K + kTermsOfRow - 1) / kTermsOfRow);
+  const RandomStream signs(kSeed, kSigns);
+  return Grid<std::uint16_t>::made(rows, K, [&](std::span<std::uint16_t> out) {
+    std::fill(out.begin(), out.end(), bits_of(0.0f, dtype));
+    for (int k = 0; k < K; ++k)
+      out[static_cast<std::size_t>(k % rows) * K + k] =
+          bits_of(signs.below(2, static_cast<std::uint64_t>(k)) == 0 ? 1.0f : -1.0f, dtype);
+  });
+}
+
+template <class T>
+Grid<T> everywhere(const Grid<T>& like, T value) {
+  return Grid<T>::made(like.rows(), like.cols(), [&](std::span<T> out) { std::fill(out.begin(), out.end(), value); });
+}
+
+template <class T, class Value>
+Grid<T> drawn(const Grid<T>& like, std::uint64_t stream, int count, Value value) {
+  const RandomStream random(kSeed, stream);
+  return Grid<T>::made(like.rows(), like.cols(), [&](std::span<T> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = value(random.below(count, i));
+  });
+}
+
+/// Codes 9, zero points 8, scales 1, no bias: what a probe then changes.
+PlainLayer blank(const Layer& layer) {
+  PlainLayer plain = plain_of(layer);
+  plain.codes = everywhere(plain.codes, kUnitCode);
+  plain.zeros = everywhere(plain.zeros, static_cast<std::uint8_t>(kSymmetricZero));
+  plain.scales = everywhere(plain.scales, one(layer.dtype));
+  plain.bias = {};
+  return plain;
+}
+
+PlainLayer random_codes(const Layer& layer) {
+  PlainLayer plain = blank(layer);
+  plain.codes = drawn(plain.codes, kCodes, 16, [](int code) { return static_cast<std::uint8_t>(code); });
+  return plain;
+}
+
+PlainLayer random_scales(const Layer& layer) {
+  PlainLayer plain = blank(layer);
+  plain.scales = drawn(plain.scales, kScales, kSmallScales,
+                       [&](int i) { return bits_of(static_cast<float>(i + 1), layer.dtype); });
+  return plain;
+}
+
+/// A symmetric layer that stores zero points gets others, which it must not feel.
+std::shared_ptr<const Layer> random_zeros(const Layer& layer) {
+  PlainLayer plain = blank(layer);
+  plain.codes = everywhere(plain.codes, static_cast<std::uint8_t>(kSymmetricZero));
+  if (!layer.symmetric)
+    plain.zeros = drawn(plain.zeros, kZeros, 16, [](int zero) { return static_cast<std::uint8_t>(zero); });
+  auto stored = std::make_shared<Layer>(*stored_like(layer, plain));
+  if (layer.symmetric && layer.qzeros && layer.qzeros->dtype == DType::i32) {
+    const auto words = fixtures::grid_of<std::uint32_t>(*layer.qzeros);
+    const RandomStream random(kSeed, kZeros);
+    const auto other = Grid<std::uint32_t>::made(words.rows(), words.cols(), [&](std::span<std::uint32_t> out) {
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint32_t>(random.bits(i));
+    });
+    stored->qzeros = fixtures::tensor_of(layer.qzeros->name, layer.qzeros->dtype, other);
+  }
+  return stored;
+}
+
+/// The layer that a slice was cut out of, however many times, and how: what a slice is probed with is cut anew, because
+/// a wrong cut takes what the slice itself does not hold.
+struct Root {
+  Layer whole;
+  std::vector<fixtures::Slice> slices;  // from the first cut to the last
+  std::shared_ptr<const Layer> cut(const Layer& probed) const {
+    return std::make_shared<const Layer>(fixtures::slice_of(probed, slices));
+  }
+};
+
+Root root_of(const Layer& layer) {
+  if (!layer.cut_from) return {layer, {}};
+  Root root = root_of(layer.cut_from->whole);
+  root.slices.push_back(layer.cut_from->slice);
+  return root;
+}
+
+Grid<std::uint16_t> zeros(int rows, int K, DType dtype) {
+  return Grid<std::uint16_t>::made(
+      rows, K, [&](std::span<std::uint16_t> out) { std::fill(out.begin(), out.end(), bits_of(0.0f, dtype)); });
+}
+
+}  // namespace
+
+std::span<const ProbeKind> probe_kinds() { return kKinds; }
+
+const ProbeKind& probe_kind(std::string_view id) {
+  for (const ProbeKind& kind : kKinds)
+    if (id == kind.id) return kind;
+  throw Error(kBadInput, fmt::format("no probe is called {}", id));
+}
+
+std::shared_ptr<const Layer> stored_like(const Layer& like, PlainLayer plain) {
+  auto layer = std::make_shared<Layer>(fixtures::encode(plain, like.format, like.zero_encoding));
+  if (!like.qzeros) layer->qzeros.reset();
+  return layer;
+}
+
+PlainLayer plain_of(const Layer& layer) {
+  const repack::Unpacked unpacked = repack::unpack(repack::repack(layer));
+  PlainLayer plain{.name = layer.name,
+                   .group_size = layer.group_size,
+                   .symmetric = layer.symmetric,
+                   .dtype = layer.dtype,
+                   .codes = unpacked.codes,
+                   .zeros = unpacked.zeros,
+                   .scales = unpacked.scales,
+                   .g_idx = {},
+                   .bias = {}};
+  if (plain.zeros.empty())
+    plain.zeros = Grid<std::uint8_t>::made(plain.scales.rows(), plain.scales.cols(), [](std::span<std::uint8_t> out) {
+      std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kSymmetricZero));
+    });
+  if (layer.g_idx) plain.g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  if (layer.bias) plain.bias = fixtures::grid_of<std::uint16_t>(*layer.bias);
+  return plain;
+}
+
+Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype) {
+  return Grid<std::uint16_t>::made(rows, K, [&](std::span<std::uint16_t> out) {
+    std::fill(out.begin(), out.end(), bits_of(0.0f, dtype));
+    for (int m = 0; m < rows; ++m) out[static_cast<std::size_t>(m) * K + first + m] = one(dtype);
+  });
+}
+
+std::vector<Probe> case_probes(const Prepared& prepared, const kernel::Launch& launch, int launches) {
+  const auto layer = std::make_shared<const Layer>(prepared.layer);
+  std::vector<Probe> probes;
+  for (int i = 0; i < launches; ++i) {
+    probes.push_back({&probe_kind("case"), {layer, prepared.A, launch}});
+    probes.back().question.launch.number = static_cast<std::uint64_t>(i);
+  }
+  return probes;
+}
+
+Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch) {
+  Probe probe{&probe_kind("filled"), {std::make_shared<const Layer>(prepared.layer), prepared.A, launch}};
+  probe.question.launch.fill = bits_of(0.0f, prepared.layer.dtype);
+  return probe;
+}
+
+std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& launch) {
+  const Layer& layer = prepared.layer;
+  const Root root = root_of(layer);
+  const Grid<std::uint16_t> A = comb(layer.K, layer.dtype);
+  const auto probe = [&](const char* id, std::shared_ptr<const Layer> probed, const Grid<std::uint16_t>& rows) {
+    return Probe{&probe_kind(id), {std::move(probed), rows, launch}, id != std::string_view("bias")};
+  };
+  std::vector<Probe> probes = {probe("bias", std::make_shared<const Layer>(layer),
+                                     zeros(std::min(kLeastRows, prepared.A.rows()), layer.K, layer.dtype)),
+                               probe("codes", root.cut(*stored_like(root.whole, random_codes(root.whole))), A)};
+  if (!layer.symmetric || layer.qzeros) probes.push_back(probe("zero_points", root.cut(*random_zeros(root.whole)), A));
+  probes.push_back(probe("scales", root.cut(*stored_like(root.whole, random_scales(root.whole))), A));
+  return probes;
+}
+
+}  // namespace w4::cases

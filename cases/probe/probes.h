@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/prepare.h"
+#include "cases/probe/box.h"
+
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// What a probe is for, told to whoever reads a report.
+struct ProbeKind {
+  const char* id;
+  const char* sees;   // what its output answers
+  const char* blind;  // what it cannot see
+};
+
+/// A launch whose inputs are chosen so that the output answers one question.
+struct Probe {
+  const ProbeKind* kind = nullptr;
+  Question question;
+  bool exact_sums = false;  // small integers: whatever order they are summed in, the answer is equal or wrong
+};
+
+/// Every kind of probe, in the order in which they are made.
+std::span<const ProbeKind> probe_kinds();
+const ProbeKind& probe_kind(std::string_view id);
+
+/// The case itself, a launch each: what everything else has to explain.
+std::vector<Probe> case_probes(const Prepared& prepared, const kernel::Launch& launch, int launches);
+
+/// The case with zeros in C before the launch: what looks as if it were never written may have been added onto.
+Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch);
+
+/// One launch each, of about K / 16 rows: the codes alone (scales 1, zero points 8), the scales alone (codes 9), the
+/// zero points alone (codes 8, scales 1; of a symmetric layer the stored ones, which it must not feel), the bias alone
+/// (activations of zero). Codes, scales and zero points are random small integers and a row of A has a few ones and
+/// minus ones, so every sum is exact in either type, whatever order it is taken in: answers are equal in every bit or
+/// wrong.
+std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& launch);
+
+// What these probes are made of, for probes that carry more.
+
+/// A layer stored like this one, with other contents.
+std::shared_ptr<const fixtures::Layer> stored_like(const fixtures::Layer& like, fixtures::PlainLayer plain);
+
+/// The contents of a layer: codes, zero points and scales by definition, bias.
+fixtures::PlainLayer plain_of(const fixtures::Layer& layer);
+
+/// Rows first..first+rows-1 of the identity (K, K).
+Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype);
+
+}  // namespace w4::cases

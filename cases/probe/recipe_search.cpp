@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/probe/recipe_search.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace w4::cases {
+namespace {
+
+using repack::Recipe;
+
+/// One search for recipes of a given number of faults.
+class Search {
+ public:
+  Search(Evidence& evidence, const std::function<void(std::string_view)>& step) : evidence_(evidence), step_(step) {}
+
+  std::vector<Recipe> of_size(int size) {
+    constexpr int kMostThroughEachOther = 2;
+    found_.clear();
+    explain({}, size);
+    if (found_.empty() && size == kMostThroughEachOther) {
+      anywhere_ = true;
+      explain({}, size);
+      anywhere_ = false;
+    }
+    return {found_.begin(), found_.end()};
+  }
+
+ private:
+  /// Adds faults where `recipe` first fails. Those that explain that answer alone are taken before those that do it in
+  /// twos: a fault that is not needed there shows elsewhere, and is added there.
+  bool explain(const Recipe& recipe, int left) {
+    const int against = evidence_.first_against(recipe);
+    if (against == evidence_.size()) {
+      if (left == 0) found_.insert(recipe);
+      return left == 0;
+    }
+    bool any = false;
+    for (int count = 1; count <= left && !any; ++count) any = add(recipe, against, count, 0, left - count);
+    return any;
+  }
+
+  /// `count` more faults, from the candidate `from` on, that together explain an answer.
+  bool add(const Recipe& recipe, int against, int count, std::size_t from, int left) {
+    if (count == 0) return evidence_.agrees(recipe, against) && explain(recipe, left);
+    const std::vector<const Fault*>& candidates = candidates_at(against);
+    bool any = false;
+    for (std::size_t i = from; i < candidates.size(); ++i) {
+      if (recipe.contains(candidates[i]->stage)) continue;
+      Recipe more = recipe;
+      more[candidates[i]->stage] = candidates[i]->variant;
+      any = add(more, against, count - 1, i + 1, left) || any;
+    }
+    return any;
+  }
+
+  /// The known faults that show in an answer, or in any.
+  const std::vector<const Fault*>& candidates_at(int i) {
+    const int key = anywhere_ ? -1 : i;
+    const auto [entry, fresh] = candidates_.try_emplace(key);
+    if (!fresh) return entry->second;
+    for (const Fault& fault : faults()) {
+      if (fault.id.empty()) continue;
+      step_(fault.name);
+      if (shows_in(fault, anywhere_ ? 0 : i, anywhere_ ? evidence_.size() : i + 1)) entry->second.push_back(&fault);
+    }
+    return entry->second;
+  }
+
+  bool shows_in(const Fault& fault, int first, int last) {
+    for (int i = first; i < last; ++i)
+      if (evidence_.shows({{fault.stage, fault.variant}}, i)) return true;
+    return false;
+  }
+
+  Evidence& evidence_;
+  const std::function<void(std::string_view)>& step_;
+  std::map<int, std::vector<const Fault*>> candidates_;
+  std::set<Recipe> found_;
+  bool anywhere_ = false;
+};
+
+}  // namespace
+
+NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::string_view)>& step, int most) {
+  Search search(evidence, step);
+  NamedRecipes named;
+  while (named.fits.empty() && named.largest_tried < most) named.fits = search.of_size(++named.largest_tried);
+  if (std::ranges::any_of(named.fits, [&](const Recipe& fit) { return evidence.exact(fit); }))
+    std::erase_if(named.fits, [&](const Recipe& fit) { return !evidence.exact(fit); });
+  return named;
+}
+
+std::string names_of(const Recipe& recipe) {
+  std::vector<std::string> names;
+  for (const auto& [stage, variant] : recipe) names.push_back(fault_of(stage, variant).name);
+  return fmt::format("{}", fmt::join(names, " and "));
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/probe/recovered_map.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace w4::cases {
+namespace {
+
+constexpr int kMostBits = 20;  // of a block whose map is taken for a formula
+constexpr std::size_t kTableRows = 8;
+
+struct Place {
+  int row, col;
+};
+
+Place place_of(int index, int cols) { return {index / cols, index % cols}; }
+
+bool is_permutation(const std::vector<int>& source) {
+  std::vector<bool> used(source.size());
+  for (const int from : source) {
+    if (from < 0 || from >= static_cast<int>(used.size()) || used[static_cast<std::size_t>(from)]) return false;
+    used[static_cast<std::size_t>(from)] = true;
+  }
+  return true;
+}
+
+/// Index bits in which a place and its source differ, over all places.
+Place differing_bits(const std::vector<int>& source, int cols) {
+  Place bits{0, 0};
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i] < 0) continue;
+    const Place at = place_of(static_cast<int>(i), cols), from = place_of(source[i], cols);
+    bits.row |= at.row ^ from.row;
+    bits.col |= at.col ^ from.col;
+  }
+  return bits;
+}
+
+int block_of(int differing) { return static_cast<int>(std::bit_ceil(static_cast<unsigned>(differing) + 1)); }
+
+/// What one block does, as images of its own places: columns in the low bits.
+std::vector<std::uint32_t> images_of(const std::vector<int>& source, int cols, const RecoveredMap& map, Place block) {
+  std::vector<std::uint32_t> images(static_cast<std::size_t>(map.block_rows) * map.block_cols);
+  for (int r = 0; r < map.block_rows; ++r) {
+    for (int c = 0; c < map.block_cols; ++c) {
+      const Place from = place_of(
+          source[static_cast<std::size_t>(block.row * map.block_rows + r) * cols + block.col * map.block_cols + c],
+          cols);
+      images[static_cast<std::size_t>(r) * map.block_cols + c] =
+          static_cast<std::uint32_t>(from.row % map.block_rows * map.block_cols + from.col % map.block_cols);
+    }
+  }
+  return images;
+}
+
+void look_inside_blocks(const std::vector<int>& source, int rows, int cols, RecoveredMap& map) {
+  const std::vector<std::uint32_t> first = images_of(source, cols, map, {0, 0});
+  map.same_in_all_blocks = true;
+  for (int r = 0; r < rows / map.block_rows && map.same_in_all_blocks; ++r)
+    for (int c = 0; c < cols / map.block_cols && map.same_in_all_blocks; ++c)
+      map.same_in_all_blocks = images_of(source, cols, map, {r, c}) == first;
+  if (map.same_in_all_blocks && first.size() <= std::size_t{1} << kMostBits) map.bits = bit_map_of(first);
+}
+
+std::vector<std::string> bit_names(const RecoveredMap& map, const std::string& row, const std::string& col) {
+  std::vector<std::string> names;
+  for (int bit = 0; 1 << bit < map.block_cols; ++bit) names.push_back(fmt::format("{}{}", col, bit));
+  for (int bit = 0; 1 << bit < map.block_rows; ++bit) names.push_back(fmt::format("{}{}", row, bit));
+  return names;
+}
+
+std::string table(const std::vector<int>& source, int cols, const std::string& row, const std::string& col) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < source.size() && lines.size() < kTableRows; ++i) {
+    if (source[i] < 0 || source[i] == static_cast<int>(i)) continue;
+    const Place at = place_of(static_cast<int>(i), cols), from = place_of(source[i], cols);
+    lines.push_back(fmt::format("({}={}, {}={}) uses ({}, {})", row, at.row, col, at.col, from.row, from.col));
+  }
+  return fmt::format("{}", fmt::join(lines, "; "));
+}
+
+}  // namespace
+
+RecoveredMap recover_map(const std::vector<int>& source, int rows, int cols) {
+  RecoveredMap map;
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    map.unknown += source[i] < 0;
+    map.moved += source[i] >= 0 && source[i] != static_cast<int>(i);
+  }
+  map.permutation = is_permutation(source);
+  const Place differing = differing_bits(source, cols);
+  map.keeps_rows = differing.row == 0;
+  map.keeps_columns = differing.col == 0;
+  const int block_rows = block_of(differing.row), block_cols = block_of(differing.col);
+  if (rows % block_rows != 0 || cols % block_cols != 0) return map;
+  map.block_rows = block_rows;
+  map.block_cols = block_cols;
+  if (map.unknown == 0) look_inside_blocks(source, rows, cols, map);
+  return map;
+}
+
+std::string text_of(const RecoveredMap& map, const std::vector<int>& source, int cols, const std::string& row,
+                    const std::string& col) {
+  if (!map.bits) return table(source, cols, row, col);
+  return fmt::format("inside {} x {}, place uses source with {}", map.block_rows, map.block_cols,
+                     text_of(*map.bits, bit_names(map, row, col)));
+}
+
+}  // namespace w4::cases

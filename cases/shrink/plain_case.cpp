@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/shrink/plain_case.h"
+
+#include "fixtures/codes.h"
+#include "repack/stage.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace w4::cases {
+namespace {
+
+using fixtures::Format;
+using repack::Weights;
+
+enum { kCheckpointStage, kCodesStage, kZeroPointsStage };
+
+Weights by_reference(int stage, const Weights& before) {
+  return repack::stages()[static_cast<std::size_t>(stage)].variants[0].apply(before);
+}
+
+template <class T>
+Grid<T> picked(const Grid<T>& grid, const std::vector<int>& rows, const std::vector<int>& columns) {
+  return Grid<T>::made(static_cast<int>(rows.size()), static_cast<int>(columns.size()), [&](std::span<T> out) {
+    for (std::size_t r = 0, i = 0; r < rows.size(); ++r)
+      for (const int column : columns) out[i++] = grid(rows[r], column);
+  });
+}
+
+std::vector<int> all(int count) {
+  std::vector<int> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), 0);
+  return indices;
+}
+
+Grid<std::uint8_t> all_symmetric(int groups, int N) {
+  return Grid<std::uint8_t>::made(groups, N, [](std::span<std::uint8_t> out) {
+    std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kSymmetricZero));
+  });
+}
+
+/// What is stored, whether the layer uses it or not: a symmetric layer's zero points too.
+Grid<std::uint8_t> stored_zeros(const fixtures::Layer& layer, Weights weights) {
+  weights.symmetric = false;
+  const Grid<std::uint8_t> zeros = layer.qzeros ? by_reference(kZeroPointsStage, weights).zeros : Grid<std::uint8_t>();
+  return zeros.empty() ? all_symmetric(layer.groups(), layer.N) : zeros;
+}
+
+Grid<std::uint16_t> natural_scales(const fixtures::Layer& layer) {
+  const auto stored = fixtures::grid_of<std::uint16_t>(layer.scales);
+  if (layer.format != Format::compressed_tensors) return stored;
+  return Grid<std::uint16_t>::made(stored.cols(), stored.rows(), [&](std::span<std::uint16_t> out) {
+    for (int g = 0, i = 0; g < stored.cols(); ++g)
+      for (int n = 0; n < stored.rows(); ++n) out[static_cast<std::size_t>(i++)] = stored(n, g);
+  });
+}
+
+/// FNV-1a, over all that is fed to it.
+class Hash {
+ public:
+  template <class T>
+  void add(const Grid<T>& grid) {
+    add(grid.rows()), add(grid.cols());
+    for (const T cell : grid.cells()) add(static_cast<std::uint64_t>(cell));
+  }
+  void add(std::uint64_t value) {
+    constexpr std::uint64_t kPrime = 0x100000001B3;
+    value_ = (value_ ^ value) * kPrime;
+    value_ ^= value_ >> 29;  // whole words are fed: their upper bits must reach the lower ones
+  }
+  std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 0xCBF29CE484222325;
+};
+
+}  // namespace
+
+PlainCase plain_of(const Prepared& prepared) {
+  const fixtures::Layer& layer = prepared.layer;
+  const Weights decoded = by_reference(kCodesStage, by_reference(kCheckpointStage, repack::weights_of(layer)));
+  PlainCase plain;
+  plain.layer = {.name = layer.name,
+                 .group_size = layer.group_size,
+                 .symmetric = layer.symmetric,
+                 .dtype = layer.dtype,
+                 .codes = decoded.codes,
+                 .zeros = stored_zeros(layer, decoded),
+                 .scales = natural_scales(layer),
+                 .g_idx = decoded.g_idx,
+                 .bias = decoded.bias};
+  plain.format = layer.format;
+  plain.zero_encoding = layer.zero_encoding;
+  plain.stores_zeros = layer.qzeros.has_value();
+  plain.group = prepared.id.group;
+  plain.A = prepared.A;
+  return plain;
+}
+
+fixtures::Layer layer_of(const PlainCase& plain) {
+  fixtures::Layer layer = fixtures::encode(plain.layer, plain.format, plain.zero_encoding);
+  if (!plain.stores_zeros) layer.qzeros.reset();
+  layer.activations = fixtures::tensor_of("activations", plain.layer.dtype, plain.A);
+  return layer;
+}
+
+Prepared prepared_of(const PlainCase& plain, const std::string& fixture) {
+  Prepared out;
+  out.layer = layer_of(plain);
+  out.fixture = fixture;
+  out.A = plain.A;
+  out.id = {.M = plain.M(),
+            .K = plain.K(),
+            .N = plain.N(),
+            .group = plain.group,
+            .symmetric = plain.layer.symmetric,
+            .format = plain.format,
+            .zero_encoding = out.layer.zero_encoding,
+            .act_order = out.layer.act_order(),
+            .bias = out.layer.bias.has_value(),
+            .dtype = plain.layer.dtype,
+            .source = Source::b};
+  return out;
+}
+
+std::uint64_t fingerprint(const PlainCase& plain) {
+  Hash hash;
+  hash.add(plain.layer.codes), hash.add(plain.layer.zeros), hash.add(plain.layer.scales);
+  hash.add(plain.layer.g_idx), hash.add(plain.layer.bias), hash.add(plain.A);
+  for (const int value :
+       {plain.layer.group_size, plain.group, plain.thread_blocks, int{plain.layer.symmetric}, int{plain.stores_zeros}})
+    hash.add(static_cast<std::uint64_t>(value));
+  return hash.value();
+}
+
+PlainCase with_rows(const PlainCase& plain, const std::vector<int>& rows) {
+  PlainCase out = plain;
+  out.A = picked(plain.A, rows, all(plain.K()));
+  return out;
+}
+
+PlainCase with_columns(const PlainCase& plain, const std::vector<int>& columns) {
+  PlainCase out = plain;
+  const std::vector<int> groups = all(plain.groups());
+  out.layer.codes = picked(plain.layer.codes, all(plain.K()), columns);
+  out.layer.zeros = picked(plain.layer.zeros, groups, columns);
+  out.layer.scales = picked(plain.layer.scales, groups, columns);
+  if (!plain.layer.bias.empty()) out.layer.bias = picked(plain.layer.bias, {0}, columns);
+  return out;
+}
+
+std::vector<int> groups_of_rows(const PlainCase& plain) {
+  std::vector<int> groups(static_cast<std::size_t>(plain.K()));
+  for (int k = 0; k < plain.K(); ++k)
+    groups[static_cast<std::size_t>(k)] =
+        plain.layer.g_idx.empty() ? k / plain.layer.group_size : plain.layer.g_idx(0, k);
+  return groups;
+}
+
+std::optional<PlainCase> with_part_of_K(const PlainCase& plain, const Kept& kept) {
+  if (kept.rows.empty() || kept.rows.size() != kept.groups.size() * static_cast<std::size_t>(kept.group_size))
+    return std::nullopt;
+  PlainCase out = plain;
+  out.layer.group_size = kept.group_size;
+  out.layer.codes = picked(plain.layer.codes, kept.rows, all(plain.N()));
+  out.layer.zeros = picked(plain.layer.zeros, kept.groups, all(plain.N()));
+  out.layer.scales = picked(plain.layer.scales, kept.groups, all(plain.N()));
+  out.A = picked(plain.A, all(plain.M()), kept.rows);
+  if (plain.layer.g_idx.empty()) return out;
+  std::vector<std::int32_t> renumbered;
+  for (const int row : kept.rows) {
+    const auto at = std::lower_bound(kept.groups.begin(), kept.groups.end(), plain.layer.g_idx(0, row));
+    renumbered.push_back(static_cast<std::int32_t>(at - kept.groups.begin()));
+  }
+  out.layer.g_idx = Grid<std::int32_t>(1, static_cast<int>(renumbered.size()), renumbered);
+  return out;
+}
+
+PlainCase without_act_order(const PlainCase& plain) {
+  const std::vector<int> groups = groups_of_rows(plain);
+  std::vector<int> rows = all(plain.K());
+  std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) {
+    return groups[static_cast<std::size_t>(a)] < groups[static_cast<std::size_t>(b)];
+  });
+  PlainCase out = plain;
+  out.layer.codes = picked(plain.layer.codes, rows, all(plain.N()));
+  out.A = picked(plain.A, all(plain.M()), rows);
+  out.layer.g_idx = {};
+  return out;
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/shrink/reproducer.h"
+
+#include "fixtures/npy.h"
+#include "fixtures/write_beside.h"
+#include "kernel/lane_model.h"
+#include "repack/packed.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace w4::cases {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path project() {
+  const char* root = std::getenv("W4_ROOT");
+  return root != nullptr ? root : W4_SOURCE_DIR;
+}
+
+/// What main.cpp must know of a case beside its arrays; shapes follow from it.
+std::string case_header(const kernel::Task& task, const std::string& name, int launches) {
+  const repack::Packed& packed = task.packed;
+  std::string text = fmt::format("// SPDX-License-Identifier: Apache-2.0\n#pragma once\n\n// {}\n", name);
+  const auto add = [&](const char* constant, int value) {
+    text += fmt::format("constexpr int {} = {};\n", constant, value);
+  };
+  text += fmt::format("constexpr int kType = {};  // of kernel/plugin.h\n",
+                      packed.dtype == DType::bf16 ? "W4_BF16" : "W4_FP16");
+  add("kM", task.A.rows()), add("kN", packed.stored_N), add("kK", packed.stored_K);
+  add("kPaddedN", packed.N), add("kPaddedK", packed.K);
+  add("kGroupSize", packed.group_size), add("kGroups", packed.groups());
+  add("kThreadK", task.launch.block_tile.thread_k), add("kThreadN", task.launch.block_tile.thread_n);
+  add("kThreadBlocks", task.launch.thread_blocks), add("kReduceBits", task.launch.reduce_bits);
+  add("kLaunches", launches);
+  return text;
+}
+
+/// Each array as its bits, whatever they stand for: unsigned integers, which main.cpp reads by width.
+class Data {
+ public:
+  explicit Data(fs::path folder) : folder_(std::move(folder)) { fs::create_directory(folder_); }
+
+  template <class T>
+  void write(const char* name, DType type, const Grid<T>& grid) const {
+    if (!grid.empty())
+      fixtures::write_npy(fixtures::tensor_of(name, type, grid), folder_ / (std::string(name) + ".npy"));
+  }
+
+ private:
+  fs::path folder_;
+};
+
+Grid<double> bounds_of(const Expected& expected) {
+  return Grid<double>::made(expected.M, expected.N, [&](std::span<double> out) {
+    for (int m = 0; m < expected.M; ++m)
+      for (int n = 0; n < expected.N; ++n)
+        out[static_cast<std::size_t>(m) * expected.N + n] = allowed_error(expected, m, n);
+  });
+}
+
+void write_data(const kernel::Task& task, const Expected& expected, const fs::path& folder) {
+  const Data data(folder);
+  data.write("A", DType::u16, task.A);
+  data.write("words", DType::u32, task.packed.words);
+  data.write("scales", DType::u16, task.packed.scales);
+  data.write("zeros", DType::u32, task.packed.zeros);
+  data.write("perm", DType::i32, task.packed.perm);
+  data.write("bias", DType::u16, task.packed.bias);
+  data.write("expected", DType::fp64, Grid<double>(expected.M, expected.N, expected.y));
+  data.write("allowed", DType::fp64, bounds_of(expected));
+}
+
+/// What is wrong, how to build and run it, what w4bisect says: one line each.
+std::string readme(const ShrunkCase& shrunk, const Prepared& prepared) {
+  const Options options = options_of(shrunk, "fixture");
+  return fmt::format(
+      "What is wrong: {} ({}, made smaller from {}).\n"
+      "`c++ -std=c++20 main.cpp -ldl -o reproducer && ./reproducer KERNEL.so`; a kernel on a GPU: `nvcc -std=c++20 -x "
+      "cu "
+      "main.cpp -ldl -o reproducer`; exit 0: KERNEL.so is right, 1: it is wrong, 125: it does not take this.\n"
+      "w4bisect names it: `{}`{}.\n",
+      text_of(shrunk.failure), prepared.id.text(), shrunk.case_id, command_line(options),
+      options.foreign.empty() ? "; planted there, while data/ is right: a kernel that is right passes here" : "");
+}
+
+void write_folder(const ShrunkCase& shrunk, const fs::path& folder) {
+  const Prepared prepared = prepared_of(shrunk.shrunk.best, "fixture");
+  Options options = options_of(shrunk, "fixture");
+  const bool planted = options.foreign.empty();
+  if (planted) options.foreign = "plugin:KERNEL.so";  // whoever runs it chooses the launch
+  const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
+  const Expected expected =
+      expected_output(prepared.layer, prepared.A, rounding_of(prepared, kernel::Task(for_lane_model(task))));
+  fs::create_directory(folder);
+  fs::copy_file(project() / "docs/examples/reproducer.cpp", folder / "main.cpp");
+  fs::copy_file(project() / "kernel/plugin.h", folder / "plugin.h");
+  fixtures::write_file(folder / "case.h", {case_header(task, prepared.id.text(), options.repeat)});
+  fixtures::write_file(folder / "README.md", {readme(shrunk, prepared)});
+  write_data(task, expected, folder / "data");
+  fixtures::write_container(container_of(shrunk, "fixture"), folder / "fixture", fixtures::ContainerKind::npy_folder);
+}
+
+}  // namespace
+
+void write_reproducer(const ShrunkCase& shrunk, const fs::path& folder) {
+  fixtures::write_beside(folder, [&](const fs::path& temporary) { write_folder(shrunk, temporary); });
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/shrink/shrink_case.h"
+
+#include "cases/report_on.h"
+#include "fixtures/error.h"
+#include "fixtures/write_beside.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace w4::cases {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// How often a case is asked before it is believed not to fail: launches that race may be right by luck.
+constexpr int kMostTries = 5;
+
+void check_can_run_again(const Options& options) {
+  if (!options.recorded.empty())
+    throw InputError("--kernel recorded: shrink runs a kernel on smaller cases, a recorded output is no kernel");
+  if (!options.packed.empty())
+    throw InputError("--packed: shrink packs smaller layers itself, tensors that are packed already cannot follow");
+}
+
+/// How many thread blocks a launch has: the lane model's default is a number, others choose.
+int thread_blocks_of(const Options& options) {
+  return options.thread_blocks.value_or(options.foreign.empty() ? kernel::Launch{}.thread_blocks : 0);
+}
+
+/// The options of a case in a fixture: codes, scales and activations are the fixture's, whatever they were.
+Options options_for(const Options& asked, const PlainCase& plain, const fs::path& fixture) {
+  const Options unsaid;
+  Options options = asked;
+  options.source = Source::b;
+  options.group = plain.group;
+  options.fixture = fixture;
+  options.layer.clear();
+  options.shape.reset();
+  options.case_id.reset();
+  options.M.reset();
+  options.dtype.reset();
+  options.seed = unsaid.seed;
+  options.magnitude = unsaid.magnitude;
+  options.per_column = unsaid.per_column;
+  if (plain.thread_blocks != thread_blocks_of(asked)) options.thread_blocks = plain.thread_blocks;
+  return options;
+}
+
+/// Quiet: what a trial does inside is of no interest, only that it is made.
+Report asked_of(const Prepared& prepared, const Options& options) {
+  return report_on(prepared, options, planted_by(options), [](std::string_view) {});
+}
+
+/// A trial of a smaller case. CannotTest is the only refusal that says something about it; others end the search.
+Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
+  const Prepared prepared = prepared_of(plain, "");
+  const Options options = options_for(wanted.asked, plain, wanted.asked.fixture);
+  try {
+    for (int tries = wanted.comes_and_goes ? kMostTries : 1; tries > 0; --tries)
+      if (failure_of(asked_of(prepared, options)) == wanted.failure) return Answer::same_failure;
+    return Answer::another_outcome;
+  } catch (const CannotTest&) {
+    return Answer::not_taken;
+  }
+}
+
+/// The lane model's races are the same in every run; a kernel's are not.
+bool comes_and_goes(const Report& report, const Options& options) {
+  return !options.foreign.empty() && report.repeats && report.repeats->apart;
+}
+
+/// A layer that is decoded and stored again must still fail: what a format holds beside its content may be the cause.
+void check_survives_rewriting(const ShrunkCase& wanted, const PlainCase& plain) {
+  if (answer_of(plain, wanted) != Answer::same_failure)
+    throw CannotTest("{}: stored anew with the same content it does not fail the same way: {}", wanted.case_id,
+                     text_of(wanted.failure));
+}
+
+Shrinker::Told told_by(const Progress& progress, int budget) {
+  return [&progress, budget](int trial, const PlainCase& plain) {
+    progress(fmt::format("trial {} of {}: M={} K={} N={}", trial, budget, plain.M(), plain.K(), plain.N()));
+  };
+}
+
+Failure failure_to_shrink(const Report& report) {
+  if (report.verdict == Verdict::match) throw CannotTest("{} is a match: there is nothing to shrink", report.case_id);
+  if (report.verdict == Verdict::cannot_test) throw CannotTest("{}: {}", report.case_id, report.reason);
+  return failure_of(report);
+}
+
+Report read_back(const ShrunkCase& shrunk, const fs::path& written, const Progress& progress) {
+  for (int reading = 1; reading <= kMostTries; ++reading) {
+    progress(fmt::format("the written fixture, run {}", reading));
+    const Options options = options_of(shrunk, written);
+    Report report = asked_of(prepare(options), options);
+    if (failure_of(report) == shrunk.failure) return report;
+  }
+  throw CannotTest(
+      "the shrunken case, read back, did not fail the same way in {} runs: it comes and goes; --repeat {} "
+      "launches more at a time",
+      kMostTries, 4 * shrunk.asked.repeat);
+}
+
+}  // namespace
+
+Options options_of(const ShrunkCase& shrunk, const fs::path& fixture) {
+  return options_for(shrunk.asked, shrunk.shrunk.best, fixture);
+}
+
+fixtures::Container container_of(const ShrunkCase& shrunk, const fs::path& folder) {
+  fixtures::Container container = fixtures::container_of(layer_of(shrunk.shrunk.best));
+  container.manifest["shrunk_from"] = shrunk.case_id + ", " + command_line(shrunk.asked);
+  container.manifest["failure"] = text_of(shrunk.failure);
+  container.manifest["command"] = command_line(options_of(shrunk, folder));
+  return container;
+}
+
+ShrunkCase shrink_case(const Options& options, int budget, const Progress& progress) {
+  check_can_run_again(options);
+  progress("the case as it came");
+  const Prepared prepared = prepare(options);
+  const Report report = asked_of(prepared, options);
+  ShrunkCase out{.asked = options,
+                 .case_id = report.case_id,
+                 .failure = failure_to_shrink(report),
+                 .comes_and_goes = comes_and_goes(report, options),
+                 .shrunk = {}};
+  PlainCase plain = plain_of(prepared);
+  plain.thread_blocks = thread_blocks_of(options);
+  check_survives_rewriting(out, plain);
+  const auto trial = [&](const PlainCase& smaller) { return answer_of(smaller, out); };
+  out.shrunk = Shrinker(plain, budget, trial, told_by(progress, budget)).run();
+  return out;
+}
+
+Report write_shrunk(const ShrunkCase& shrunk, const fs::path& folder, const Progress& progress) {
+  Report report;
+  fixtures::write_beside(folder, [&](const fs::path& temporary) {
+    fixtures::write_container(container_of(shrunk, folder), temporary, fixtures::ContainerKind::npy_folder);
+    report = read_back(shrunk, temporary, progress);
+  });
+  report.fixture = folder.string();
+  report.rerun = command_line(options_of(shrunk, folder));
+  return report;
+}
+
+namespace {
+
+/// How to ask racecheck about launches that differ by more than rounding; it looks at kernels on a GPU.
+std::string racecheck_text(const ShrunkCase& shrunk, const fs::path& fixture, const fs::path& reproducer) {
+  Options options = options_of(shrunk, fixture);
+  std::string text;
+  if (options.foreign.starts_with("exec:")) {
+    text = "compute-sanitizer --tool racecheck --target-processes all " + command_line(options) + "\n";
+  } else {
+    options.sanitize = {"racecheck"};
+    const bool lane_model = options.foreign.empty();  // it has no threads to watch
+    if (lane_model) options.foreign = "cuda", options.inject.clear(), options.settings.clear();
+    text = command_line(options) + (lane_model ? "   # or your kernel: --kernel plugin:FILE" : "") + "\n";
+  }
+  if (!reproducer.empty())
+    text += fmt::format("{:13}cd {} && compute-sanitizer --tool racecheck ./reproducer KERNEL.so\n", "",
+                        reproducer.string());
+  return "racecheck    " + text;
+}
+
+std::string search_text(const Shrunk& shrunk) {
+  std::string text = fmt::format("{} trials", shrunk.trials);
+  if (shrunk.not_taken > 0) text += fmt::format(", {} of them cases that cannot be tested", shrunk.not_taken);
+  return text + (shrunk.budget_ran_out
+                     ? fmt::format("; the budget ran out: --budget {} may find a smaller case", 4 * shrunk.trials)
+                     : "; a local minimum: no single step of any strategy keeps the failure");
+}
+
+}  // namespace
+
+std::string text_of(const ShrunkCase& shrunk, const fs::path& fixture, const fs::path& reproducer,
+                    const Report& report) {
+  std::string text = fmt::format("case         {}\nfailure      {}\n", shrunk.case_id, text_of(shrunk.failure));
+  for (const std::string& step : shrunk.shrunk.steps)
+    text += fmt::format("{:<12} {}\n", &step == &shrunk.shrunk.steps.front() ? "steps" : "", step);
+  text += fmt::format("left         {}\n", text_of(shrunk.shrunk.best));
+  text += fmt::format("search       {}\n", search_text(shrunk.shrunk));
+  if (report.repeats) text += fmt::format("launches     {}\n", triage_of(*report.repeats));
+  if (report.repeats && report.repeats->apart) text += racecheck_text(shrunk, fixture, reproducer);
+  text += fmt::format("fixture      {}, read back and run again: the same failure\n", fixture.string());
+  if (!reproducer.empty()) text += fmt::format("reproducer   {}: see its README.md\n", reproducer.string());
+  return text + command_line(options_of(shrunk, fixture)) + "\n";
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Strategies that make a case smaller, or take away a part that a layer may go without.
+#include "cases/shrink/ddmin.h"
+#include "cases/shrink/shrink.h"
+#include "fixtures/codes.h"
+#include "repack/weights.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+#include <set>
+
+namespace w4::cases {
+namespace {
+
+using fixtures::Format;
+
+std::vector<int> first(int count) {
+  std::vector<int> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), 0);
+  return indices;
+}
+
+/// Units of `width` indices below `count` (the last one may be narrower), as the indices that those chosen cover.
+std::vector<int> spread(const std::vector<int>& units, int width, int count) {
+  std::vector<int> indices;
+  for (const int unit : units)
+    for (int i = unit * width; i < std::min((unit + 1) * width, count); ++i) indices.push_back(i);
+  return indices;
+}
+
+int units_of(int count, int width) { return (count + width - 1) / width; }
+
+/// Fewer first rows, by halves: what depends on M itself (more than 64 rows) is found fast.
+void fewer_first_rows(Shrinker& search) {
+  const PlainCase whole = search.best();
+  for (int below = 0, most = whole.M(); most - below > 1;) {
+    const int rows = (below + most) / 2;
+    (search.take(with_rows(whole, first(rows))) ? most : below) = rows;
+  }
+}
+
+void fewer_rows(Shrinker& search) {
+  const PlainCase whole = search.best();
+  ddmin(first(whole.M()), [&](const std::vector<int>& rows) { return search.take(with_rows(whole, rows)); });
+}
+
+/// A kernel pads what is no multiple of 64: another path, which a case that had none is not led into.
+bool brings_padding(const PlainCase& whole, const PlainCase& part) {
+  return part.K() % repack::kPadK != 0 && whole.K() % repack::kPadK == 0;
+}
+
+bool take_part_of_K(Shrinker& search, const PlainCase& whole, const Kept& kept, int group) {
+  std::optional<PlainCase> part = with_part_of_K(whole, kept);
+  if (!part || brings_padding(whole, *part)) return false;
+  part->group = group;
+  return search.take(*part);
+}
+
+void fewer_groups(Shrinker& search) {
+  const PlainCase whole = search.best();
+  const std::vector<int> group_of = groups_of_rows(whole);
+  ddmin(first(whole.groups()), [&](const std::vector<int>& groups) {
+    const std::set<int> chosen(groups.begin(), groups.end());
+    Kept kept{.rows = {}, .groups = groups, .group_size = whole.layer.group_size};
+    for (int k = 0; k < whole.K(); ++k)
+      if (chosen.contains(group_of[static_cast<std::size_t>(k)])) kept.rows.push_back(k);
+    return take_part_of_K(search, whole, kept, whole.group);
+  });
+}
+
+/// The first rows of every group, 64 or 32 of them: GROUP knows no others.
+void smaller_groups(Shrinker& search) {
+  for (const int size : {64, 32}) {
+    const PlainCase whole = search.best();
+    if (whole.group == -1 || size >= whole.layer.group_size) continue;
+    const std::vector<int> group_of = groups_of_rows(whole);
+    std::vector<int> taken(static_cast<std::size_t>(whole.groups()));
+    Kept kept{.rows = {}, .groups = first(whole.groups()), .group_size = size};
+    for (int k = 0; k < whole.K(); ++k)
+      if (taken[static_cast<std::size_t>(group_of[static_cast<std::size_t>(k)])]++ < size) kept.rows.push_back(k);
+    take_part_of_K(search, whole, kept, size);
+  }
+}
+
+/// One group for all of K: the first group's scales and zero points, on rows in their stored order.
+void one_group(Shrinker& search) {
+  if (search.best().groups() == 1) return;
+  PlainCase single = search.best();
+  const auto row_0 = [](const auto& grid) {
+    return std::decay_t<decltype(grid)>::made(
+        1, grid.cols(), [&](auto out) { std::copy(grid.row(0).begin(), grid.row(0).end(), out.begin()); });
+  };
+  single.layer.scales = row_0(single.layer.scales);
+  single.layer.zeros = row_0(single.layer.zeros);
+  single.layer.g_idx = {};
+  single.layer.group_size = single.K();
+  single.group = -1;
+  search.take(single);
+}
+
+/// Fewer thread blocks have longer stripes: a layer can be smaller before they have nothing to do.
+void fewer_thread_blocks(Shrinker& search) {
+  for (int blocks = 1; blocks < search.best().thread_blocks; blocks *= 2) {
+    PlainCase plain = search.best();
+    plain.thread_blocks = blocks;
+    if (search.take(plain)) return;
+  }
+}
+
+/// A single group may have any size, as group -1.
+void fewer_rows_of_K(Shrinker& search) {
+  const PlainCase whole = search.best();
+  if (whole.groups() > 1) return;
+  ddmin(first(units_of(whole.K(), repack::kPadK)), [&](const std::vector<int>& tiles) {
+    Kept kept{.rows = spread(tiles, repack::kPadK, whole.K()), .groups = {0}};
+    kept.group_size = static_cast<int>(kept.rows.size());
+    return take_part_of_K(search, whole, kept, -1);
+  });
+}
+
+void fewer_columns(Shrinker& search) {
+  const PlainCase whole = search.best();
+  ddmin(first(units_of(whole.N(), repack::kTileN)), [&](const std::vector<int>& tiles) {
+    return search.take(with_columns(whole, spread(tiles, repack::kTileN, whole.N())));
+  });
+}
+
+void no_bias(Shrinker& search) {
+  PlainCase plain = search.best();
+  plain.layer.bias = {};
+  search.take(plain);
+}
+
+void no_act_order(Shrinker& search) {
+  if (!search.best().layer.g_idx.empty()) search.take(without_act_order(search.best()));
+}
+
+void symmetric(Shrinker& search) {
+  if (search.best().layer.symmetric) return;
+  PlainCase plain = search.best();
+  plain.layer.symmetric = true;
+  plain.layer.zeros = Grid<std::uint8_t>::made(plain.groups(), plain.N(), [](std::span<std::uint8_t> out) {
+    std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kSymmetricZero));
+  });
+  search.take(plain);
+}
+
+/// Zero points that a symmetric layer stores all the same; the pair-packed format always does.
+void no_stored_zeros(Shrinker& search) {
+  PlainCase plain = search.best();
+  if (!plain.layer.symmetric || plain.format == Format::pair_packed) return;
+  plain.stores_zeros = false;
+  search.take(plain);
+}
+
+std::string yes_no(bool value) { return value ? "yes" : "no"; }
+
+}  // namespace
+
+std::vector<Strategy> size_strategies() {
+  const auto groups = [](const PlainCase& p) { return fmt::format("{} of {} rows", p.groups(), p.layer.group_size); };
+  const auto rows = [](const PlainCase& p) { return fmt::format("{}", p.M()); };
+  return {
+      {"rows of A", rows, fewer_first_rows},
+      {"groups", groups, fewer_groups},
+      {"groups", groups, smaller_groups},
+      {"groups", groups, one_group},
+      {"K", [](const PlainCase& p) { return fmt::format("{}", p.K()); }, fewer_rows_of_K},
+      {"thread blocks", [](const PlainCase& p) { return fmt::format("{}", p.thread_blocks); }, fewer_thread_blocks},
+      {"columns", [](const PlainCase& p) { return fmt::format("{}", p.N()); }, fewer_columns},
+      {"rows of A", rows, fewer_rows},  // behind columns: trials of a small layer are cheap
+      {"bias", [](const PlainCase& p) { return yes_no(!p.layer.bias.empty()); }, no_bias},
+      {"act-order", [](const PlainCase& p) { return yes_no(!p.layer.g_idx.empty()); }, no_act_order},
+      {"zero points of its own", [](const PlainCase& p) { return yes_no(!p.layer.symmetric); }, symmetric},
+      {"stored zero points", [](const PlainCase& p) { return yes_no(p.stores_zeros); }, no_stored_zeros},
+  };
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/sweep/change_points.h"
+
+#include <map>
+#include <optional>
+
+namespace w4::cases {
+
+/// Launches each point once, and as many points as the budget allows.
+class LaunchMemo {
+ public:
+  LaunchMemo(const Launch& launch, int budget) : launch_(launch), budget_(budget) {}
+
+  /// None: it was not launched, and the budget is spent.
+  std::optional<Outcome> at(const Point& point) {
+    if (const auto found = seen_.find(point); found != seen_.end()) return found->second;
+    if (launches() >= budget_) {
+      ran_out_ = true;
+      return std::nullopt;
+    }
+    return seen_.emplace(point, launch_(point)).first->second;
+  }
+
+  bool knows(const Point& point) const { return seen_.contains(point); }
+  const std::map<Point, Outcome>& seen() const { return seen_; }
+  int launches() const { return static_cast<int>(seen_.size()); }
+  bool ran_out() const { return ran_out_; }
+
+ private:
+  const Launch& launch_;
+  int budget_;
+  std::map<Point, Outcome> seen_;
+  bool ran_out_ = false;
+};
+
+}  // namespace w4::cases
