@@ -29,7 +29,7 @@ enum class CataloguePlace {
 /// By what stages and rules have; a row with several ids is there when all of them are.
 CataloguePlace place_of(const CatalogueRow& row);
 
-/// Ids that are planted or named and that no row of the catalogue has: they were met while this program was written.
+/// Ids that are planted or named and that no row of the catalogue has.
 const std::vector<std::string_view>& own_ids();
 
 }  // namespace w4::cases

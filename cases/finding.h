@@ -56,7 +56,7 @@ struct Report {
   std::vector<StageLine> stages;
   std::vector<double> first;  // the first 20 outputs
   std::optional<Comparison> comparison;
-  std::vector<AuditLine> audit = {};  // what other acceptance rules say of the same output
+  std::vector<AuditLine> audit = {};    // what other acceptance rules say of the same output
   std::optional<Repeats> repeats = {};  // of the launches that were compared; of our own path on sound packed tensors
   std::string rerun;
   double seconds = 0;

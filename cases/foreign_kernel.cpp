@@ -249,13 +249,8 @@ class ForeignBisection {
 
 Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress) {
   auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
-  if (!prepared.layer.bias || kernel->takes_bias())
-    return ForeignBisection(std::move(kernel), prepared, options, progress).run();
-  Prepared bare = prepared;
-  bare.layer.bias.reset();
-  bare.id.bias = false;
-  bare.notes.push_back("the kernel takes no bias: this layer's is left out");
-  return ForeignBisection(std::move(kernel), bare, options, progress).run();
+  const Prepared asked = kernel->takes_bias() ? prepared : without_bias(prepared);
+  return ForeignBisection(std::move(kernel), asked, options, progress).run();
 }
 
 }  // namespace w4::cases

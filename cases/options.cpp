@@ -114,9 +114,11 @@ void check_ranges(const Options& options) {
                      kMostMagnitude);
   check_runs(options);
   const bool foreign = !options.recorded.empty() || !options.packed.empty() || !options.foreign.empty();
-  if (options.black_box && (foreign || options.toggles))
-    throw InputError("--black-box is a way to look at our own path: it does not go with another kernel or --toggles");
-  if (foreign && !(options.inject.empty() && options.settings.empty() && !options.toggles))
+  const bool given = !options.recorded.empty() || !options.packed.empty();
+  if (options.black_box && (given || options.toggles))
+    throw InputError("--black-box asks a path that can be run: it does not go with --packed, recorded: or --toggles");
+  const bool hidden_repack = options.black_box && !given;  // in front of whatever kernel
+  if (foreign && !hidden_repack && !(options.inject.empty() && options.settings.empty() && !options.toggles))
     throw InputError(
         "--inject, --set and --toggles change our own path: they do not go with --packed or another --kernel");
   if (options.toggles && !options.json.empty())

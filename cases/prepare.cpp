@@ -209,6 +209,14 @@ void cut_slices(const std::vector<fixtures::Slice>& slices, Prepared& out) {
 
 }  // namespace
 
+Prepared without_bias(Prepared prepared) {
+  if (!prepared.layer.bias) return prepared;
+  prepared.layer.bias.reset();
+  prepared.id.bias = false;
+  prepared.notes.push_back("the kernel takes no bias: this layer's is left out");
+  return prepared;
+}
+
 fs::path shipped_fixture(const std::string& name) {
   const char* root = std::getenv("W4_ROOT");
   return fs::path(root != nullptr ? root : W4_SOURCE_DIR) / "fixtures/data" / name;

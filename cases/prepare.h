@@ -21,6 +21,9 @@ struct Prepared {
 /// The random layer that a case of mode r is.
 fixtures::RandomSpec spec_of(const CaseId& id);
 
+/// The case for a kernel that takes no bias.
+Prepared without_bias(Prepared prepared);
+
 /// The folder of a layer that is shipped: "up".
 std::filesystem::path shipped_fixture(const std::string& name);
 

@@ -4,6 +4,7 @@
 #include "cases/faults.h"
 #include "cases/probe/box_bisect.h"
 #include "cases/repack_search.h"
+#include "fixtures/error.h"
 
 namespace w4::cases {
 namespace {
@@ -18,8 +19,19 @@ bool names(const Report& report, const Fault& fault) {
 
 Report ask_own_path(const Prepared& prepared, const repack::Recipe& planted, const Options& options,
                     const Progress& progress) {
-  return options.black_box ? bisect_box(prepared, Subject(planted), options, progress)
-                           : bisect(prepared, Subject(planted), options, progress);
+  const Subject subject(planted);
+  if (!options.black_box) return bisect(prepared, subject, options, progress);
+  if (options.foreign.empty()) {
+    PathBox box(subject);
+    return bisect_box(prepared, box, options, progress);
+  }
+  for (const auto& [stage, variant] : planted)
+    if (stage_index(stage) >= kRepackStages)
+      throw InputError("{} is done by --kernel {}: only stages of the repack can be done another way in front of it",
+                       stage, options.foreign);
+  const auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+  KernelBox box(*kernel, planted);
+  return bisect_box(kernel->takes_bias() ? prepared : without_bias(prepared), box, options, progress);
 }
 
 /// What was planted and not named either cannot show in this case, or was missed: the two must not be confused, so it
@@ -55,7 +67,7 @@ Report report_on(const Prepared& prepared, const Options& options, const repack:
                  const Progress& progress) {
   if (!options.recorded.empty()) return bisect_recorded(prepared, options, progress);
   if (!options.packed.empty()) return bisect_packed(prepared, options, progress);
-  if (!options.foreign.empty()) return bisect_foreign(prepared, options, progress);
+  if (!options.foreign.empty() && !options.black_box) return bisect_foreign(prepared, options, progress);
   Options visible = options;  // the search is not told what was planted
   visible.inject.clear();
   visible.settings.clear();

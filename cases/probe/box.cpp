@@ -11,7 +11,7 @@ kernel::RunResult PathBox::ask(const Question& question) {
 
 kernel::RunResult KernelBox::ask(const Question& question) {
   return kernel_.run({.A = question.A,
-                      .packed = repack::repack(*question.layer),
+                      .packed = repack::repack(*question.layer, recipe_),
                       .launch = question.launch,
                       .stored = question.layer});
 }

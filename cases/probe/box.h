@@ -29,23 +29,25 @@ class Box {
 /// Our own repack and the lane model, doing things as `subject` does them.
 class PathBox final : public Box {
  public:
-  explicit PathBox(const Subject& subject) : subject_(subject) {}
+  explicit PathBox(Subject subject) : subject_(std::move(subject)) {}
   kernel::RunResult ask(const Question& question) override;
   bool sums_as_lane_model() const override { return true; }
 
  private:
-  const Subject& subject_;
+  Subject subject_;
 };
 
-/// Somebody's kernel, on what our repack makes of the layer.
+/// Somebody's kernel, on what our repack makes of the layer: rightly, unless a recipe for it is given.
 class KernelBox final : public Box {
  public:
-  explicit KernelBox(kernel::ForeignKernel& kernel) : kernel_(kernel) {}
+  explicit KernelBox(kernel::ForeignKernel& kernel, repack::Recipe recipe = {})
+      : kernel_(kernel), recipe_(std::move(recipe)) {}
   kernel::RunResult ask(const Question& question) override;
   bool sums_as_lane_model() const override { return false; }
 
  private:
   kernel::ForeignKernel& kernel_;
+  repack::Recipe recipe_;
 };
 
 }  // namespace w4::cases

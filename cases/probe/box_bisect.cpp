@@ -21,7 +21,7 @@ Evidence::Judged judged(const Box& box) {
 }
 
 std::string known_good_failure(const kernel::Task& task, const Expected& expected) {
-  const Comparison good = compare(kernel::run_lane_model(task).C, expected, task.launch.fill);
+  const Comparison good = compare(kernel::run_lane_model(for_lane_model(task)).C, expected, task.launch.fill);
   return good.right() ? "" : "the known-good path itself fails here: " + good.failed_gate;
 }
 
@@ -76,13 +76,13 @@ void Probing::describe(Report& report) {
   report.notes.insert(report.notes.end(), notes_.begin(), notes_.end());
 }
 
-Report bisect_box(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress) {
+Report bisect_box(const Prepared& prepared, Box& box, const Options& options, const Progress& progress) {
   Report report = new_report(prepared, options);
-  report.launch = "a black box, " + report.launch;
+  if (!options.foreign.empty()) report.kernel = options.foreign;
+  report.launch = "a black box, " + (options.foreign.empty() ? report.launch : "on what a hidden repack makes");
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   progress("oracle");
-  const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-  PathBox box(subject);
+  const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, for_lane_model(task)));
   std::vector<RunResult> seen;
   for (const Probe& probe : case_probes(prepared, task.launch, options.repeat)) {
     progress("case");

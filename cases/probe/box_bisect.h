@@ -7,8 +7,8 @@
 
 namespace w4::cases {
 
-/// The question of bisect() put to a black box: our own path, of which nothing but what it answers is looked at.
-Report bisect_box(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress);
+/// The question of bisect() put to a black box, of which nothing but what it answers is looked at.
+Report bisect_box(const Prepared& prepared, Box& box, const Options& options, const Progress& progress);
 
 /// One box under probe, from what it gave for the case to the names.
 class Probing {

@@ -71,12 +71,15 @@ std::string_view name_of(TrialOutcome outcome) {
 
 char letter_of(TrialOutcome outcome) { return "NCh-/?X"[static_cast<int>(outcome)]; }
 
-Trial try_planted(const ProofCase& proof_case, const Planted& planted) {
+std::unique_ptr<Box> box_of_path(const repack::Recipe& recipe) { return std::make_unique<PathBox>(Subject(recipe)); }
+
+Trial try_planted(const ProofCase& proof_case, const Planted& planted, const MakeBox& make_box) {
   Trial trial{.of = &proof_case, .planted = planted, .probes = {}, .said = {}};
   repack::Recipe recipe;
   for (const Fault* fault : planted) recipe[fault->stage] = fault->variant;
   try {
-    const Report report = bisect_box(proof_case.prepared, Subject(recipe), proof_case.options, kSilent);
+    const std::unique_ptr<Box> box = make_box(recipe);
+    const Report report = bisect_box(proof_case.prepared, *box, proof_case.options, kSilent);
     trial.outcome = judge(report, planted);
     trial.launches = static_cast<int>(report.probes.size());
     trial.said = said_by(report);
@@ -133,18 +136,68 @@ std::vector<Trial> try_all(const std::vector<Task>& tasks, const std::function<v
   return trials;
 }
 
+namespace {
+
+/// What is said of a sound box; empty: nothing.
+std::string accusation(const ProofCase& proof_case, const MakeBox& make_box) {
+  try {
+    const std::unique_ptr<Box> box = make_box({});
+    const Report report = bisect_box(proof_case.prepared, *box, proof_case.options, kSilent);
+    return report.verdict == Verdict::match ? "" : proof_case.command + ": " + said_by(report) + report.reason;
+  } catch (const CannotTest& error) {
+    return proof_case.command + ": " + error.what();
+  }
+}
+
+/// A case as somebody's kernel is asked it.
+ProofCase for_kernel(ProofCase proof_case, const kernel::ForeignKernel& kernel, const std::string& spec) {
+  proof_case.options.foreign = spec;
+  if (!kernel.takes_bias()) proof_case.prepared = without_bias(proof_case.prepared);
+  return proof_case;
+}
+
+MakeBox boxes_of(kernel::ForeignKernel& kernel) {
+  return [&kernel](const repack::Recipe& recipe) { return std::make_unique<KernelBox>(kernel, recipe); };
+}
+
+}  // namespace
+
 std::vector<std::string> accused_healthy(int count, const std::function<void(int, int)>& done) {
   std::vector<std::string> accused(static_cast<std::size_t>(count));
   std::atomic<int> finished = 0;
   for_each_index(count, [&](int i) {
-    const std::string command = healthy_case(static_cast<std::uint64_t>(i));
-    const ProofCase proof_case = proof_case_of(command);
-    const Report report = bisect_box(proof_case.prepared, Subject({}), proof_case.options, kSilent);
-    if (report.verdict != Verdict::match) accused[static_cast<std::size_t>(i)] = command + ": " + said_by(report);
+    const ProofCase proof_case = proof_case_of(healthy_case(static_cast<std::uint64_t>(i)));
+    accused[static_cast<std::size_t>(i)] = accusation(proof_case, box_of_path);
     done(++finished, count);
   });
   std::erase(accused, "");
   return accused;
+}
+
+std::vector<std::string> accused_on_kernel(kernel::ForeignKernel& kernel, const std::string& spec, int count,
+                                           const std::function<void(int, int)>& done) {
+  std::vector<std::string> accused;
+  for (int i = 0; i < count; ++i) {
+    const ProofCase asked = for_kernel(proof_case_of(healthy_case(static_cast<std::uint64_t>(i))), kernel, spec);
+    if (const std::string said = accusation(asked, boxes_of(kernel)); !said.empty()) accused.push_back(said);
+    done(i + 1, count);
+  }
+  return accused;
+}
+
+std::vector<Trial> try_on_kernel(kernel::ForeignKernel& kernel, const std::string& spec,
+                                 const std::function<void(int, int)>& done) {
+  static std::vector<ProofCase> asked;  // trials point at them
+  asked.clear();
+  for (const ProofCase& proof_case : single_cases()) asked.push_back(for_kernel(proof_case, kernel, spec));
+  std::vector<Task> tasks = singles_in(asked);
+  std::erase_if(tasks, [](const Task& task) { return stage_index(task.second[0]->stage) >= kRepackStages; });
+  std::vector<Trial> trials;
+  for (const auto& [proof_case, planted] : tasks) {
+    trials.push_back(try_planted(*proof_case, planted, boxes_of(kernel)));
+    done(static_cast<int>(trials.size()), static_cast<int>(tasks.size()));
+  }
+  return trials;
 }
 
 }  // namespace w4::cases

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cases/faults.h"
+#include "cases/probe/box.h"
 #include "cases/proof/proof_cases.h"
 
 #include <functional>
@@ -35,8 +36,12 @@ struct Trial {
   std::string said;                 // "scale-perm-missing in scale_order"
 };
 
+/// Makes the box in which something is planted: our own path, or a hidden repack in front of somebody's kernel.
+using MakeBox = std::function<std::unique_ptr<Box>(const repack::Recipe&)>;
+std::unique_ptr<Box> box_of_path(const repack::Recipe& recipe);
+
 /// One box with these faults, asked as any other.
-Trial try_planted(const ProofCase& proof_case, const Planted& planted);
+Trial try_planted(const ProofCase& proof_case, const Planted& planted, const MakeBox& make_box = box_of_path);
 
 /// Every known fault by itself.
 std::vector<Planted> single_faults();
@@ -50,6 +55,13 @@ std::vector<Task> pairs_in(const std::vector<ProofCase>& proof_cases, const std:
 
 /// All trials of a list, on all cores, in the order of the list. `done` is told how many are finished, and of how many.
 std::vector<Trial> try_all(const std::vector<Task>& tasks, const std::function<void(int, int)>& done);
+
+/// The faults of the repack in front of a kernel, one after another; and healthy cases on it. `kernel`: as --kernel has
+/// it.
+std::vector<Trial> try_on_kernel(kernel::ForeignKernel& kernel, const std::string& spec,
+                                 const std::function<void(int, int)>& done);
+std::vector<std::string> accused_on_kernel(kernel::ForeignKernel& kernel, const std::string& spec, int count,
+                                           const std::function<void(int, int)>& done);
 
 /// Random layers and activations without a fault: how many were accused, with the case of each.
 std::vector<std::string> accused_healthy(int count, const std::function<void(int, int)>& done);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // confusion: what bisect says of black boxes in which every known fault, every two of them, nothing, or something that
 // no catalogue has is planted. See --help.
+#include "cases/proof/catalogue_report.h"
 #include "cases/proof/confusion.h"
 #include "cases/proof/confusion_report.h"
 #include "cases/proof/held_out.h"
@@ -10,6 +11,7 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <mutex>
@@ -21,11 +23,16 @@ using namespace w4::cases;
 
 constexpr int kHeldOut = 40;     // of each kind
 constexpr int kQuickPairs = 40;  // every so manieth
+constexpr int kQuickHealthy = 100;
+constexpr std::chrono::seconds kLimit(60);  // of a run of somebody's kernel
 
 struct Asked {
   bool quick = false;
   int healthy = 1000;
   std::string markdown;
+  std::string catalogue;
+  std::string gpu;
+  std::string kernel;
 };
 
 /// A line a minute would be too rare to see that it lives, one a trial too many.
@@ -62,12 +69,28 @@ Proof prove(const Asked& asked) {
   proof.singles = try_all(singles_in(single_cases()), progress("single faults"));
   const std::vector<Trial> alone = try_all(singles_in(pair_cases()), progress("single faults, cases of pairs"));
   proof.pairs = try_all(pairs_in(pair_cases(), alone, asked.quick ? kQuickPairs : 1), progress("faults in twos"));
-  proof.healthy = asked.quick ? std::min(asked.healthy, 100) : asked.healthy;
+  proof.healthy = asked.quick ? std::min(asked.healthy, kQuickHealthy) : asked.healthy;
   proof.accused = accused_healthy(proof.healthy, progress("healthy cases"));
   const int held_out = asked.quick ? 8 : kHeldOut;
   proof.held_out = {try_held_out("random permutations", random_permutation, held_out),
                     try_held_out("random misfits", random_misfit, held_out)};
   return proof;
+}
+
+void write(const std::string& file, const std::string& text) {
+  if (!file.empty() && !(std::ofstream(file) << text)) throw InputError("{}: cannot be written", file);
+}
+
+/// Faults of the repack in front of somebody's kernel, and healthy cases on it.
+int prove_on_kernel(const Asked& asked) {
+  const auto kernel = kernel::open_kernel(asked.kernel, kLimit);
+  Proof proof;
+  proof.singles = try_on_kernel(*kernel, asked.kernel, progress("faults of the repack"));
+  proof.healthy = asked.quick ? std::min(asked.healthy, kQuickHealthy) : asked.healthy;
+  proof.accused = accused_on_kernel(*kernel, asked.kernel, proof.healthy, progress("healthy cases"));
+  if (!asked.gpu.empty()) write_gpu_column(gpu_column(proof.singles), asked.gpu);
+  fmt::print("{}", summary_of(proof));
+  return proof.holds() ? kMatch : kMismatch;
 }
 
 int run(int argc, char** argv) {
@@ -79,6 +102,11 @@ int run(int argc, char** argv) {
   app.add_flag("--quick", asked.quick, "every 40th pair, 100 healthy cases, 8 of each kind that no catalogue has");
   app.add_option("--healthy", asked.healthy, "healthy random cases")->capture_default_str();
   app.add_option("--markdown", asked.markdown, "write the tables to FILE");
+  app.add_option("--catalogue", asked.catalogue, "write the catalogue, row by row, to FILE");
+  app.add_option("--kernel", asked.kernel,
+                 "faults of the repack and healthy cases on this kernel instead: cuda, plugin:FILE");
+  app.add_option("--gpu", asked.gpu,
+                 "with --kernel: write what it named to FILE; otherwise: put it into the catalogue");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
@@ -86,9 +114,11 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw InputError("{}", error.what());
   }
+  if (!asked.kernel.empty()) return prove_on_kernel(asked);
+  const OnGpu on_gpu = asked.gpu.empty() ? OnGpu() : read_gpu_column(asked.gpu);
   const Proof proof = prove(asked);
-  if (!asked.markdown.empty() && !(std::ofstream(asked.markdown) << markdown_of(proof)))
-    throw InputError("{}: cannot be written", asked.markdown);
+  write(asked.markdown, markdown_of(proof));
+  write(asked.catalogue, catalogue_markdown(proof.singles, on_gpu));
   fmt::print("{}", summary_of(proof));
   return proof.holds() ? kMatch : kMismatch;
 }

@@ -116,16 +116,17 @@ bool Proof::holds() const {
   const bool all_singles = std::ranges::none_of(singles, is_bad);
   const bool all_held_out =
       std::ranges::all_of(held_out, [](const HeldOutResult& result) { return result.localised == result.count; });
-  return all_singles && wrongly_named(pairs) == 0 && named_share(pairs) >= kLeastPairs && accused.empty() &&
-         all_held_out && !singles.empty();
+  const bool all_pairs = pairs.empty() || (wrongly_named(pairs) == 0 && named_share(pairs) >= kLeastPairs);
+  return all_singles && all_pairs && accused.empty() && all_held_out && !singles.empty();
 }
 
 std::string summary_of(const Proof& proof) {
   std::string text =
       fmt::format("single faults      {}; at most {} launches\n", counted(proof.singles), most_launches(proof.singles));
   text += bad_ones(proof.singles);
-  text += fmt::format("faults in twos     {}; {:.2f} % of those that show are named\n", counted(proof.pairs),
-                      100 * named_share(proof.pairs));
+  if (!proof.pairs.empty())
+    text += fmt::format("faults in twos     {}; {:.2f} % of those that show are named\n", counted(proof.pairs),
+                        100 * named_share(proof.pairs));
   text += bad_ones(proof.pairs);
   text += fmt::format("healthy cases      {}, {} accused\n", proof.healthy, proof.accused.size());
   for (const std::string& line : proof.accused) text += "- " + line + "\n";

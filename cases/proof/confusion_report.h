@@ -24,7 +24,7 @@ struct Proof {
   std::vector<HeldOutResult> held_out;
 
   /// No visible single fault is missed, no healthy stage accused, at least kLeastPairs of the visible pairs named, and
-  /// all that no catalogue has localised.
+  /// all that no catalogue has localised, as far as each was tried.
   bool holds() const;
 };
 

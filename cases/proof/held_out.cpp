@@ -162,7 +162,8 @@ HeldOut random_misfit(int number) {
 }
 
 bool localised(const HeldOut& held_out, const ProofCase& proof_case, std::string& said) {
-  const Report report = bisect_box(proof_case.prepared, held_out.subject, proof_case.options, [](std::string_view) {});
+  PathBox box(held_out.subject);
+  const Report report = bisect_box(proof_case.prepared, box, proof_case.options, [](std::string_view) {});
   said = std::string(report.verdict == Verdict::match ? "match" : "");
   bool found = false;
   for (const Culprit& culprit : report.culprits) {
