@@ -45,7 +45,7 @@ bool is_of_exact_sums(const RunResult& made, const Probe& probe) {
 bool looks_same(const RunResult& a, const RunResult& b) {
   return a.return_code == b.return_code && a.launch_error == b.launch_error &&
          a.synchronise_error == b.synchronise_error && a.signal == b.signal && a.timed_out == b.timed_out &&
-         a.C == b.C && a.workspace == b.workspace;
+         a.C == b.C && a.workspace == b.workspace && a.guards_intact == b.guards_intact;
 }
 
 void Evidence::add(Probe probe, RunResult answer) {

@@ -73,7 +73,7 @@ class Evidence {
   int predictions_ = 0;
 };
 
-/// All that a caller sees of two runs is equal: how they ended, C, workspace.
+/// All that a caller sees of two runs is equal: how they ended, C, workspace, guard zones.
 bool looks_same(const kernel::RunResult& a, const kernel::RunResult& b);
 
 }  // namespace w4::cases

@@ -9,7 +9,8 @@
 namespace w4::cases {
 namespace {
 
-constexpr int kMostBits = 20;  // of a block whose map is taken for a formula
+constexpr int kMostBits = 20;                   // of a block whose map is taken for a formula
+constexpr int kMostRows = 64, kMostCols = 256;  // of a block that is larger than it must be
 constexpr std::size_t kTableRows = 8;
 
 struct Place {
@@ -65,6 +66,23 @@ void look_inside_blocks(const std::vector<int>& source, int rows, int cols, Reco
   if (map.same_in_all_blocks && first.size() <= std::size_t{1} << kMostBits) map.bits = bit_map_of(first);
 }
 
+/// What a value does may depend on bits of its place that it keeps: takes larger blocks until all do the same.
+void find_formula(const std::vector<int>& source, int rows, int cols, Place least, RecoveredMap& map) {
+  std::vector<Place> blocks;
+  for (int r = least.row; rows % r == 0 && r <= std::max(least.row, kMostRows); r *= 2)
+    for (int c = least.col; cols % c == 0 && c <= std::max(least.col, kMostCols); c *= 2) blocks.push_back({r, c});
+  std::stable_sort(blocks.begin(), blocks.end(),
+                   [](Place a, Place b) { return 1LL * a.row * a.col < 1LL * b.row * b.col; });
+  for (const Place block : blocks) {
+    map.block_rows = block.row;
+    map.block_cols = block.col;
+    look_inside_blocks(source, rows, cols, map);
+    if (map.same_in_all_blocks) return;
+  }
+  map.block_rows = least.row;
+  map.block_cols = least.col;
+}
+
 std::vector<std::string> bit_names(const RecoveredMap& map, const std::string& row, const std::string& col) {
   std::vector<std::string> names;
   for (int bit = 0; 1 << bit < map.block_cols; ++bit) names.push_back(fmt::format("{}{}", col, bit));
@@ -94,11 +112,11 @@ RecoveredMap recover_map(const std::vector<int>& source, int rows, int cols) {
   const Place differing = differing_bits(source, cols);
   map.keeps_rows = differing.row == 0;
   map.keeps_columns = differing.col == 0;
-  const int block_rows = block_of(differing.row), block_cols = block_of(differing.col);
-  if (rows % block_rows != 0 || cols % block_cols != 0) return map;
-  map.block_rows = block_rows;
-  map.block_cols = block_cols;
-  if (map.unknown == 0) look_inside_blocks(source, rows, cols, map);
+  const Place least{block_of(differing.row), block_of(differing.col)};
+  if (rows % least.row != 0 || cols % least.col != 0) return map;
+  map.block_rows = least.row;
+  map.block_cols = least.col;
+  if (map.unknown == 0) find_formula(source, rows, cols, least, map);
   return map;
 }
 

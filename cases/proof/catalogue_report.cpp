@@ -57,8 +57,9 @@ std::string planted_lines(const CatalogueRow& row, const std::vector<Trial>& sin
     text += fmt::format(
         "| {} | {} | {} | {} | {} | {} |\n", row.number, id,
         stages_of(faults(), id, [](const Fault& fault) { return fault.stage; }),
-        sum.shown == 0 ? "none: bisect compares the stage itself" : fmt::format("{}", fmt::join(sum.probes, ", ")),
-        sum.shown == 0 ? "bit for bit, without a launch" : text_of(sum), gpu == on_gpu.end() ? "" : gpu->second);
+        sum.shown == 0 ? "none: it does not reach the output" : fmt::format("{}", fmt::join(sum.probes, ", ")),
+        sum.shown == 0 ? "by bisect and --packed, which compare what the stage makes" : text_of(sum),
+        gpu == on_gpu.end() ? "" : gpu->second);
   }
   return text;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/proof/confusion_report.h"
 
+#include "cases/probe/probes.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -84,6 +86,12 @@ std::string single_table(const std::vector<Trial>& singles) {
   return text;
 }
 
+std::string probe_table() {
+  std::string text = "| probe | sees | does not see |\n|---|---|---|\n";
+  for (const ProbeKind& kind : probe_kinds()) text += fmt::format("| {} | {} | {} |\n", kind.id, kind.sees, kind.blind);
+  return text;
+}
+
 /// Trials that came out as none should, a line each.
 std::string bad_ones(const std::vector<Trial>& trials) {
   std::string text;
@@ -145,6 +153,10 @@ std::string markdown_of(const Proof& proof) {
       "hold in\n"
       "every bit. A box shows nothing but what it answers to probes.\n\n"
       "```\n{}```\n\n"
+      "## Probes\n\n"
+      "Each is one launch. The first six are always made, the others where they tell something apart that those do "
+      "not;\n"
+      "what nothing known explains is read weight by weight besides, by rows of the identity.\n\n{}\n"
       "## Every known fault by itself\n\n"
       "N named, C named in a class that no probe tells apart, - every answer is the right one, / cannot be done to "
       "this\n"
@@ -153,7 +165,7 @@ std::string markdown_of(const Proof& proof) {
       "\"Hidden by the other\": the other fault alone predicts every answer in every bit, so this one does not show "
       "(nothing\n"
       "is launched, or scales of zero hide their order).\n\n{}",
-      summary_of(proof), case_list(single_cases()), single_table(proof.singles), case_list(pair_cases()),
+      summary_of(proof), probe_table(), case_list(single_cases()), single_table(proof.singles), case_list(pair_cases()),
       bad_ones(proof.pairs));
 }
 

@@ -21,6 +21,12 @@ constexpr const char* kSingles[] = {
     "--case M33_K384_N128_g32_sym_ct_bias_bf16_r_s7",
     "--case M4_K1024_N128_g128_sym_v2_act_fp16_r_s7",
     "--case M16_K400_N192_g-1_asym_v2_bias_bf16_r_s7",
+    "--case M16_K1024_N256_g128_asym_act_tp1of2r_fp16_r_s7",
+    "--case M16_K640_N128_g128_sym_tp1of2r_fp16_r_s7",
+    "--case M16_K512_N256_g-1_sym_tp1of2r_bf16_r_s7",
+    "--case M8_K384_N512_g128_asym_act_bias_ex1of4_fp16_r_s7",
+    "--case M8_K1024_N256_g128_asym_act_ex1of2_tp1of2r_fp16_r_s7",
+    "--case M320_K256_N128_g64_sym_tp0of2c_fp16_r_s7",
 };
 constexpr const char* kPairs[] = {
     "--case M72_K512_N192_g64_asym_bias_fp16_r_s7",

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/compare.h"
+#include "cases/hypotheses.h"
+#include "cases/probe/bit_map.h"
+#include "cases/probe/box_bisect.h"
+#include "cases/probe/readings.h"
+#include "cases/probe/recovered_map.h"
+#include "cases/probe/region.h"
+#include "cases/tests/cases/ask.h"
+#include "cases/tests/cases/planted.h"
+#include "kernel/lane_model.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+namespace {
+
+using namespace w4;
+using namespace w4::cases;
+
+const Progress kSilent = [](std::string_view) {};
+
+Report ask_box(const std::string& command, const std::vector<std::string>& planted = {}) {
+  const Options options = test::options_of(command);
+  PathBox box{Subject(recipe_of_faults(planted))};
+  return bisect_box(prepare(options), box, options, kSilent);
+}
+
+std::vector<std::string> faults_in(const Report& report) {
+  std::vector<std::string> faults;
+  for (const Culprit& culprit : report.culprits) faults.push_back(culprit.fault);
+  std::sort(faults.begin(), faults.end());
+  return faults;
+}
+
+bool says(const Report& report, const std::string& text) {
+  return std::any_of(report.culprits.begin(), report.culprits.end(), [&](const Culprit& culprit) {
+    return std::any_of(culprit.evidence.begin(), culprit.evidence.end(),
+                       [&](const std::string& line) { return line.find(text) != std::string::npos; });
+  });
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("probes: the known-good path answers each probe as the oracle does and exact sums in every bit") {
+  for (const char* command :
+       {"b 128 --m 4", "b 128 --fixture up_asym_act --m 4", "r -1 --shape 400,192",
+        "--case M4_K256_N128_g64_asym_pair_bf16_r_s7", "--case M4_K256_N128_g32_sym_ct_bf16_r_s7"}) {
+    CAPTURE(command);
+    const Prepared prepared = prepare(test::options_of(command));
+    for (const Probe& probe : part_probes(prepared, {})) {
+      CAPTURE(probe.kind->id);
+      const Question& question = probe.question;
+      const kernel::RunResult answer =
+          kernel::run_lane_model({.A = question.A, .packed = repack::repack(*question.layer), .launch = {}});
+      Rounding rounding;
+      rounding.grouped = question.layer->group_size != question.layer->K;
+      const Expected expected = expected_output(*question.layer, question.A, rounding);
+      std::size_t inexact = 0;
+      for (std::size_t i = 0; i < expected.y.size(); ++i)
+        inexact += value_of(answer.C[i], expected.dtype) != expected.y[i];
+      if (probe.exact_sums) CHECK(inexact == 0);
+      CHECK(compare(answer.C, expected, question.launch.fill).wrong == 0);
+    }
+  }
+}
+
+TEST_CASE("probes: each kind says what it sees and what it does not") {
+  std::set<std::string> ids;
+  for (const ProbeKind& kind : probe_kinds()) {
+    CHECK(ids.insert(kind.id).second);
+    CHECK(std::string(kind.sees) != kind.blind);
+  }
+}
+
+TEST_CASE("black box: what is planted is named with at most 12 launches wherever an output can show it") {
+  int named = 0;
+  for (const test::Planted& planted : test::kPlanted) {
+    CAPTURE(planted.command);
+    CAPTURE(planted.inject);
+    const Report report = ask_box(planted.command, {planted.inject});
+    if (report.verdict == Verdict::match) continue;  // padding alone: the test below says which
+    ++named;
+    REQUIRE(report.culprits.size() == 1);
+    CHECK(report.culprits[0].fault.find(planted.fault) != std::string::npos);
+    CHECK(report.probes.size() <= 12);
+  }
+  CHECK(named + 1 == static_cast<int>(test::kPlanted.size()));
+}
+
+TEST_CASE("black box: what padding holds cannot be seen in an output and nothing is accused") {
+  const Report report = ask_box("r 32 --shape 96,160", {"pad-nonzero-leak"});
+  CHECK(report.verdict == Verdict::match);
+  CHECK(report.culprits.empty());
+}
+
+TEST_CASE("black box: two faults are named whether they show in other places or only through each other") {
+  CHECK(faults_in(ask_box("b 128", {"scale-perm-missing", "k-tail-dropped"})) ==
+        Names{"k-tail-dropped", "scale-perm-missing"});
+  CHECK(faults_in(ask_box("b 128", {"perm1024-partial:identity", "tile-order-swap"})) ==
+        Names{"perm1024-partial", "tile-order-swap"});
+  CHECK(faults_in(ask_box("--case M16_K512_N320_g128_asym_act_bf16_r_s7", {"gidx-ignored", "repack-transpose"})) ==
+        Names{"gidx-ignored", "repack-transpose"});
+}
+
+TEST_CASE("black box: three faults are named") {
+  CHECK(faults_in(ask_box("b 128", {"zp-v1v2-offset", "scale-perm-missing", "bias-missing"})) ==
+        Names{"bias-missing", "scale-perm-missing", "zp-v1v2-offset"});
+}
+
+TEST_CASE("black box: what adds onto C is told from what never writes it although both leave a NaN") {
+  CHECK(faults_in(ask_box("b 128", {"output-not-zeroed-atomic"})) == Names{"output-not-zeroed-atomic"});
+  CHECK(faults_in(ask_box("b 128", {"output-to-temporary"})) == Names{"output-to-temporary"});
+}
+
+TEST_CASE("black box: faults that no probe tells apart are one class") {
+  const Report report = ask_box("r 128 --shape 256,64 --m 4", {"tile-loop-bound"});
+  REQUIRE(report.culprits.size() == 1);
+  CHECK(report.culprits[0].fault == "output-to-temporary or tile-loop-bound");
+  CHECK(report.culprits[0].stage == "launch or pipeline");
+}
+
+TEST_CASE("black box: a fault that this output hides is found by a probe") {
+  const Report report = ask_box("b 128", {"sym-consumes-qzeros"});
+  CHECK(report.verdict == Verdict::mismatch);
+  CHECK(report.comparison->right());
+  CHECK(faults_in(report) == Names{"sym-consumes-qzeros"});
+}
+
+TEST_CASE("black box: a part that is read otherwise than any known way is unexplained and written as a formula") {
+  const Options options = test::options_of("b 128 --m 16");
+  Subject subject({});
+  subject.replace_stage(7, [](const repack::Weights& before) {  // words of odd lanes in the other order
+    repack::Weights after = repack::stages()[7].variants[0].apply(before);
+    after.packed =
+        Grid<std::uint32_t>::made(after.packed.rows(), after.packed.cols(), [&](std::span<std::uint32_t> out) {
+          for (std::size_t i = 0; i < out.size(); ++i) out[i] = after.packed[(i & 4) != 0 ? i ^ 3 : i];
+        });
+    return after;
+  });
+  PathBox box(subject);
+  const Report report = bisect_box(prepare(options), box, options, kSilent);
+  REQUIRE(report.culprits.size() == 1);
+  CHECK(report.culprits[0].fault == "unexplained");
+  CHECK(report.culprits[0].stage == "fragments");
+  // word j of a lane holds columns 16 j + lane / 4; lane bit 0 is bit 1 of k
+  CAPTURE(report.culprits[0].evidence[1]);
+  CHECK(says(report, "n4 = n4 ^ k1, n5 = n5 ^ k1"));
+}
+
+TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums") {
+  const Options options = test::options_of("b 128 --m 16");
+  Subject subject({});
+  subject.replace_kernel([](const kernel::Task& task) {  // sums of more than one product are too large
+    kernel::RunResult result = kernel::run_lane_model(task);
+    const int N = result.C.cols();
+    result.C = Grid<std::uint16_t>::made(result.C.rows(), N, [&](std::span<std::uint16_t> out) {
+      for (int m = 0; m < result.C.rows(); ++m) {
+        const auto a = task.A.row(m);
+        const bool one = std::count_if(a.begin(), a.end(), [](std::uint16_t bits) { return bits != 0; }) <= 1;
+        for (int n = 0; n < N; ++n)
+          out[static_cast<std::size_t>(m) * N + n] =
+              one ? result.C(m, n) : bits_of(1.5f * value_of(result.C(m, n), task.packed.dtype), task.packed.dtype);
+      }
+    });
+    return result;
+  });
+  PathBox box(subject);
+  const Report report = bisect_box(prepare(options), box, options, kSilent);
+  REQUIRE(report.culprits.size() == 1);
+  CHECK(report.culprits[0].stage == "multiply or reduce or epilogue");
+}
+
+TEST_CASE("readings: a sound box uses every code and scale and zero point from its own place") {
+  const Options options = test::options_of("--case M4_K256_N128_g32_asym_act_fp16_r_s7");
+  const Prepared prepared = prepare(options);
+  PathBox box{Subject({})};
+  const Readings read = read_box(prepared, box, {}, 64, kSilent);
+  const std::vector<int> groups = groups_of(prepared.layer);
+  int wrong = 0;
+  for (int k = 0; k < 256; ++k)
+    for (int n = 0; n < 128; ++n) {
+      const auto i = static_cast<std::size_t>(k) * 128 + n;
+      wrong += read.codes.source[i] != static_cast<int>(i);
+      wrong += read.scales.source[i] != groups[static_cast<std::size_t>(k)] * 128 + n;
+      wrong += read.zero_points.source[i] != groups[static_cast<std::size_t>(k)] * 128 + n;
+      wrong += read.at_0.at(k, n) != -8 || read.at_15.at(k, n) != 7;
+    }
+  CHECK(wrong == 0);
+  // 4 launches a reading: W_eff, codes of 0 and of 15, 4 digits of codes, 2 of scales, 3 of zero points
+  CHECK(read.launches == 4 * 12);
+}
+
+TEST_CASE("bit map: a map that is affine over the bits is found and one that is not is refused") {
+  std::vector<std::uint32_t> images(16);
+  for (std::uint32_t i = 0; i < 16; ++i) images[i] = ((i & 1) << 3 | i >> 1) ^ 5;
+  const auto map = bit_map_of(images);
+  REQUIRE(map.has_value());
+  CHECK(map->invertible());
+  CHECK(text_of(*map, {"a", "b", "c", "d"}) == "a = b ^ 1, b = c, c = d ^ 1, d = a");
+  std::swap(images[3], images[9]);
+  CHECK_FALSE(bit_map_of(images).has_value());
+  CHECK_FALSE(bit_map_of({0, 1, 2}).has_value());
+}
+
+TEST_CASE("recovered map: the smallest blocks that values stay in are found") {
+  std::vector<int> source(64);  // 8 x 8: columns 0 and 1 of each pair change places
+  for (int i = 0; i < 64; ++i) source[static_cast<std::size_t>(i)] = i ^ 1;
+  const RecoveredMap map = recover_map(source, 8, 8);
+  CHECK(map.permutation);
+  CHECK(map.keeps_rows);
+  CHECK(map.block_rows == 1);
+  CHECK(map.block_cols == 2);
+  CHECK(text_of(map, source, 8, "k", "n") == "inside 1 x 2, place uses source with n0 = n0 ^ 1");
+  source[5] = -1;
+  CHECK(recover_map(source, 8, 8).unknown == 1);
+  CHECK_FALSE(recover_map(source, 8, 8).permutation);
+}
+
+TEST_CASE("region: sets of indices are told by range or residue or list") {
+  const auto set = [](int size, auto in) {
+    std::vector<bool> bits(static_cast<std::size_t>(size));
+    for (int i = 0; i < size; ++i) bits[static_cast<std::size_t>(i)] = in(i);
+    return bits;
+  };
+  CHECK(text_of_indices(set(64, [](int) { return true; }), "n") == "all n");
+  CHECK(text_of_indices(set(64, [](int i) { return i >= 8 && i < 24; }), "k") == "k 8..23");
+  CHECK(text_of_indices(set(64, [](int i) { return i % 8 == 3; }), "n") == "n % 8 = 3");
+  CHECK(text_of_indices(set(64, [](int i) { return i == 1 || i == 40; }), "n") == "n 1, 40 (2 of 64)");
+  CHECK(text_of_region(set(64, [](int i) { return i % 8 == 1; }), 8, "k", "n") == "all k, n 1");
+}
