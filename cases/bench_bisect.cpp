@@ -61,6 +61,14 @@ BENCHMARK_CAPTURE(process_to_verdict, b_128_shipped_layer, {"b", "128"}, 0)
 BENCHMARK_CAPTURE(process_to_verdict, b_128_planted_tile_order, {"b", "128", "--inject", "tile-order-swap"}, 1)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+BENCHMARK_CAPTURE(process_to_verdict, b_128_black_box_one_fault,
+                  {"b", "128", "--black-box", "--inject", "scale-perm-missing"}, 1)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(process_to_verdict, b_128_black_box_two_faults,
+                  {"b", "128", "--black-box", "--inject", "perm1024-partial:no-interleave,zp-v1v2-offset"}, 1)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 BENCHMARK(copy_packed_words)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace

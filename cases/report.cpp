@@ -181,6 +181,7 @@ std::string text_of(const Report& report, bool color) {
   add_stages(report, text);
   add_probes(report, text);
   add_output(report, text);
+  if (report.repeats && report.repeats->differing > 0) text.line("{:<12} {}", "launches", triage_of(*report.repeats));
   add_audit(report, text);
   add_culprits(report, text);
   text.line("\n{:<12} {}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
@@ -224,6 +225,10 @@ ordered_json json_of(const Report& report) {
                   {"gain", number(judged(c, c.gain))}};
   out["audit"] = ordered_json::array();
   for (const AuditLine& line : report.audit) out["audit"].push_back(json_of(line));
+  if (report.repeats)
+    out["repeats"] = {{"launches", report.repeats->launches},
+                      {"differing", report.repeats->differing},
+                      {"triage", triage_of(*report.repeats)}};
   out["rerun"] = report.rerun;
   out["seconds"] = report.seconds;
   return out;

@@ -89,6 +89,7 @@ Report bisect_box(const Prepared& prepared, Box& box, const Options& options, co
     seen.push_back(box.ask(probe.question));
   }
   describe_output(seen[0], expected, report);
+  report.repeats = repeats_of(seen, expected);
   if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
     report.verdict = Verdict::cannot_test;
     return report;
