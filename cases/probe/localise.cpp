@@ -256,6 +256,10 @@ std::vector<Culprit> localise(const Prepared& prepared, Box& box, const kernel::
   }
   const Readings read = read_box(prepared, box, launch, std::max(kLeastRows, prepared.A.rows()), step);
   why.push_back(fmt::format("its weights were read in {} launches", read.launches));
+  if (read.lost) {
+    why.push_back("a launch on rows of the identity does not end well");
+    return {{.stage = "launch", .fault = "unexplained", .evidence = why}};
+  }
   std::vector<Culprit> culprits = localise(prepared, read);
   for (Culprit& culprit : culprits) culprit.evidence.insert(culprit.evidence.end(), why.begin(), why.end());
   return culprits;

@@ -88,10 +88,12 @@ class Reader {
     out.weights.assign(static_cast<std::size_t>(layer_.K) * layer_.N, kUnread);
     for (int k = 0; k < layer_.K; k += rows_) {
       step_(fmt::format("reading {}, row {} of {}", what, k, layer_.K));
+      if (out_.lost) return out;  // one that hangs may hang every time
       const int rows = std::min(rows_, layer_.K - k);
       const kernel::RunResult result = box_.ask({layer, identity_rows(k, rows, layer_.K, layer_.dtype), launch_});
       ++out_.launches;
-      if (!result.ran()) continue;
+      out_.lost = !result.ran();
+      if (out_.lost) return out;
       for (std::size_t i = 0; i < result.C.size(); ++i)
         if (result.C[i] != launch_.fill)
           out.weights[static_cast<std::size_t>(k) * layer_.N + i] = value_of(result.C[i], layer_.dtype);

@@ -35,6 +35,7 @@ struct Readings {
   SourceMap scales;       // (K, N): index g * N + n of its scale
   SourceMap zero_points;  // (K, N): index g * N + n of its zero point; empty for a symmetric layer
   int launches = 0;
+  bool lost = false;  // a launch did not end well: nothing was read after it
 };
 
 /// Reads a box. `rows`: of the identity at a time. Throws CannotTest when the box does not take the questions.
