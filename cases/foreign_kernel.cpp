@@ -11,6 +11,7 @@
 #include "kernel/lane_model.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace w4::cases {
 namespace {
@@ -169,23 +170,24 @@ class ForeignBisection {
     if (report_.culprits.empty()) explain_by_probes();
   }
 
-  /// Probes of its parts, and the known ways that predict what it answers. Where the thread blocks are its own choice,
-  /// on one of them, if it is wrong there too: that stripe is known whoever cuts it.
+  /// Probes of its parts, and the known ways that predict what it answers: as it came, and, where the thread blocks are
+  /// its own choice, on one of them, if it is wrong there too. That stripe is known whoever cuts it.
   void explain_by_probes() {
-    std::vector<RunResult> answers = trials_.launches();
+    KernelBox box(trials_.kernel());
     kernel::Launch launch = trials_.task().launch;
-    const bool on_one_block = trials_.kernel().on_device() && seen().ran() && !trials_.right(trials_.with_one_block());
-    if (on_one_block) {
-      answers = {trials_.with_one_block()};
+    auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, step_);
+    add_named(probing->name());
+    const bool on_device = trials_.kernel().on_device() && seen().ran();
+    if (report_.culprits.empty() && on_device && !trials_.right(trials_.with_one_block())) {
       launch.thread_blocks = 1;
+      const std::vector<RunResult> alone = {trials_.with_one_block()};
+      probing = std::make_unique<Probing>(prepared_, box, alone, launch, options_, step_);
+      add_named(probing->name());
       add("probes are made on one thread block, where it is wrong as well");
     }
-    KernelBox box(trials_.kernel());
-    Probing probing(prepared_, box, answers, launch, options_, step_);
-    add_named(probing.name());
     if (report_.culprits.empty() && seen().ran()) add_all(faults_of_magnitude(trials_, prepared_));
-    if (report_.culprits.empty()) add_all(probing.localise());
-    probing.describe(report_);
+    if (report_.culprits.empty()) add_all(probing->localise());
+    probing->describe(report_);
   }
 
   void add_named(std::vector<Culprit> named) {

@@ -28,6 +28,8 @@ class Probing {
 
  private:
   void ask(Probe probe);
+  int most_at_once() const;
+  std::vector<Culprit> name_by_case();
   std::string difference(int i);
 
   const Prepared& prepared_;
