@@ -41,6 +41,14 @@ struct Culprit {
   std::string rerun = {};
 };
 
+/// On which shapes it fails, by launches of random layers of other shapes.
+struct Condition {
+  std::string text;                        // "fails iff M <= 16 and group_size < K"
+  std::vector<std::string> evidence = {};  // conditions that cannot be told apart, change points, what was launched
+  int launches = 0;
+  bool finished = true;  // false: the budget was too small
+};
+
 /// All that one bisect run found: what the text and JSON reports are written from.
 struct Report {
   std::string case_id;
@@ -52,6 +60,7 @@ struct Report {
   Verdict verdict = Verdict::match;
   std::string reason;  // why it cannot be tested, or which gate failed
   std::vector<Culprit> culprits;
+  std::optional<Condition> condition = {};
   std::vector<ProbeLine> probes = {};  // of a black box
   std::vector<StageLine> stages;
   std::vector<double> first;  // the first 20 outputs

@@ -121,6 +121,10 @@ void check_ranges(const Options& options) {
   if (foreign && !hidden_repack && !(options.inject.empty() && options.settings.empty() && !options.toggles))
     throw InputError(
         "--inject, --set and --toggles change our own path: they do not go with --packed or another --kernel");
+  positive("--sweep-budget", options.sweep_budget);
+  if (options.sweep && !(options.recorded.empty() && options.packed.empty()))
+    throw InputError("--sweep launches other shapes: it does not go with --packed or --kernel recorded:FILE");
+  if (options.sweep && options.toggles) throw InputError("--toggles prints a table: it does not go with --sweep");
   if (options.toggles && !options.json.empty())
     throw InputError("--toggles prints a table: it does not go with --json");
   if (options.shape && !options.fixture.empty())
@@ -201,6 +205,10 @@ void declare(CLI::App& app, Words& words, Options& options) {
                "print the table of toggles and the smallest set that turns the failure on and off");
   app.add_flag("--black-box", options.black_box,
                "look at nothing but the output of our path: probes name what is wrong, as they do for another kernel");
+  app.add_flag("--sweep", options.sweep,
+               "of a mismatch, launch random layers of other M, K, N, group_size and thread blocks, and print the "
+               "condition on the shape under which it fails");
+  app.add_option("--sweep-budget", options.sweep_budget, "shapes that --sweep may launch")->capture_default_str();
   app.add_option("--m", options.M, "rows of A (default: those of the fixture, else 16)");
   app.add_option("--dtype", words.dtype, "fp16 or bf16 (default: the layer's)");
   app.add_option("--seed", options.seed, "seed of what is random")->capture_default_str()->check(not_negative);
@@ -282,6 +290,8 @@ std::string command_line(const Options& options) {
   for (const std::string& setting : options.settings) add(true, "--set", setting);
   if (options.toggles) words.emplace_back("--toggles");
   if (options.black_box) words.emplace_back("--black-box");
+  if (options.sweep) words.emplace_back("--sweep");
+  add(options.sweep_budget != defaults.sweep_budget, "--sweep-budget", fmt::format("{}", options.sweep_budget));
   if (!options.case_id) {
     for (const fixtures::Slice& slice : options.slices) add(true, "--slice", text_of(slice));
     add(options.M.has_value(), "--m", fmt::format("{}", options.M.value_or(0)));
@@ -307,6 +317,8 @@ std::string command_line(Options options, const std::vector<std::string>& settin
   options.foreign.clear();
   options.workspace.clear();
   options.sanitize.clear();
+  options.sweep = false;
+  options.sweep_budget = Options{}.sweep_budget;
   options.settings = settings;
   return command_line(options);
 }

@@ -34,6 +34,8 @@ struct Options {
   std::vector<std::string> inject;
   std::vector<std::string> settings;
   bool toggles = false;
+  bool sweep = false;      // the condition on the shape is looked for
+  int sweep_budget = 120;  // shapes that may be launched for it
   bool black_box = false;  // our own path, of which nothing but its output is looked at
   bool list_faults = false;
   std::optional<int> M;

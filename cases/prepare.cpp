@@ -239,6 +239,13 @@ RandomSpec spec_of(const CaseId& id) {
           .seed = id.seed};
 }
 
+Prepared random_case(const CaseId& id, int magnitude) {
+  Prepared out{.id = id, .fixture = "random", .layer = fixtures::random_layer(spec_of(id)), .A = {}, .notes = {}};
+  out.layer.name = "random";
+  out.A = scaled(fixtures::random_activations(id.M, id.K, id.dtype, id.seed), magnitude, id.dtype);
+  return out;
+}
+
 Prepared prepare(const Options& options) {
   Prepared out;
   const bool made = options.fixture.empty() && (options.shape || (options.case_id && options.source == Source::r));

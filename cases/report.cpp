@@ -116,6 +116,12 @@ void add_culprits(const Report& report, Text& text) {
   }
 }
 
+void add_condition(const Report& report, Text& text) {
+  if (!report.condition) return;
+  text.line("\n{:<12} {}", "condition", report.condition->text);
+  for (const std::string& line : report.condition->evidence) text.line("{:<12} {}", "", line);
+}
+
 /// An error figure; none when nothing could be compared.
 double judged(const Comparison& c, double value) { return c.judged > 0 ? value : std::nan(""); }
 
@@ -128,6 +134,13 @@ ordered_json json_of(const Culprit& culprit) {
           {"evidence", culprit.evidence},
           {"cure", culprit.cure},
           {"rerun", culprit.rerun}};
+}
+
+ordered_json json_of(const Condition& condition) {
+  return {{"text", condition.text},
+          {"evidence", condition.evidence},
+          {"launches", condition.launches},
+          {"finished", condition.finished}};
 }
 
 ordered_json json_of(const kernel::KernelLaunch& launch) {
@@ -184,6 +197,7 @@ std::string text_of(const Report& report, bool color) {
   if (report.repeats && report.repeats->differing > 0) text.line("{:<12} {}", "launches", triage_of(*report.repeats));
   add_audit(report, text);
   add_culprits(report, text);
+  add_condition(report, text);
   text.line("\n{:<12} {}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
             report.reason.empty() ? "" : ": " + report.reason);
   text.line("{:<12} {:.2f} s", "time", report.seconds);
@@ -201,6 +215,7 @@ ordered_json json_of(const Report& report) {
   for (const kernel::KernelLaunch& launch : report.launches) out["launches"].push_back(json_of(launch));
   out["culprits"] = ordered_json::array();
   for (const Culprit& culprit : report.culprits) out["culprits"].push_back(json_of(culprit));
+  if (report.condition) out["condition"] = json_of(*report.condition);
   out["stages"] = ordered_json::array();
   for (const StageLine& line : report.stages)
     out["stages"].push_back({{"stage", line.stage}, {"verdict", name_of(line.verdict)}, {"evidence", line.evidence}});

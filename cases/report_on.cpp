@@ -4,6 +4,7 @@
 #include "cases/faults.h"
 #include "cases/probe/box_bisect.h"
 #include "cases/repack_search.h"
+#include "cases/sweep/condition.h"
 #include "fixtures/error.h"
 
 namespace w4::cases {
@@ -60,7 +61,10 @@ repack::Recipe planted_by(const Options& options) {
 Report report_on(const Options& options, const Progress& progress) {
   const repack::Recipe planted = planted_by(options);
   progress("fixture");
-  return report_on(prepare(options), options, planted, progress);
+  const Prepared prepared = prepare(options);
+  Report report = report_on(prepared, options, planted, progress);
+  if (wants_condition(report, options)) add_condition(prepared, options, planted, progress, report);
+  return report;
 }
 
 Report report_on(const Prepared& prepared, const Options& options, const repack::Recipe& planted,

@@ -6,12 +6,10 @@
 #include <fmt/format.h>
 
 namespace w4::cases {
-namespace {
 
 using kernel::RunResult;
 using kernel::Task;
 
-/// Where the kernel rounds partial sums: ours says how it shares work out, anybody else is taken for the lane model.
 Rounding rounding_for(const Prepared& prepared, const Options& options, const Task& task, int multiprocessors) {
   Rounding rounding = rounding_of(prepared, for_lane_model(task));
   if (options.foreign != "cuda" || task.launch.reduce_bits != 16) return rounding;
@@ -23,8 +21,6 @@ Rounding rounding_for(const Prepared& prepared, const Options& options, const Ta
   for (const auto& slices : plan.slices) rounding.cuts.push_back(cuts_of(slices, prepared.layer.K));
   return rounding;
 }
-
-}  // namespace
 
 Trials::Trials(std::unique_ptr<kernel::ForeignKernel> kernel, const Prepared& prepared, const Options& options,
                const Task& task, const Progress& progress)

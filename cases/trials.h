@@ -12,6 +12,9 @@
 
 namespace w4::cases {
 
+/// Where a kernel of these options rounds: ours says how it shares work out, anybody else is taken for the lane model.
+Rounding rounding_for(const Prepared& prepared, const Options& options, const kernel::Task& task, int multiprocessors);
+
 /// Launches of somebody's kernel: the task as it came, several times, and the task with one thing changed. Each change
 /// is launched when it is first asked for, and once.
 class Trials {

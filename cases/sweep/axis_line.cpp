@@ -39,6 +39,7 @@ std::optional<Outcome> AxisLine::ask(int value) {
   point[static_cast<std::size_t>(place_)] = value;
   const std::optional<Outcome> outcome = memo_.at(point);
   if (outcome == Outcome::cannot) cannot_.insert(value);
+  if (outcome == Outcome::cannot && !memo_.refuses(point)) untestable_.insert(value);
   if (outcome && outcome != Outcome::cannot) wrong_[value] = outcome == Outcome::wrong;
   return outcome;
 }
@@ -64,10 +65,10 @@ std::optional<int> AxisLine::between(int low, int high) const {
 
 void AxisLine::bisect(int low, int high) {
   const bool wrong_below = wrong_.at(low);
-  const std::size_t patience = cannot_.size() + kDeadEnds;
+  const std::size_t patience = untestable_.size() + kDeadEnds;
   while (const std::optional<int> middle = between(low, high)) {
     const std::optional<Outcome> outcome = ask(*middle);
-    if (!outcome || cannot_.size() > patience) break;
+    if (!outcome || untestable_.size() > patience) break;
     if (outcome != Outcome::cannot) ((outcome == Outcome::wrong) == wrong_below ? low : high) = *middle;
   }
   changes_.push_back({.axis = place_, .low = low, .high = high, .wrong_below = wrong_below});

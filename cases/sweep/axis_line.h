@@ -29,7 +29,8 @@ class AxisLine {
 
   /// In ascending order.
   const std::vector<ChangePoint>& changes() const { return changes_; }
-  const std::set<int>& untestable() const { return cannot_; }
+  /// Values that were launched in vain.
+  const std::set<int>& untestable() const { return untestable_; }
 
   /// Values for corners: the base, both sides of each change, and the ends; of an axis without order, all.
   std::vector<int> corner_values() const;
@@ -54,7 +55,8 @@ class AxisLine {
   const Point& base_;
   LaunchMemo& memo_;
   std::map<int, bool> wrong_;  // by value; those that cannot be tested are left out
-  std::set<int> cannot_;
+  std::set<int> cannot_;       // those that cannot be tested
+  std::set<int> untestable_;   // those of them that are possible
   std::vector<ChangePoint> changes_;
 };
 

@@ -33,7 +33,7 @@ std::string place_text(const std::vector<std::string>& names, const Point& point
 class Sweeper {
  public:
   Sweeper(const Space& space, const Point& base, int budget, const Launch& launch)
-      : space_(space), base_(base), memo_(launch, budget) {
+      : space_(space), base_(base), memo_(launch, budget, space.possible) {
     sweep_.base = base;
     sweep_.budget = budget;
     for (const Axis& axis : space.axes) sweep_.names.push_back(axis.name);
@@ -51,7 +51,7 @@ class Sweeper {
     for (std::size_t i = 0; i < space_.axes.size(); ++i) look_along(static_cast<int>(i));
     std::vector<Relation> atoms = space_.relations;  // first: one of them is shorter than two axes
     atoms.insert(atoms.end(), along_.begin(), along_.end());
-    ConjunctionSearch search(std::move(atoms), corners_, memo_);
+    ConjunctionSearch search(std::move(atoms), space_.relations.size(), corners_, memo_);
     sweep_.conjunction = search.search();
     if (memo_.ran_out()) sweep_.unfinished.push_back("corners");
     if (sweep_.conjunction) {
@@ -152,13 +152,18 @@ std::vector<Relation> relations_of_groups(int k_axis, int group_axis) {
            [=](const Point& point) { return k_of(point) > std::int64_t{group_of(point)} * group_of(point); }}};
 }
 
-std::string Sweep::text() const {
+std::vector<std::string> Sweep::lines() const {
   std::vector<std::string> lines = verdict_lines(*this);
   if (ran_out()) lines[0] = "so far: " + lines[0];
   std::vector<std::string> parts;
   for (const ChangePoint& change : changes) parts.push_back(change_text(*this, change));
   if (!parts.empty()) lines.push_back("changes: " + listed(std::move(parts), "; "));
   if (!untestable.empty()) lines.push_back("cannot be tested: " + listed(untestable, ", "));
+  return lines;
+}
+
+std::string Sweep::text() const {
+  std::vector<std::string> lines = this->lines();
   lines.push_back(fmt::format("{} launches of at most {}", launches, budget));
   if (ran_out()) lines.back() += ", too few for " + fmt::format("{}", fmt::join(unfinished, ", "));
   return fmt::format("{}", fmt::join(lines, "\n"));

@@ -30,6 +30,7 @@ struct Relation {
 struct Space {
   std::vector<Axis> axes;
   std::vector<Relation> relations = {};
+  std::function<bool(const Point&)> possible = {};  // false: never launched, and costs nothing; empty: all are possible
 };
 
 /// "group_size < K", "group_size == K" and "K > group_size * group_size" over the axes with these places; a group_size
@@ -40,8 +41,8 @@ std::vector<Relation> relations_of_groups(int k_axis, int group_axis);
 using Launch = std::function<Outcome(const Point&)>;
 
 /// Two neighbours along an axis, all else at the base, of which one is right and one is wrong. Both were launched.
-/// Nothing that can be tested lies between them, unless the budget ran
-/// out first or most of what lies there cannot be tested.
+/// Nothing that can be tested lies between them, unless the budget ran out first or most of what lies there cannot be
+/// tested.
 struct ChangePoint {
   int axis = 0;
   int low = 0, high = 0;
@@ -69,7 +70,10 @@ struct Sweep {
   bool ran_out() const { return !unfinished.empty(); }
 
   /// "fails iff M <= 16 and group_size < K", or, without a conjunction, "at K=256, N=64: fails iff M <= 16" a line for
-  /// each axis; then the change points and what it cost, a line each. No line feed at the end.
+  /// each axis; then the change points and what could not be tested.
+  std::vector<std::string> lines() const;
+
+  /// The same and what it cost, with line feeds between; none at the end.
   std::string text() const;
 };
 

@@ -42,14 +42,15 @@ void shuffle(std::vector<Point>& points) {
 
 }  // namespace
 
-ConjunctionSearch::ConjunctionSearch(std::vector<Relation> atoms, const std::vector<std::vector<int>>& corners,
-                                     LaunchMemo& memo)
-    : atoms_(std::move(atoms)), memo_(memo) {
+ConjunctionSearch::ConjunctionSearch(std::vector<Relation> atoms, std::size_t relations,
+                                     const std::vector<std::vector<int>>& corners, LaunchMemo& memo)
+    : atoms_(std::move(atoms)), relations_(relations), memo_(memo) {
   if (atoms_.size() > kMostAtoms) atoms_.resize(kMostAtoms);
   std::vector<Point> points = product(corners);
   shuffle(points);
   if (points.size() > kMostCorners) points.resize(kMostCorners);
   for (Point& point : points) {
+    if (memo_.refuses(point)) continue;
     const Atoms holding = holding_at(point);
     corners_.push_back({std::move(point), holding});
   }
@@ -120,9 +121,10 @@ bool ConjunctionSearch::search() {
 }
 
 std::string ConjunctionSearch::text_of(Atoms conjunction) const {
-  std::vector<std::string> texts;
+  std::vector<std::string> texts, of_several_axes;
   for (std::size_t i = 0; i < atoms_.size(); ++i)
-    if (conjunction >> i & 1U) texts.push_back(atoms_[i].text);
+    if (conjunction >> i & 1U) (i < relations_ ? of_several_axes : texts).push_back(atoms_[i].text);
+  texts.insert(texts.end(), of_several_axes.begin(), of_several_axes.end());
   return fmt::format("{}", fmt::join(texts, " and "));
 }
 

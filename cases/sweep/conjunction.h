@@ -12,8 +12,10 @@ namespace w4::cases {
 /// first those at which conjunctions that still agree foretell different outcomes, then others.
 class ConjunctionSearch {
  public:
-  /// At most kMostAtoms conditions; those behind them are not used. `corners`: values for each axis.
-  ConjunctionSearch(std::vector<Relation> atoms, const std::vector<std::vector<int>>& corners, LaunchMemo& memo);
+  /// At most kMostAtoms conditions; those behind them are not used. The first `relations` of them are on several axes,
+  /// and are written behind those on one. `corners`: values for each axis.
+  ConjunctionSearch(std::vector<Relation> atoms, std::size_t relations, const std::vector<std::vector<int>>& corners,
+                    LaunchMemo& memo);
 
   /// False: no conjunction agrees with the launches.
   bool search();
@@ -38,6 +40,7 @@ class ConjunctionSearch {
   std::string text_of(Atoms conjunction) const;
 
   std::vector<Relation> atoms_;
+  std::size_t relations_;
   std::vector<Corner> corners_;
   LaunchMemo& memo_;
   std::vector<Atoms> agreeing_;  // the shortest first

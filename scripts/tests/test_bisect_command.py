@@ -151,6 +151,34 @@ def test_toggles_print_a_table_and_the_smallest_sets():
     assert healthy.stdout.count("WRONG") == 14  # every combination of skipped stages but act_order alone, which has none
 
 
+def test_a_sweep_prints_the_condition_under_the_culprits_and_ends_with_its_command():
+    done = bisect("b", 128, "--m", 16, "--inject", "l2-hint-illegal", "--sweep")
+    assert done.returncode == 1
+    culprits, condition = done.stdout.split("\ncondition    ")
+    assert "culprit      l2-hint-illegal in stage launch" in culprits
+    assert condition.startswith("fails iff M <= 16 and group_size < K\n")
+    assert "M 16 wrong, 17 right" in condition
+    assert done.stdout.splitlines()[-1] == "./bisect b 128 --inject l2-hint-illegal --sweep --m 16"
+
+
+def test_a_sweep_is_part_of_json_and_absent_where_none_was_made():
+    arguments = ["r", 128, "--shape", "384,192", "--inject", "tile-loop-bound", "--json", "-"]
+    condition = json.loads(bisect(*arguments, "--sweep").stdout)["condition"]
+    assert condition["text"] == "fails iff N % 128 == 64" and condition["finished"] is True
+    assert condition["launches"] > 10 and any("N 128 right, 192 wrong" in line for line in condition["evidence"])
+    assert "condition" not in json.loads(bisect(*arguments).stdout)
+
+
+def test_a_sweep_that_is_cut_short_says_so_and_a_healthy_path_is_not_swept():
+    short = bisect("b", 128, "--m", 4, "--inject", "l2-hint-illegal", "--sweep", "--sweep-budget", 5)
+    assert short.returncode == 1
+    assert "condition    so far: " in short.stdout and "5 shapes are too few for " in short.stdout
+    healthy = bisect("b", 128, "--m", 4, "--sweep")
+    assert healthy.returncode == 0 and "condition" not in healthy.stdout
+    hidden = bisect("b", 128, "--m", 4, "--inject", "perm-a-inverse", "--sweep")
+    assert hidden.returncode == 125 and "\ncondition" not in hidden.stdout
+
+
 # --- somebody else's work ----------------------------------------------------------------------------------------------
 
 
@@ -266,6 +294,10 @@ def test_a_slice_that_no_kernel_could_hold_cannot_be_tested():
     (["r", 128, "--shape", "64"], "--shape 64: two positive numbers with ',' between them are expected"),
     (["b", 128, "--m", 0], "--m 0: a positive number is expected"),
     (["b", 128, "--kernel", "nosuch"], None),
+    (["b", 128, "--sweep-budget", 0], "--sweep-budget 0: a positive number is expected"),
+    (["b", 128, "--sweep", "--toggles"], "--toggles prints a table: it does not go with --sweep"),
+    (["b", 128, "--sweep", "--packed", "x"], "--sweep launches other shapes: it does not go with --packed or --kernel recorded:FILE"),
+    (["b", 128, "--sweep", "--kernel", "recorded:x"], "--sweep launches other shapes: it does not go with --packed or --kernel recorded:FILE"),
     (["b", 128, "--json", "no/such/folder/report.json"], "no/such/folder/report.json: cannot be written"),
     (["b", 128, "--inject", "tile-order-swap,repack-transpose"], None),
     (["b", 128, "--slice", "rows:2/2"], "slice 'rows:2/2': rows:R/N, columns:R/N or expert:R/N is expected, R from 0 to N-1"),

@@ -57,14 +57,14 @@ bool has_change(const Sweep& sweep, int axis, int low, int high) {
 
 TEST_CASE("change points: a small M and a group below K are found as one condition") {
   const Sweep sweep = swept(kSmall, [](const Point& p) { return p[kM] <= 16 && group_of(p) < p[kK]; });
-  CHECK(sweep.condition == "group_size < K and M <= 16");
+  CHECK(sweep.condition == "M <= 16 and group_size < K");
   CHECK(sweep.equivalents.empty());
   CHECK(sweep.changes.size() == 2);
   CHECK(has_change(sweep, kM, 16, 17));
   CHECK(has_change(sweep, kK, 128, 256));  // K=192 has no groups of 128
   CHECK_FALSE(sweep.ran_out());
   CHECK(sweep.text().find(
-            "fails iff group_size < K and M <= 16\nchanges: M 16 wrong, 17 right; K 128 right, 256 wrong") == 0);
+            "fails iff M <= 16 and group_size < K\nchanges: M 16 wrong, 17 right; K 128 right, 256 wrong") == 0);
 }
 
 TEST_CASE("change points: a bound between the values of the ladder is bisected") {
@@ -237,4 +237,15 @@ TEST_CASE("change points: a base of other axes and a step of nothing are refused
                        "base point has 2 values, there are 5 axes", InputError);
   CHECK_THROWS_WITH_AS(find_change_points({.axes = {{"M", {1}, 0}}}, {1}, 9, launch),
                        "axis M has step 0, at least 1 is needed", InputError);
+}
+
+TEST_CASE("change points: a point that is not possible is never launched and costs nothing") {
+  Space space = kernel_space();
+  space.possible = [](const Point& p) { return p[kK] % group_of(p) == 0 && p[kM] <= 64; };
+  const Sweep sweep = find_change_points(space, kSmall, kBudget, [&](const Point& p) {
+    CHECK(space.possible(p));
+    return p[kM] <= 16 && group_of(p) < p[kK] ? Outcome::wrong : Outcome::right;
+  });
+  CHECK(sweep.condition == "M <= 16 and group_size < K");
+  CHECK(sweep.untestable.empty());
 }

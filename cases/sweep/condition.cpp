@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/sweep/condition.h"
+
+#include "cases/sweep/random_cases.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace w4::cases {
+namespace {
+
+constexpr int kBudgetUnasked = 60;  // shapes, when nobody asked for a sweep
+
+bool is_unexplained(const Culprit& culprit) { return culprit.fault == "unexplained"; }
+
+/// What of this case a random layer has too.
+CaseId like(const Prepared& prepared, bool takes_bias) {
+  const fixtures::Layer& layer = prepared.layer;
+  return {.symmetric = layer.symmetric,
+          .format = layer.format,
+          .zero_encoding = layer.zero_encoding,
+          .act_order = layer.act_order(),
+          .bias = layer.bias.has_value() && takes_bias,
+          .dtype = layer.dtype};
+}
+
+SweptBox swept_box(const Prepared& prepared, const Options& options, Box& box, bool takes_bias) {
+  return {.box = &box,
+          .options = options,
+          .like = like(prepared, takes_bias),
+          .stores_zeros = prepared.layer.qzeros.has_value(),
+          .cut = prepared.layer.cut_from != nullptr};
+}
+
+Shape shape_of(const Prepared& prepared) {
+  const fixtures::Layer& layer = prepared.layer;
+  const bool one_group = prepared.id.group == -1 && layer.group_size == layer.K;
+  return {.M = prepared.id.M, .K = layer.K, .N = layer.N, .group = one_group ? -1 : layer.group_size};
+}
+
+bool launches_differ(const Report& report) {
+  return report.repeats && (report.repeats->differing > 0 || report.repeats->apart);
+}
+
+/// The first of the smaller shapes that fails as well: launches there take less time.
+Shape origin_for(const Shape& base, RandomCases& cases) {
+  for (const Shape& shape : smaller_shapes(base))
+    if (cases.at(shape) == Outcome::wrong) return shape;
+  return base;
+}
+
+Condition stopped(std::string text, const RandomCases& cases) {
+  return {.text = std::move(text), .evidence = {}, .launches = cases.launches(), .finished = true};
+}
+
+/// A case fails, and a random layer of its shape does not.
+std::string why_right(const Report& report, bool cut) {
+  if (report.comparison && report.comparison->right())
+    return "random data of this shape is right, and so is this output: there is no failure to follow";
+  if (cut) return "a layer of this shape that is cut out of no other is right: the condition is in the cut or the data";
+  return "random data of this shape is right: the condition is in the data";
+}
+
+/// The sweep of a case whose shape fails with random data too.
+Condition swept(const Shape& base, const std::optional<kernel::BlockTile>& block_tile, int budget, RandomCases& cases) {
+  const Shape origin = origin_for(base, cases);
+  const Sweep sweep = find_change_points(shapes_around(base, origin, block_tile), point_of(origin), budget,
+                                         [&](const Point& point) { return cases.at(shape_at(point)); });
+  std::vector<std::string> lines = sweep.lines();
+  Condition condition{.text = lines[0], .launches = cases.launches(), .finished = !sweep.ran_out()};
+  condition.evidence.assign(lines.begin() + 1, lines.end());
+  condition.evidence.push_back(fmt::format("{} launches of random layers: {}", cases.launches(), cases.range()));
+  if (sweep.ran_out())
+    condition.evidence.push_back(
+        fmt::format("{} shapes are too few for {}: --sweep-budget", budget, fmt::join(sweep.unfinished, ", ")));
+  return condition;
+}
+
+Condition condition_of(const Shape& base, const SweptBox& box, const Report& report, const Progress& progress) {
+  const bool asked = box.options.sweep;
+  const int budget = asked ? box.options.sweep_budget : kBudgetUnasked;
+  RandomCases cases(box, progress);
+  const Outcome at_base = cases.at_base(base, launches_differ(report));
+  if (at_base == Outcome::cannot)
+    return stopped("random data of this shape cannot be tested: " + cases.refusal(), cases);
+  if (at_base == Outcome::right) return stopped(why_right(report, box.cut), cases);
+  if (cases.timed_out() && !asked)
+    return stopped("random data of this shape hangs too: other shapes are launched with --sweep", cases);
+  return swept(base, box.block_tile, budget, cases);
+}
+
+Condition of_own_path(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
+                      const Report& report, const Progress& progress) {
+  const Subject subject(planted);
+  PathBox box(subject);
+  const kernel::Launch launch = task_of(prepared, {}, options).launch;
+  Shape base = shape_of(prepared);
+  base.thread_blocks = launch.thread_blocks;
+  SweptBox swept = swept_box(prepared, options, box, true);
+  swept.block_tile = launch.block_tile;
+  return condition_of(base, swept, report, progress);
+}
+
+/// Thread blocks are an axis where they were said: what a kernel chooses by itself is not one number.
+Condition of_kernel(const Prepared& prepared, const Options& options, const Report& report, const Progress& progress) {
+  const auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+  KernelBox box(*kernel);
+  Shape base = shape_of(prepared);
+  if (kernel->on_device()) base.thread_blocks = options.thread_blocks;
+  SweptBox swept = swept_box(prepared, options, box, kernel->takes_bias());
+  swept.multiprocessors = kernel->multiprocessors();
+  return condition_of(base, swept, report, progress);
+}
+
+}  // namespace
+
+bool wants_condition(const Report& report, const Options& options) {
+  if (report.verdict != Verdict::mismatch || !options.packed.empty() || !options.recorded.empty()) return false;
+  return options.sweep ||
+         (!options.foreign.starts_with("exec:") && std::ranges::any_of(report.culprits, is_unexplained));
+}
+
+void add_condition(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
+                   const Progress& progress, Report& report) {
+  report.condition = options.foreign.empty() ? of_own_path(prepared, options, planted, report, progress)
+                                             : of_kernel(prepared, options, report, progress);
+  for (Culprit& culprit : report.culprits)
+    if (is_unexplained(culprit)) culprit.evidence.push_back(report.condition->text);
+}
+
+}  // namespace w4::cases

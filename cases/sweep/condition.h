@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/bisect.h"
+
+namespace w4::cases {
+
+/// Whether a report gets a condition: a mismatch of something that can be launched, when --sweep asks for it or, unless
+/// each launch starts a command, when nothing known explains the mismatch.
+bool wants_condition(const Report& report, const Options& options);
+
+/// Looks for the condition on the shape under which the mismatch of this report shows, and puts it there; of a mismatch
+/// that is unexplained, into its evidence too. `planted`: what our own path does wrong.
+void add_condition(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
+                   const Progress& progress, Report& report);
+
+}  // namespace w4::cases

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/sweep/random_cases.h"
+
+#include "cases/trials.h"
+#include "fixtures/error.h"
+
+#include <algorithm>
+
+namespace w4::cases {
+namespace {
+
+using kernel::RunResult;
+
+constexpr std::uint64_t kSeed = 7;
+constexpr const char* kNames[] = {"M", "K", "N", "group_size", "thread_blocks"};  // by place of the axis
+
+bool is_clean(const RunResult& result) {
+  return result.ran() && result.guards_intact && result.trespasses.empty() &&
+         std::ranges::all_of(result.workspace, [](std::int32_t lock) { return lock == 0; });
+}
+
+}  // namespace
+
+/// A layer of one group has no act-order: there is nothing to order.
+Prepared RandomCases::made(const Shape& shape) const {
+  CaseId id = swept_.like;
+  id.M = shape.M;
+  id.K = shape.K;
+  id.N = shape.N;
+  id.group = shape.group;
+  id.act_order = id.act_order && shape.group_size() < shape.K;
+  id.slices.clear();
+  id.source = Source::r;
+  id.seed = kSeed;
+  Prepared prepared = random_case(id, swept_.options.magnitude);
+  if (!swept_.stores_zeros) prepared.layer.qzeros.reset();
+  return prepared;
+}
+
+/// `all`: goes on after a wrong launch, unless it did not end.
+std::vector<RunResult> RandomCases::launched(const Prepared& prepared, const kernel::Launch& launch, bool all) {
+  Question question{std::make_shared<const fixtures::Layer>(prepared.layer), prepared.A, launch};
+  std::vector<RunResult> results;
+  for (int i = 0; i < (all ? swept_.options.repeat : repeat_); ++i) {
+    question.launch.number = static_cast<std::uint64_t>(i);
+    step_(fmt::format("sweep: launch {}, {}", launches_ + 1, prepared.id.text()));
+    results.push_back(swept_.box->ask(question));
+    ++launches_;
+    if (!results.back().ran()) break;
+  }
+  return results;
+}
+
+Outcome RandomCases::outcome(const Shape& shape, bool all) {
+  const Prepared prepared = made(shape);
+  Options options = swept_.options;
+  if (shape.thread_blocks) options.thread_blocks = shape.thread_blocks;
+  const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
+  const std::vector<RunResult> results = launched(prepared, task.launch, all);
+  const Expected expected =
+      expected_output(prepared.layer, prepared.A, rounding_for(prepared, options, task, swept_.multiprocessors));
+  const auto is_right = [&](const RunResult& result) {
+    return is_clean(result) && compare(result.C, expected, task.launch.fill).right();
+  };
+  timed_out_ = timed_out_ || results.back().timed_out;
+  differed_ = std::ranges::any_of(
+      results, [&](const RunResult& result) { return result.ran() != results[0].ran() || result.C != results[0].C; });
+  const Point point = point_of(shape);
+  for (std::size_t i = 0; i < point.size(); ++i) seen_[i].insert(point[i]);
+  return std::ranges::all_of(results, is_right) ? Outcome::right : Outcome::wrong;
+}
+
+/// A shape that cannot be made is none of the case's: a finding is not lost by it.
+Outcome RandomCases::tried(const Shape& shape, bool all) {
+  try {
+    return outcome(shape, all);
+  } catch (const Error& error) {
+    refusal_ = error.what();
+    return Outcome::cannot;
+  }
+}
+
+Outcome RandomCases::at_base(const Shape& shape, bool launches_differ) {
+  const Outcome found = tried(shape, true);
+  if (launches_differ || differed_) repeat_ = swept_.options.repeat;
+  return found;
+}
+
+Outcome RandomCases::at(const Shape& shape) { return tried(shape, false); }
+
+std::string RandomCases::range() const {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const std::set<int>& values = seen_[i];
+    if (values.empty()) continue;
+    if (i == kAxisGroup || values.size() == 1)
+      parts.push_back(fmt::format("{} {}", kNames[i], fmt::join(values, ", ")));
+    else
+      parts.push_back(fmt::format("{} from {} to {}", kNames[i], *values.begin(), *values.rbegin()));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+}  // namespace w4::cases

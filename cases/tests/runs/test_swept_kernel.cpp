@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Somebody's kernel, swept over shapes.
+#include "foreign_case.h"
+
+#include "cases/report_on.h"
+#include "cases/sweep/condition.h"
+#include "cases/tests/cases/ask.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+namespace {
+
+using namespace w4;
+using cases::Report;
+
+constexpr const char* kFewRows = "fails iff M <= 24 and group_size < K";
+
+Report report_of(const std::string& spec, const std::string& command) {
+  return cases::report_on(test::options_of(command + " --kernel " + spec), [](std::string_view) {});
+}
+
+}  // namespace
+
+TEST_CASE("sweep: a plug-in that nothing explains is swept by itself and the condition is evidence") {
+  const Report report = report_of(test::plugin("spoils_few_rows"), "r 128 --shape 256,128 --m 4");
+  REQUIRE(report.condition);
+  CHECK(report.condition->finished);
+  CHECK(report.condition->text == kFewRows);
+  CHECK(report.culprits.at(0).fault == "unexplained");
+  CHECK(std::ranges::count(report.culprits[0].evidence, kFewRows) == 1);
+}
+
+TEST_CASE("sweep: a plug-in that is explained is swept when asked and not otherwise") {
+  CHECK_FALSE(report_of(test::plugin("returns_code"), "b 128 --m 4").condition);
+  const Report asked = report_of(test::plugin("returns_code"), "b 128 --m 4 --sweep");
+  REQUIRE(asked.condition);
+  CHECK(asked.condition->text == "fails wherever it was launched");
+}
+
+TEST_CASE("sweep: a plug-in that takes no bias is swept without one and a sound one is not swept") {
+  CHECK_FALSE(report_of(test::plugin("takes_no_bias"), "b 128 --m 4 --sweep").condition);
+  const Report report = report_of(test::plugin("forgets_bias"), "b 128 --m 4 --sweep");
+  REQUIRE(report.condition);
+  CHECK(report.condition->text == "fails wherever it was launched");
+}
+
+TEST_CASE("sweep: a plug-in that hangs is not swept unless asked") {
+  const Report report = report_of(test::plugin("spins"), "b 128 --m 4 --timeout 1");
+  REQUIRE(report.condition);
+  CHECK(report.condition->text.find("hangs too") != std::string::npos);
+  CHECK(report.condition->launches == 1);
+}
+
+TEST_CASE("sweep: a command is swept when asked and not because nothing explains it") {
+  cases::Options options;
+  options.foreign = "exec:anything";
+  Report report;
+  report.verdict = cases::Verdict::mismatch;
+  report.culprits = {{.stage = "", .fault = "unexplained"}};
+  CHECK_FALSE(cases::wants_condition(report, options));
+  options.sweep = true;
+  CHECK(cases::wants_condition(report, options));
+  options.foreign = "plugin:anything";
+  options.sweep = false;
+  CHECK(cases::wants_condition(report, options));
+  options.foreign.clear();
+  options.recorded = "C.npy";
+  CHECK_FALSE(cases::wants_condition(report, options));
+}
