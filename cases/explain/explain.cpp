@@ -54,8 +54,8 @@ class Tracing {
 
   Trace run() {
     const Traced& asked = trace_.question;
-    check_index(asked.weight ? "k" : "m", asked.row, asked.weight ? prepared_.id.K : prepared_.id.M, trace_.case_id);
-    check_index("n", asked.n, prepared_.id.N, trace_.case_id);
+    check_index(asked.weight ? "k" : "m", asked.row, asked.weight ? prepared_.layer.K : prepared_.id.M, trace_.case_id);
+    check_index("n", asked.n, prepared_.layer.N, trace_.case_id);
     const kernel::Task task = task_of(prepared_, packed(), options_);
     task_ = for_lane_model(task);
     kernel::check(task_);
@@ -139,7 +139,7 @@ class Tracing {
   void trace_terms() {
     const Traced& asked = trace_.question;
     const auto rows = rows_by_column(task_.packed);
-    for (int k = asked.weight ? asked.row : 0; k < (asked.weight ? asked.row + 1 : prepared_.id.K); ++k) {
+    for (int k = asked.weight ? asked.row : 0; k < (asked.weight ? asked.row + 1 : prepared_.layer.K); ++k) {
       const std::vector<int>& met = rows[static_cast<std::size_t>(k)];
       for (std::size_t i = 0; i < std::max<std::size_t>(1, met.size()); ++i)
         trace_.terms.push_back(term(k, i < met.size() ? std::optional(met[i]) : std::nullopt, i > 0));

@@ -14,7 +14,7 @@ namespace {
 Expected one_element(const Prepared& prepared, double y, double norm, double variance) {
   return {.M = 1,
           .N = 1,
-          .K = prepared.id.K,
+          .K = prepared.layer.K,
           .dtype = prepared.layer.dtype,
           .y = {y},
           .norm = {norm},
@@ -30,14 +30,14 @@ Expected expected_row(const Prepared& prepared, const kernel::Task& task, int m)
     rounding.cuts = std::vector(first, first + rounding.columns);
   }
   const auto row = prepared.A.row(m);
-  const Grid<std::uint16_t> alone(1, prepared.id.K, {row.begin(), row.end()});
+  const Grid<std::uint16_t> alone(1, prepared.layer.K, {row.begin(), row.end()});
   return expected_output(prepared.layer, alone, rounding);
 }
 
 Expected expected_slice(const Prepared& prepared, const kernel::Task& task, int m, int n, kernel::Slice rows) {
   const std::vector<int> order = rounding_of(prepared, task).row_order;
   double sum = 0, squares = 0;
-  for (int row = rows.k_begin; row < std::min(rows.k_end, prepared.id.K); ++row) {
+  for (int row = rows.k_begin; row < std::min(rows.k_end, prepared.layer.K); ++row) {
     const int k = order.empty() ? row : order[static_cast<std::size_t>(row)];
     const WeightParts parts = expected_parts(prepared.layer, k, n);
     const double a = value_of(prepared.A(m, k), prepared.layer.dtype);

@@ -2,7 +2,7 @@
 // explain M N MODE GROUP [options]: one output or one weight, traced. See --help.
 #include "cases/explain/explain.h"
 #include "cases/explain/explain_options.h"
-#include "cases/explain_report.h"
+#include "cases/explain/explain_report.h"
 #include "cases/faults.h"
 #include "cases/json_file.h"
 #include "fixtures/error.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/explain_report.h"
+#include "cases/explain/explain_report.h"
 
 #include <fmt/format.h>
 

@@ -35,9 +35,9 @@ std::string counted(const Evidence& evidence, const char* what, Counts counts) {
 }
 
 std::string predicted_by(const Recipe& recipe, Evidence& evidence) {
-  return fmt::format("{} predict{} all {} answers{}", recipe.size() > 1 ? names_of(recipe) : "it",
-                     recipe.size() > 1 ? "" : "s", evidence.size(),
-                     evidence.exact(recipe) ? " in every bit" : ", as near as rounding allows");
+  const std::string what = evidence.size() == 1 ? "this output" : fmt::format("all {} answers", evidence.size());
+  return fmt::format("{} predict{} {}{}", recipe.size() > 1 ? names_of(recipe) : "it", recipe.size() > 1 ? "" : "s",
+                     what, evidence.exact(recipe) ? " in every bit" : ", as near as rounding allows");
 }
 
 Culprit culprit_of(const Recipe& recipe, const std::string& stage, Evidence& evidence, const Options& options) {

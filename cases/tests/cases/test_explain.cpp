@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_options.h"
-#include "cases/explain_report.h"
+#include "cases/explain/explain_report.h"
 #include "cases/faults.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
@@ -315,11 +315,14 @@ TEST_CASE("explain: an output that was never written says how the kernel ended")
   CHECK(trace.output->missing == "never written: return code 2");
 }
 
+/// What these load wrongly is A: terms show weights.
+const std::set<std::string> kOfActivations = {"a-stride-alignment", "thread-config-broken", "temp-buffer-overrun",
+                                              "pad-nan-propagation"};
+
 TEST_CASE("explain: of every planted fault the first wrong output shows the fault where it was planted") {
   int visible = 0;
   for (const test::Planted& planted : test::kPlanted) {
-    CAPTURE(planted.command);
-    CAPTURE(planted.inject);
+    INFO("./bisect ", std::string(planted.command), " --inject ", std::string(planted.inject));
     const Options options = test::options_of(planted.command);
     const Prepared prepared = prepare(options);
     const repack::Recipe recipe = recipe_of_faults({planted.inject});
@@ -336,7 +339,8 @@ TEST_CASE("explain: of every planted fault the first wrong output shows the faul
     const bool loads = recipe.begin()->first == "pipeline" || recipe.begin()->first == "dequant";
     if (stage < kRepackStages) REQUIRE(trace.wrong > trace.misread);
     if (stage >= kRepackStages && loads && trace.output->missing.empty()) REQUIRE(trace.misread == trace.wrong);
-    if (stage >= kRepackStages && loads && trace.output->missing.empty()) REQUIRE(trace.misread > 0);
+    if (stage >= kRepackStages && loads && trace.output->missing.empty() && !kOfActivations.contains(planted.inject))
+      REQUIRE(trace.misread > 0);
     if (stage >= kRepackStages && !loads) REQUIRE(trace.wrong == 0);
   }
   CHECK(visible >= 40);
