@@ -42,6 +42,7 @@ class ForeignBisection {
     ask_sanitizers();
     judge();
     describe();
+    report_.runs += trials_.launches_made();
     return std::move(report_);
   }
 
@@ -188,6 +189,7 @@ class ForeignBisection {
     if (report_.culprits.empty() && seen().ran()) add_all(faults_of_magnitude(trials_, prepared_));
     if (report_.culprits.empty()) add_all(probing->localise());
     probing->describe(report_);
+    report_.runs = box.asked();
   }
 
   void add_named(std::vector<Culprit> named) {

@@ -240,6 +240,7 @@ ordered_json json_of(const Report& report) {
                   {"gain", number(judged(c, c.gain))}};
   out["audit"] = ordered_json::array();
   for (const AuditLine& line : report.audit) out["audit"].push_back(json_of(line));
+  if (report.runs > 0) out["runs"] = report.runs;
   if (report.repeats)
     out["repeats"] = {{"launches", report.repeats->launches},
                       {"differing", report.repeats->differing},

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The faults that are planted on a GPU and what bisect says of each, as the table of docs/gpu_faults.md.
 
-    scripts/gpu_fault_table.py [--bin build/release/bin]
+    scripts/gpu_fault_table.py [--bin build/release/bin] [--column docs/gpu_column.tsv]
 
-Runs bisect once a fault, on a machine with a GPU and a build that has the tests. Exit 0: every fault was named."""
+Runs bisect once a fault, on a machine with a GPU and a build that has the tests; --column puts what was named, and with
+how many launches, into the column of docs/catalogue.md. Exit 0: every fault was named."""
 import argparse
 import json
 import re
@@ -36,16 +37,25 @@ def shortened(evidence):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=Path, default=ROOT / "build/release/bin")
-    binaries = parser.parse_args().bin
-    print("| planted | asked | exit | named | first evidence |\n|---|---|---|---|---|")
+    parser.add_argument("--column", type=Path)
+    arguments = parser.parse_args()
+    binaries = arguments.bin
+    print("| planted | asked | exit | named | launches | first evidence |\n|---|---|---|---|---|---|")
     missed = 0
+    column = {}
     for file, fault, stage, command in planted():
         code, report = ask(binaries, file, command)
         culprits = report["culprits"] or [{"fault": "nothing", "stage": "", "evidence": [""]}]
         named = ", ".join(f"{culprit['fault']} in {culprit['stage']}" for culprit in culprits)
         missed += named != f"{fault} in {stage}" or code != 1
+        if named == f"{fault} in {stage}":
+            column[fault] = f"in a kernel of its own, {report['runs']} launches (docs/gpu_faults.md)"
         evidence = shortened("; ".join(culprits[0]["evidence"][:2]))
-        print(f"| {file} | `{command}` | {code} | {named} | {evidence} |", flush=True)
+        print(f"| {file} | `{command}` | {code} | {named} | {report['runs']} | {evidence} |", flush=True)
+    if arguments.column:
+        rows = dict(line.split("\t", 1) for line in arguments.column.read_text().splitlines())
+        rows.update(column)
+        arguments.column.write_text("".join(f"{fault}\t{said}\n" for fault, said in sorted(rows.items())))
     return 1 if missed else 0
 
 

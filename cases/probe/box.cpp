@@ -3,13 +3,13 @@
 
 namespace w4::cases {
 
-kernel::RunResult PathBox::ask(const Question& question) {
+kernel::RunResult PathBox::answer(const Question& question) {
   repack::Weights value = repack::weights_of(*question.layer);
   for (int stage = 0; stage < static_cast<int>(repack::stages().size()); ++stage) value = subject_.stage(stage, value);
   return subject_.run({.A = question.A, .packed = repack::packed_of(value), .launch = question.launch});
 }
 
-kernel::RunResult KernelBox::ask(const Question& question) {
+kernel::RunResult KernelBox::answer(const Question& question) {
   return kernel_.run({.A = question.A,
                       .packed = repack::repack(*question.layer, recipe_),
                       .launch = question.launch,

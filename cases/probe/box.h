@@ -19,21 +19,29 @@ class Box {
   virtual ~Box() = default;
 
   /// One launch. Throws CannotTest when the box does not take the question.
-  virtual kernel::RunResult ask(const Question& question) = 0;
+  kernel::RunResult ask(const Question& question) {
+    ++asked_;
+    return answer(question);
+  }
+  int asked() const { return asked_; }
 
   /// Whether what the lane model predicts of it must be equal in every bit; otherwise sums may be taken in another
   /// order.
   virtual bool sums_as_lane_model() const = 0;
+
+ private:
+  virtual kernel::RunResult answer(const Question& question) = 0;
+  int asked_ = 0;
 };
 
 /// Our own repack and the lane model, doing things as `subject` does them.
 class PathBox final : public Box {
  public:
   explicit PathBox(Subject subject) : subject_(std::move(subject)) {}
-  kernel::RunResult ask(const Question& question) override;
   bool sums_as_lane_model() const override { return true; }
 
  private:
+  kernel::RunResult answer(const Question& question) override;
   Subject subject_;
 };
 
@@ -42,10 +50,10 @@ class KernelBox final : public Box {
  public:
   explicit KernelBox(kernel::ForeignKernel& kernel, repack::Recipe recipe = {})
       : kernel_(kernel), recipe_(std::move(recipe)) {}
-  kernel::RunResult ask(const Question& question) override;
   bool sums_as_lane_model() const override { return false; }
 
  private:
+  kernel::RunResult answer(const Question& question) override;
   kernel::ForeignKernel& kernel_;
   repack::Recipe recipe_;
 };

@@ -122,6 +122,7 @@ Report bisect_box(const Prepared& prepared, Box& box, const Options& options, co
   if (!right) report.culprits = probing.name();
   if (!right && report.culprits.empty()) report.culprits = probing.localise();
   probing.describe(report);
+  report.runs = box.asked();
   report.verdict = right ? Verdict::match : Verdict::mismatch;
   report.reason = report.comparison->failed_gate;
   if (!right && report.reason.empty())
