@@ -178,6 +178,7 @@ class ForeignBisection {
     kernel::Launch launch = trials_.task().launch;
     auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, step_);
     add_named(probing->name());
+    if (report_.culprits.empty() && seen().ran()) add_all(faults_of_magnitude(trials_, prepared_));
     const bool on_device = trials_.kernel().on_device() && seen().ran();
     if (report_.culprits.empty() && on_device && !trials_.right(trials_.with_one_block())) {
       launch.thread_blocks = 1;
@@ -186,7 +187,6 @@ class ForeignBisection {
       add_named(probing->name());
       add("probes are made on one thread block, where it is wrong as well");
     }
-    if (report_.culprits.empty() && seen().ran()) add_all(faults_of_magnitude(trials_, prepared_));
     if (report_.culprits.empty()) add_all(probing->localise());
     probing->describe(report_);
     report_.runs = box.asked();

@@ -112,7 +112,11 @@ std::string catalogue_markdown(const std::vector<Trial>& singles, const OnGpu& o
       "fault is planted in a black box over the cases of docs/confusion.md; \"5 of 5 cases\" counts those in which it\n"
       "shows. On the GPU a fault of the repack is planted in front of `--kernel cuda`, a fault of the kernel in a "
       "kernel\n"
-      "of its own (docs/gpu_faults.md). A launch is one run of the kernel.\n\n"
+      "of its own (docs/gpu_faults.md); docs/gpu_column.tsv is what `confusion --kernel cuda --gpu "
+      "docs/gpu_column.tsv` and\n"
+      "`scripts/gpu_fault_table.py --column docs/gpu_column.tsv` wrote on one NVIDIA H200 (CUDA 13.0). A launch is one "
+      "run of\n"
+      "the kernel.\n\n"
       "| # | fault | planted in stage | probes that see it | named on the CPU | named on the GPU "
       "|\n|---|---|---|---|---|---|\n";
   for (const CatalogueRow& row : catalogue()) {
