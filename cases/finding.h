@@ -67,7 +67,7 @@ struct Report {
   std::optional<Comparison> comparison;
   std::vector<AuditLine> audit = {};    // what other acceptance rules say of the same output
   std::optional<Repeats> repeats = {};  // of the launches that were compared; of our own path on sound packed tensors
-  int runs = 0;  // of the kernel that was asked; 0: not counted
+  int runs = 0;                         // of the kernel that was asked; 0: not counted
   std::string rerun;
   double seconds = 0;
 };
