@@ -3,6 +3,7 @@
 // is a hypothesis that predicts what would be seen.
 #include "cases/bisect.h"
 #include "cases/hypotheses.h"
+#include "cases/packed_map.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/recipe_search.h"
 #include "cases/repack_search.h"
@@ -124,7 +125,10 @@ Report bisect_packed(const Prepared& prepared, const Options& options, const Pro
   if (fits.empty()) fits = packed_fits(prepared, seen, 2);
   std::vector<std::string> evidence = {packed_difference(seen, right)};
   for (const Hypothesis& fit : fits) evidence.push_back("your tensors equal ours bit for bit with " + names_of(fit));
-  if (fits.empty()) evidence.push_back("no known wrong way makes these tensors, alone or in twos");
+  if (fits.empty()) {
+    evidence.push_back("no known wrong way makes these tensors, alone or in twos");
+    for (const std::string& line : packed_statements(seen, right)) evidence.push_back(line);
+  }
   accuse(fits, evidence, options, report);
   describe_stages(report, kRepackStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit",
                   report.stages);

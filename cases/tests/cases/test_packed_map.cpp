@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/packed_map.h"
+#include "cases/tests/cases/ask.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+namespace {
+
+using namespace w4;
+using namespace w4::cases;
+
+/// What is said of tensors in whose making `change` came behind a stage.
+template <class Change>
+std::string said_behind(int stage, Change change, const char* command = "b 128 --m 1") {
+  const fixtures::Layer layer = prepare(test::options_of(command)).layer;
+  repack::Weights value = repack::weights_of(layer);
+  for (int i = 0; i < static_cast<int>(repack::stages().size()); ++i) {
+    value = repack::stages()[static_cast<std::size_t>(i)].variants[0].apply(value);
+    if (i == stage) change(value);
+  }
+  std::string text;
+  for (const std::string& line : packed_statements(repack::packed_of(value), repack::repack(layer)))
+    text += line + "\n";
+  return text;
+}
+
+bool has(const std::string& text, const std::string& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+/// (k, n) of a matrix of codes takes what stands at from(k, n).
+template <class From>
+Grid<std::uint8_t> moved(const Grid<std::uint8_t>& codes, From from) {
+  return Grid<std::uint8_t>::made(codes.rows(), codes.cols(), [&](std::span<std::uint8_t> out) {
+    for (int k = 0; k < codes.rows(); ++k)
+      for (int n = 0; n < codes.cols(); ++n) {
+        const auto [row, col] = from(k, n);
+        out[static_cast<std::size_t>(k) * codes.cols() + n] = codes(row, col);
+      }
+  });
+}
+
+constexpr int kActOrder = 3, kScales = 4;
+
+}  // namespace
+
+TEST_CASE("packed map: a permutation inside tiles is written as a formula with act-order too") {
+  const auto swap = [](repack::Weights& w) {
+    w.codes = moved(w.codes, [](int k, int n) { return std::pair(k ^ (n & 1), n ^ 32); });
+  };
+  for (const char* command : {"b 128 --m 1", "b 128 --fixture up_asym_act --m 1"}) {
+    CAPTURE(command);
+    const std::string said = said_behind(kActOrder, swap, command);
+    CHECK(has(said, "576 of 576 tiles hold the same codes as ours"));
+    CHECK(has(said, "n5 = n5 ^ 1, k0 = n0 ^ k0"));
+  }
+}
+
+TEST_CASE("packed map: whole tiles that stand elsewhere are told from codes that move inside them") {
+  const std::string said = said_behind(kActOrder, [](repack::Weights& w) {
+    w.codes = moved(w.codes, [](int k, int n) { return std::pair(k ^ 16, n); });
+  });
+  CHECK(has(said, "tiles hold the same codes as ours"));
+  CHECK_FALSE(has(said, "576 of 576"));
+  CHECK(has(said, "whole tiles stand elsewhere, in stage tiles at the latest: inside 2 x 1"));
+}
+
+TEST_CASE("packed map: a function of the code is said as a table") {
+  const std::string said = said_behind(kActOrder, [](repack::Weights& w) {
+    w.codes = Grid<std::uint8_t>::made(w.codes.rows(), w.codes.cols(), [&](std::span<std::uint8_t> out) {
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(15 - w.codes[i]);
+    });
+  });
+  CHECK(has(said, "every code is the same function of ours"));
+  CHECK(has(said, "0 is 15, 1 is 14"));
+}
+
+TEST_CASE("packed map: columns of scales and of zero points are permuted by a formula") {
+  const std::string said = said_behind(
+      kScales,
+      [](repack::Weights& w) {
+        w.scales = Grid<std::uint16_t>::made(w.scales.rows(), w.scales.cols(), [&](std::span<std::uint16_t> out) {
+          for (std::size_t i = 0; i < out.size(); ++i) out[i] = w.scales[i ^ 5];
+        });
+      },
+      "b 128 --fixture up_asym_act --m 1");
+  CHECK(has(said, "scales are ours with columns permuted inside 64"));
+  CHECK(has(said, "n0 = n0 ^ 1, n2 = n2 ^ 1"));
+  CHECK_FALSE(has(said, "zero points"));
+  CHECK_FALSE(has(said, "tiles"));
+}
+
+TEST_CASE("packed map: equal tensors leave nothing to say and a perm that is none is said") {
+  CHECK(said_behind(kActOrder, [](repack::Weights&) {}).empty());
+  const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act --m 1")).layer;
+  repack::Packed packed = repack::repack(layer);
+  packed.perm = Grid<std::int32_t>::made(1, packed.perm.cols(),
+                                         [](std::span<std::int32_t> out) { std::fill(out.begin(), out.end(), 3); });
+  CHECK(packed_statements(packed, repack::repack(layer)).at(0) == "perm is no permutation of the rows of K");
+}
