@@ -55,6 +55,13 @@ Grid<std::uint16_t> natural_scales(const fixtures::Layer& layer) {
   });
 }
 
+/// GROUP as it is asked of the layer itself: a slice that cut a group has groups of another size.
+int group_of(const Prepared& prepared) {
+  const fixtures::Layer& layer = prepared.layer;
+  const bool per_column = prepared.id.group == -1 && layer.group_size == layer.K;
+  return prepared.id.slices.empty() || per_column ? prepared.id.group : layer.group_size;
+}
+
 /// FNV-1a, over all that is fed to it.
 class Hash {
  public:
@@ -92,7 +99,7 @@ PlainCase plain_of(const Prepared& prepared) {
   plain.format = layer.format;
   plain.zero_encoding = layer.zero_encoding;
   plain.stores_zeros = layer.qzeros.has_value();
-  plain.group = prepared.id.group;
+  plain.group = group_of(prepared);
   plain.A = prepared.A;
   return plain;
 }

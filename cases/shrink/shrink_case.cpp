@@ -37,6 +37,7 @@ Options options_for(const Options& asked, const PlainCase& plain, const fs::path
   options.fixture = fixture;
   options.layer.clear();
   options.shape.reset();
+  options.slices.clear();
   options.case_id.reset();
   options.M.reset();
   options.dtype.reset();
@@ -73,8 +74,10 @@ bool comes_and_goes(const Report& report, const Options& options) {
 /// A layer that is decoded and stored again must still fail: what a format holds beside its content may be the cause.
 void check_survives_rewriting(const ShrunkCase& wanted, const PlainCase& plain) {
   if (answer_of(plain, wanted) != Answer::same_failure)
-    throw CannotTest("{}: stored anew with the same content it does not fail the same way: {}", wanted.case_id,
-                     text_of(wanted.failure));
+    throw CannotTest(
+        "{}: stored anew{} it does not fail the same way: {}", wanted.case_id,
+        wanted.asked.slices.empty() ? " with the same content" : " as a layer of its own, no longer a slice,",
+        text_of(wanted.failure));
 }
 
 Shrinker::Told told_by(const Progress& progress, int budget) {
