@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/fixture/plain.h"
+#include "cases/model/repack_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace w4::cases {
+namespace {
+
+using fixtures::PlainLayer;
+
+/// "code (3, 8): 7 and 9"; empty when all cells are equal.
+template <class T>
+std::string first_difference(const char* what, const Grid<T>& a, const Grid<T>& b) {
+  if (a.rows() != b.rows() || a.cols() != b.cols())
+    return fmt::format("{}s: ({}, {}) and ({}, {})", what, a.rows(), a.cols(), b.rows(), b.cols());
+  const auto [at_a, at_b] = std::mismatch(a.cells().begin(), a.cells().end(), b.cells().begin());
+  if (at_a == a.cells().end()) return {};
+  const auto cell = static_cast<int>(at_a - a.cells().begin());
+  return fmt::format("{} ({}, {}): {} and {}", what, cell / a.cols(), cell % a.cols(), *at_a, *at_b);
+}
+
+Grid<std::int32_t> groups_of(const PlainLayer& plain) {
+  if (!plain.g_idx.empty()) return plain.g_idx;
+  return Grid<std::int32_t>::made(1, plain.codes.rows(), [&](std::span<std::int32_t> out) {
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = static_cast<std::int32_t>(k) / plain.group_size;
+  });
+}
+
+}  // namespace
+
+std::string difference(const fixtures::Layer& a, const fixtures::Layer& b) {
+  const PlainLayer x = plain_of(a), y = plain_of(b);
+  if (a.dtype != b.dtype) return fmt::format("dtype: {} and {}", name_of(a.dtype), name_of(b.dtype));
+  for (const std::string& found :
+       {first_difference("code", x.codes, y.codes), first_difference("zero point", x.zeros, y.zeros),
+        first_difference("scale", x.scales, y.scales), first_difference("group of row", groups_of(x), groups_of(y)),
+        first_difference("bias", x.bias, y.bias)})
+    if (!found.empty()) return found;
+  return {};
+}
+
+}  // namespace w4::cases

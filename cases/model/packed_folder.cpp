@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/model/packed_folder.h"
+
+#include "cases/json_file.h"
+#include "fixtures/bytes.h"
+#include "fixtures/error.h"
+#include "fixtures/json_text.h"
+#include "fixtures/mapped_file.h"
+#include "fixtures/safetensors.h"
+#include "fixtures/write_beside.h"
+
+#include <fcntl.h>
+#include <re2/re2.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+namespace w4::cases {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kBegun = "repack.json";
+constexpr std::size_t kMostNameBytes = 200;  // file systems take 255, and a temporary one has more in its name
+
+/// The model's files, their sizes and times: what tells whether a folder was begun from the same ones.
+json identity_of(const fixtures::Model& model) {
+  std::set<std::string> files;
+  for (const std::string& layer : model.layers())
+    for (const std::string& file : model.files_of(layer)) files.insert(file);
+  json identity = {{"schema", 1}, {"model", fs::weakly_canonical(model.folder()).string()}, {"files", json::object()}};
+  for (const std::string& file : files) {
+    std::error_code missing;
+    const auto size = fs::file_size(model.folder() / file, missing);
+    const auto time = fs::last_write_time(model.folder() / file, missing).time_since_epoch().count();
+    identity["files"][file] = missing ? json(nullptr) : json{size, time};
+  }
+  return identity;
+}
+
+void begin(const fs::path& folder, const json& identity) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw InputError("{}: cannot be made: {}", folder.string(), error.message());
+  const fs::path begun = folder / kBegun;
+  if (!fs::exists(begun)) {
+    if (!fs::is_empty(folder))
+      throw InputError("{}: is not empty and has no {}: nothing is overwritten", folder.string(), kBegun);
+    const std::string text = identity.dump(2) + "\n";
+    fixtures::write_beside(begun, [&](const fs::path& temporary) { fixtures::write_file(temporary, {text}); });
+  } else if (fixtures::parse_json(fixtures::map_file(begun).text(), begun.string()) != identity) {
+    throw InputError("{}: was begun from other files than those of {}, or they have changed since", begun.string(),
+                     identity["model"].get<std::string>());
+  }
+}
+
+/// Held until the descriptor is closed, or the process ends however it does.
+int locked(const fs::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw InputError("{}: cannot be opened: {}", file.string(), std::strerror(errno));
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return descriptor;
+  ::close(descriptor);
+  throw InputError("{}: another run is writing into this folder", file.string());
+}
+
+void remove_half_written(const fs::path& folder) {
+  static const RE2 half_written(R"(\..*\.safetensors\.\d+\.\d+)");
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (RE2::FullMatch(entry.path().filename().string(), half_written)) fs::remove(entry.path());
+}
+
+}  // namespace
+
+PackedFolder::PackedFolder(fs::path folder, const fixtures::Model& model) : folder_(std::move(folder)) {
+  begin(folder_, identity_of(model));
+  lock_ = locked(folder_ / kBegun);
+  remove_half_written(folder_);
+}
+
+PackedFolder::~PackedFolder() { ::close(lock_); }
+
+fs::path PackedFolder::file_of(const std::string& layer) const {
+  const bool possible = !layer.empty() && layer[0] != '.' && layer.size() <= kMostNameBytes &&
+                        layer.find('/') == std::string::npos && layer.find('\0') == std::string::npos;
+  if (!possible) throw InputError("layer '{}' has a name that no file can have", fixtures::printable(layer));
+  return folder_ / (layer + ".safetensors");
+}
+
+void PackedFolder::write_index(const std::vector<std::string>& layers) const {
+  json weight_map = json::object();
+  std::uint64_t bytes = 0;
+  for (const std::string& layer : layers) {
+    const fs::path file = file_of(layer);
+    for (const auto& [name, tensor] : fixtures::parse_safetensors(fixtures::map_file(file)).tensors) {
+      weight_map[name] = file.filename().string();
+      bytes += tensor.bytes();
+    }
+  }
+  const json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", weight_map}};
+  write_json(folder_ / "config.json", json{{"quantization_config", {{"quant_method", "marlin"}}}}.dump(2) + "\n");
+  write_json(folder_ / "model.safetensors.index.json", index.dump(2) + "\n");
+}
+
+}  // namespace w4::cases

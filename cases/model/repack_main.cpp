@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// repack MODEL OUT: every quantised layer of a model into Marlin format. See --help.
+#include "cases/json_file.h"
+#include "cases/model/repack_model.h"
+#include "fixtures/error.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+namespace {
+
+using namespace w4;
+using namespace w4::cases;
+
+constexpr const char* kAbout =
+    "Repacks every 4-bit layer of a model, a folder with config.json and .safetensors files, into Marlin format: OUT "
+    "has\n"
+    "NAME.safetensors for each layer (B, scales, and where there are any zeros, perm and bias), and is itself read as "
+    "a\n"
+    "model. Layers that OUT has already are kept, so that an interrupted run goes on.\n\n"
+    "Exit: 0 all are there; 1 a layer, undone again, is not the one it was (--verify); 125 a layer cannot be had in "
+    "this\n"
+    "form, the others are done; 129 bad input, of a layer or altogether.";
+
+int run(int argc, char** argv) {
+  RepackModelOptions options;
+  std::string json;
+  int memory_mib = 4096;
+  CLI::App app(kAbout, "repack");
+  app.add_option("MODEL", options.model, "the model's folder")->required();
+  app.add_option("OUT", options.output, "a folder that does not exist yet, is empty, or was begun from the same model")
+      ->required();
+  app.add_option("--layer", options.layers, "only layers whose names fit this shell pattern (repeatable)");
+  app.add_flag("--verify", options.verify, "undo each layer from what was written, and compare bit for bit");
+  app.add_option("--jobs", options.jobs, "layers at once (default: one a core, as far as memory allows)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--memory", memory_mib, "MiB that layers at work may take together (default 4096)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--json", json, "the outcome of each layer as JSON: a file, or - for standard output");
+  app.add_flag("--quiet", options.quiet, "no progress");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    throw InputError("{}; see repack --help", error.what());
+  }
+  options.memory_bytes = static_cast<std::uint64_t>(memory_mib) << 20;
+  check_writable(json);
+  const RepackedModel repacked = repack_model(options);
+  const std::string report = json_of(repacked, options).dump(2) + "\n";
+  if (!json.empty() && json != "-") write_json(json, report);
+  fmt::print("{}", json == "-" ? report : text_of(repacked, options));
+  return repacked.exit_code();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const Error& error) {
+    fmt::print(stderr, "repack: {}\n", error.what());
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "repack: internal error: {}\n", error.what());
+    return kBadInput;
+  }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/model/repack_model.h"
+
+#include "cases/model/packed_folder.h"
+#include "cases/progress_bar.h"
+#include "fixtures/error.h"
+#include "fixtures/mapped_file.h"
+#include "fixtures/safetensors.h"
+#include "fixtures/write_beside.h"
+#include "repack/layer_file.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <numeric>
+#include <thread>
+
+namespace w4::cases {
+namespace {
+
+namespace fs = std::filesystem;
+using fixtures::Container;
+using fixtures::Layer;
+using fixtures::Model;
+using Kind = LayerOutcome::Kind;
+
+/// What a layer at work takes beside its own mapped bytes, for each byte of it: codes as bytes, rows in another order,
+/// words, and as much again when it is undone.
+constexpr std::uint64_t kMemoryPerByte = 12;
+
+std::uint64_t bytes_in(const Container& container) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, tensor] : container.tensors) bytes += tensor.bytes();
+  return bytes;
+}
+
+/// From the headers alone. A layer that cannot be read has none, and says why when it is its turn.
+std::uint64_t largest(const Model& model, const std::vector<std::string>& layers) {
+  std::uint64_t most = 0;
+  for (const std::string& layer : layers) try {
+      most = std::max(most, bytes_in(model.container_of(layer)));
+    } catch (const Error&) {
+    }
+  return most;
+}
+
+int layers_at_once(const RepackModelOptions& options, std::uint64_t largest_bytes) {
+  const int jobs = options.jobs > 0 ? options.jobs : static_cast<int>(std::thread::hardware_concurrency());
+  const std::uint64_t fit = options.memory_bytes / std::max<std::uint64_t>(1, largest_bytes * kMemoryPerByte);
+  return static_cast<int>(std::clamp<std::uint64_t>(fit, 1, static_cast<std::uint64_t>(std::max(1, jobs))));
+}
+
+Container named(Container container, const std::string& layer) {
+  Container out;
+  out.manifest = std::move(container.manifest);
+  for (auto& [name, tensor] : container.tensors) out.tensors[layer + "." + name] = std::move(tensor);
+  return out;
+}
+
+/// What differs between a layer and what its file gives when it is undone; empty: nothing.
+std::string verified(const Layer& layer, const fs::path& file) {
+  return difference(repack::layer_from(fixtures::parse_safetensors(fixtures::map_file(file)), layer.name).layer, layer);
+}
+
+/// Nothing is left under the layer's name that did not stand the comparison.
+std::string write_layer(const Layer& layer, const fs::path& target, bool verify) {
+  const Container packed = named(repack::container_of(repack::repack(layer), layer), layer.name);
+  std::string differs;
+  struct Refused {};
+  try {
+    fixtures::write_beside(target, [&](const fs::path& temporary) {
+      fixtures::write_safetensors(packed, temporary);
+      if (verify) differs = verified(layer, temporary);
+      if (!differs.empty()) throw Refused{};
+    });
+  } catch (const Refused&) {
+  }
+  return differs;
+}
+
+LayerOutcome repack_layer(const Model& model, const PackedFolder& folder, const std::string& name, bool verify) {
+  LayerOutcome outcome{.layer = name};
+  const fs::path target = folder.file_of(name);
+  const bool there = fs::exists(target);
+  if (there) outcome.kind = Kind::kept;
+  if (there && !verify) return outcome;
+  const Container stored = model.container_of(name);
+  outcome.bytes = bytes_in(stored);
+  const Layer layer = repack::layer_from(stored, name).layer;
+  outcome.reason = there ? verified(layer, target) : write_layer(layer, target, verify);
+  if (!outcome.reason.empty()) outcome.kind = Kind::differs;
+  return outcome;
+}
+
+std::string seconds_text(const RepackedModel& repacked) {
+  const double gigabytes = static_cast<double>(repacked.bytes()) * 1e-9;
+  return fmt::format("{:.2f} GB in {:.2f} s: {:.2f} GB/s, {} at once", gigabytes, repacked.seconds,
+                     gigabytes / std::max(repacked.seconds, 1e-9), repacked.at_once);
+}
+
+std::string_view name_of(Kind kind) {
+  constexpr std::string_view kNames[] = {"repacked", "kept", "cannot", "bad input", "differs"};
+  return kNames[static_cast<int>(kind)];
+}
+
+}  // namespace
+
+int RepackedModel::count(LayerOutcome::Kind kind) const {
+  return static_cast<int>(
+      std::count_if(layers.begin(), layers.end(), [&](const LayerOutcome& outcome) { return outcome.kind == kind; }));
+}
+
+std::uint64_t RepackedModel::bytes() const {
+  return std::accumulate(layers.begin(), layers.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const LayerOutcome& outcome) { return sum + outcome.bytes; });
+}
+
+int RepackedModel::exit_code() const {
+  if (count(Kind::differs) > 0) return kMismatch;
+  if (count(Kind::bad_input) > 0) return kBadInput;
+  return count(Kind::cannot) > 0 ? kCannotTest : kMatch;
+}
+
+RepackedModel repack_model(const RepackModelOptions& options) {
+  const Model model(options.model);
+  const std::vector<std::string> layers = layers_like(model.layers(), options.layers);
+  const PackedFolder folder(options.output, model);
+  RepackedModel repacked;
+  repacked.at_once = layers_at_once(options, largest(model, layers));
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    ProgressBar bar("repack", layers.size(), options.quiet);
+    repacked.layers = walk(
+        layers, repacked.at_once,
+        [&](const std::string& layer) { return repack_layer(model, folder, layer, options.verify); },
+        [&](const LayerOutcome& outcome) { bar.advance(outcome.layer); });
+  }
+  std::vector<std::string> there;
+  for (const std::string& layer : model.layers())
+    if (std::error_code ignored; fs::exists(options.output / (layer + ".safetensors"), ignored)) there.push_back(layer);
+  if (!there.empty()) folder.write_index(there);
+  repacked.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return repacked;
+}
+
+std::string text_of(const RepackedModel& repacked, const RepackModelOptions& options) {
+  std::string text;
+  for (const LayerOutcome& outcome : repacked.layers)
+    if (!outcome.reason.empty())
+      text += fmt::format("{:<10} {}: {}\n", name_of(outcome.kind), outcome.layer, outcome.reason);
+  text += fmt::format("layers     {}", repacked.layers.size());
+  for (const Kind kind : {Kind::done, Kind::kept, Kind::cannot, Kind::bad_input, Kind::differs})
+    if (repacked.count(kind) > 0) text += fmt::format(", {} {}", repacked.count(kind), name_of(kind));
+  if (options.verify) text += "; each undone and compared bit for bit";
+  return text + fmt::format("\nread       {}\n", seconds_text(repacked));
+}
+
+nlohmann::json json_of(const RepackedModel& repacked, const RepackModelOptions& options) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const LayerOutcome& outcome : repacked.layers) {
+    nlohmann::json line = {{"layer", outcome.layer}, {"outcome", name_of(outcome.kind)}, {"bytes", outcome.bytes}};
+    if (!outcome.reason.empty()) line["reason"] = outcome.reason;
+    layers.push_back(line);
+  }
+  return {{"schema", 1},
+          {"model", options.model.string()},
+          {"output", options.output.string()},
+          {"verified", options.verify},
+          {"layers", layers},
+          {"seconds", repacked.seconds}};
+}
+
+}  // namespace w4::cases
