@@ -3,6 +3,7 @@
 #include "cases/bisect.h"
 #include "cases/faults.h"
 #include "cases/json_file.h"
+#include "cases/prepare.h"
 #include "cases/report.h"
 #include "cases/report_on.h"
 #include "cases/toggles.h"
@@ -63,6 +64,7 @@ int run(int argc, char** argv) {
     list_faults();
     return kMatch;
   }
+  fixture_path(options);  // before the time limit begins: a model of a hub may have to be fetched
   if (options.foreign.empty()) limit_time(options);  // a foreign kernel has the limit for each of its runs
   const Progress progress = progress_to_stderr(options);
   check_writable(options.json);

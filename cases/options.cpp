@@ -3,6 +3,7 @@
 
 #include "cases/faults.h"
 #include "fixtures/error.h"
+#include "fixtures/hub.h"
 #include "kernel/foreign.h"
 #include "kernel/sanitizer.h"
 
@@ -127,6 +128,9 @@ void check_ranges(const Options& options) {
   if (options.sweep && options.toggles) throw InputError("--toggles prints a table: it does not go with --sweep");
   if (options.toggles && !options.json.empty())
     throw InputError("--toggles prints a table: it does not go with --json");
+  if (fixtures::is_on_hub(options.fixture) && options.layer.empty())
+    throw InputError("--fixture {}: a model of a hub holds many layers, --layer NAME says which",
+                     options.fixture.string());
   if (options.shape && !options.fixture.empty())
     throw InputError("--shape makes a random layer: it does not go with --fixture");
   if (!(options.recorded.empty() && options.foreign.empty()) && !options.packed.empty())
@@ -180,7 +184,8 @@ void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("MODE", words.mode, "r, w, s or b");
   app.add_option("GROUP", words.group, "-1, 32, 64 or 128");
   app.add_option("--fixture", options.fixture,
-                 "layer: a folder of .npy files, .npz, .h5 or .safetensors (default: the shipped layer)");
+                 "layer: a folder of .npy files, .npz, .h5 or .safetensors, or hf:OWNER/MODEL[@REVISION] with --layer "
+                 "(default: the shipped layer)");
   app.add_option("--layer", options.layer, "which layer, when the fixture holds several");
   app.add_option("--shape", words.shape, "K,N of a random layer (mode r)");
   app.add_option(

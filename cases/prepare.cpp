@@ -2,9 +2,11 @@
 #include "cases/prepare.h"
 
 #include "fixtures/error.h"
+#include "fixtures/hub.h"
 #include "fixtures/lint.h"
 #include "fixtures/random_layer.h"
 #include "fixtures/slice.h"
+#include "repack/layer_file.h"
 #include "repack/regroup.h"
 
 #include <algorithm>
@@ -133,8 +135,7 @@ Layer mixed(const Layer& real, const Options& options) {
 }
 
 Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
-  fixtures::LayerFile file =
-      fixtures::read_layer(options.fixture.empty() ? shipped_fixture("up") : options.fixture, options.layer);
+  fixtures::LayerFile file = repack::read_layer(fixture_path(options), options.layer);
   for (const std::string& line : file.inferred) notes.push_back(line);
   Layer& real = file.layer;
   if (options.source != Source::r) note_lint(real, notes);  // as it is stored: what is made of it is another layer
@@ -217,9 +218,17 @@ Prepared without_bias(Prepared prepared) {
   return prepared;
 }
 
-fs::path shipped_fixture(const std::string& name) {
+fs::path source_root() {
   const char* root = std::getenv("W4_ROOT");
-  return fs::path(root != nullptr ? root : W4_SOURCE_DIR) / "fixtures/data" / name;
+  return root != nullptr ? root : W4_SOURCE_DIR;
+}
+
+fs::path shipped_fixture(const std::string& name) { return source_root() / "fixtures/data" / name; }
+
+fs::path fixture_path(const Options& options) {
+  if (options.fixture.empty()) return shipped_fixture("up");
+  if (!fixtures::is_on_hub(options.fixture)) return options.fixture;
+  return fixtures::fetched_from_hub(options.fixture, options.layer, source_root());
 }
 
 RandomSpec spec_of(const CaseId& id) {

@@ -4,6 +4,7 @@
 #include "fixtures/bytes.h"
 #include "fixtures/encode.h"
 #include "fixtures/error.h"
+#include "fixtures/model.h"
 #include "repack/marlin_tensors.h"
 
 #include <algorithm>
@@ -132,9 +133,7 @@ LayerFile layer_from(const Container& container, const std::string& name) {
 }
 
 LayerFile read_layer(const fs::path& path, const std::string& name) {
-  std::error_code ignored;
-  if (fs::exists(path / "config.json", ignored)) return fixtures::read_layer(path, name);  // a model
-  return layer_from(fixtures::read_container(path), name);
+  return layer_from(fixtures::read_container_with(path, name), name);
 }
 
 Container container_of(const Packed& packed, const Layer& layer) {

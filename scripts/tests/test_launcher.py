@@ -56,6 +56,8 @@ class Tree:
         self.write("CMakePresets.json", PRESETS)
         self.write("cases/main.cpp", MAIN)
         self.write("cases/answer.h", "constexpr int kAnswer = 0;\n")
+        self.write("scripts/requirements.txt", "some_package==1.0\n")
+        self.environment_has("some_package==1.0\n")
         self.system(SUPPORTED)
         self.packages(missing=())
 
@@ -82,6 +84,19 @@ class Tree:
         script = (ROOT / "scripts/setup").read_text()
         assert "/etc/os-release" in script
         self.write("scripts/setup", script.replace("/etc/os-release", str(path)))
+
+    def environment_has(self, requirements):
+        """What build/venv was last filled with; None: there is no build/venv."""
+        shutil.rmtree(self.root / "build/venv", ignore_errors=True)
+        if requirements is not None:
+            (self.root / "build/venv").mkdir(parents=True)
+            self.write("build/venv/requirements.txt", requirements)
+
+    def python(self, pip_status):
+        """A python3 with every module, of which the environments have a pip that ends so."""
+        self.fake("python3", 'for last in "$@"; do :; done\n'
+                  'if [ "$1 $2" = "-m venv" ]; then mkdir -p "$last/bin"; cp "$0" "$last/bin/python"; fi\n'
+                  f'if [ "$1 $2" = "-m pip" ]; then exit {pip_status}; fi')
 
     def called(self, name):
         lines = self.calls.read_text().splitlines() if self.calls.exists() else []
@@ -281,6 +296,30 @@ def test_sudo_is_used_only_after_a_yes(tree):
 def test_ci_never_asks(tree):
     tree.packages(missing=("libfmt-dev",))
     assert tree.run(str(tree.root / "scripts/setup"), "build", CI="true").returncode == 129
+
+
+@pytest.mark.parametrize("had", [None, "some_package==0.9\n"])
+@pytest.mark.parametrize("purpose", ["extract", "test"])
+def test_python_packages_go_into_an_environment_below_build_once(tree, purpose, had):
+    tree.environment_has(had)
+    tree.python(pip_status=0)
+    done = tree.run(str(tree.root / "scripts/setup"), purpose)
+    assert (done.returncode, done.stderr) == (0, "setup: installing Python packages into build/venv\n")
+    venv, pip = (line for line in tree.called("python3") + tree.called("python") if " -m " in f" {line} ")
+    assert venv == f"python3 -m venv --system-site-packages {tree.root}/build/venv"
+    assert pip.split()[1:4] == ["-m", "pip", "install"] and pip.endswith(f"-r {tree.root}/scripts/requirements.txt")
+    assert tree.run(str(tree.root / "scripts/setup"), purpose).stderr == ""
+    assert not tree.called("apt-get")
+
+
+def test_a_package_index_out_of_reach_ends_extract_and_only_costs_test_what_needs_it(tree):
+    tree.environment_has(None)
+    tree.python(pip_status=1)
+    failed = tree.run(str(tree.root / "scripts/setup"), "extract")
+    assert failed.returncode == 129 and failed.stderr.endswith("could not be installed into build/venv\n")
+    done = tree.run(str(tree.root / "scripts/setup"), "test")
+    assert done.returncode == 0 and done.stderr.endswith("tests that need them are skipped\n")
+    assert tree.run(str(tree.root / "scripts/setup"), "build").stderr == ""
 
 
 def test_the_set_for_tests_holds_more_than_the_set_for_building(tree):

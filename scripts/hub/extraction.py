@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a model and a layer's name to the tensors and the manifest of its fixture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hub.activations import DEFAULT_ROWS, Rows, bf16_values, deviations, drawn, norm_of, read_rows, to_bf16
+from hub.config import Claims, Config
+from hub.formats import Facts, facts_of
+from hub.headers import Place
+from hub.names import layers_of
+from hub.output import Stored
+from hub.progress import Progress
+from hub.settle import Judge, Settled, settle_data, settle_headers, tensors_of
+from w4fixture import InputError, checksum
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks of every layer."""
+
+    trust: str | None = None
+    format: str | None = None              # gptq_v1 or gptq_v2, where nothing else tells
+    activations: Path | None = None
+    random_rows: int | None = DEFAULT_ROWS
+
+
+class Model:
+    """A source, its configuration and its layers."""
+
+    def __init__(self, source: Any, wishes: Wishes) -> None:
+        self.source, self.wishes = source, wishes
+        self.config = Config(source, wishes.trust)
+        self.files = source.files()
+        self.layers = layers_of(list(self.files))
+
+    def place(self, tensor: str) -> Place:
+        file = self.files[tensor]
+        places = self.source.header(file)
+        if tensor not in places:
+            raise InputError(f"{self.source.say_where(file)}: no tensor '{tensor}', though the index says so")
+        return places[tensor]
+
+    def plan(self, layer: str) -> "Plan":
+        where = f"{self.source.label}: {layer}" if layer else self.source.label
+        parts = {part: self.place(tensor) for part, tensor in self.layers[layer].items()}
+        facts = facts_of(layer, parts, where)
+        claims, judge = self.config.claims_of(layer), Judge(where, self.wishes.trust)
+        return Plan(self, facts, claims, judge, settle_headers(facts, claims, judge), self._norm(layer))
+
+    def _norm(self, layer: str) -> str | None:
+        drawn_rows = self.wishes.activations is None and self.wishes.random_rows is not None
+        return norm_of(layer, self.files) if drawn_rows else None
+
+
+@dataclass
+class Plan:
+    """A layer before its tensors are there."""
+
+    model: Model
+    facts: Facts
+    claims: Claims
+    judge: Judge
+    settled: Settled
+    norm: str | None       # the tensor by which random activations are scaled
+
+    def wanted(self) -> dict[str, list[Place]]:
+        """File -> tensors."""
+        result: dict[str, list[Place]] = defaultdict(list)
+        places = list(self.facts.places.values()) + ([self.model.place(self.norm)] if self.norm else [])
+        for place in places:
+            result[self.model.files[place.name]].append(place)
+        return result
+
+    def missing_bytes(self) -> int:
+        return sum(self.model.source.missing_bytes(file, places) for file, places in self.wanted().items())
+
+    def fetch(self, progress: Progress) -> dict[str, bytes]:
+        blobs: dict[str, bytes] = {}
+        for file, places in self.wanted().items():
+            blobs |= self.model.source.fetch(file, places, progress)
+        return blobs
+
+    def drop(self) -> None:
+        for file, places in self.wanted().items():
+            self.model.source.drop(file, places)
+
+
+def fixture_of(plan: Plan, blobs: dict[str, bytes]) -> tuple[dict[str, Stored], dict[str, Any]]:
+    """The tensors and the manifest, everything checked. Throws InputError."""
+    arrays = tensors_of(plan.facts, blobs)
+    settle_data(plan.settled, plan.facts, arrays, plan.claims, plan.judge, plan.model.wishes.format)
+    tensors = {name: Stored(array, plan.facts.places[name].dtype) for name, array in arrays.items()}
+    for name in ("g_idx", "weight_g_idx"):
+        if name in tensors and tensors[name].dtype != "I32":
+            plan.judge.notes.append(f"{name} written as I32, it is {tensors[name].dtype} in the model")
+            tensors[name] = Stored(tensors[name].values.astype(np.int32), "I32")
+    _match_bias(plan, tensors)
+    rows = _rows(plan, blobs)
+    if rows is not None:
+        tensors["activations"] = Stored(rows.values, rows.dtype)
+    return tensors, _manifest(plan, tensors, blobs, rows)
+
+
+def _match_bias(plan: Plan, tensors: dict[str, Stored]) -> None:
+    """A bias of another type than the scales is rounded to theirs: a kernel adds it in that type."""
+    wanted = {"fp16": "F16", "bf16": "BF16"}[plan.settled.dtype]
+    bias = tensors.get("bias")
+    if bias is None or bias.dtype == wanted:
+        return
+    if bias.dtype not in ("F16", "BF16", "F32"):
+        raise plan.judge.refuse(f"bias is {bias.dtype}, expected F16, BF16 or F32")
+    values = bf16_values(bias.values) if bias.dtype == "BF16" else bias.values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        rounded = to_bf16(values) if wanted == "BF16" else values.astype(np.float16)
+    tensors["bias"] = Stored(rounded, wanted)
+    plan.judge.notes.append(f"bias rounded to {wanted}, the type of the scales; it is {bias.dtype} in the model")
+
+
+def _rows(plan: Plan, blobs: dict[str, bytes]) -> Rows | None:
+    wishes, K = plan.model.wishes, plan.settled.K
+    if wishes.activations is not None:
+        return read_rows(wishes.activations, K, plan.facts.layer)
+    if wishes.random_rows is None:
+        return None
+    deviation = None
+    if plan.norm is not None:
+        place = plan.model.place(plan.norm)
+        deviation = deviations(place.array(blobs[place.name]), place, K, plan.model.config.model_type)
+    return drawn(wishes.random_rows, K, plan.settled.dtype, plan.norm, deviation)
+
+
+def _manifest(plan: Plan, tensors: dict[str, Stored], blobs: dict[str, bytes], rows: Rows | None) -> dict[str, Any]:
+    settled, source = plan.settled, plan.model.source
+    origin = {name: {"file": plan.model.files[place.name], "tensor": place.name, "dtype": place.dtype,
+                     "shape": list(place.shape), "sha256": hashlib.sha256(blobs[place.name]).hexdigest()}
+              for name, place in plan.facts.places.items()}
+    manifest = {"schema": 1, "name": plan.facts.layer or Path(source.label).stem, "format": settled.format,
+                "group_size": settled.group_size, "symmetric": bool(settled.symmetric),
+                "act_order": bool(settled.act_order), "dtype": settled.dtype,
+                "source": source.provenance() | {"layer": plan.facts.layer, "tensors": origin}}
+    licence = source.licence()
+    if licence:
+        manifest["licence"] = licence
+    if plan.judge.notes:
+        manifest["decided"] = list(plan.judge.notes)
+    if rows is not None:
+        manifest["activations_source"] = rows.source
+    return manifest | {"checksums": {name: checksum(tensor.values) for name, tensor in tensors.items()}}
