@@ -67,8 +67,7 @@ Layer undone(const Packed& packed, const std::string& where) {
   plain.symmetric = symmetric;
   plain.dtype = packed.dtype;
   plain.codes = unpacked.codes;
-  plain.zeros =
-      symmetric ? Grid<std::uint8_t>(unpacked.scales.rows(), unpacked.scales.cols(), eights) : unpacked.zeros;
+  plain.zeros = symmetric ? Grid<std::uint8_t>(unpacked.scales.rows(), unpacked.scales.cols(), eights) : unpacked.zeros;
   plain.scales = unpacked.scales;
   plain.g_idx = g_idx_of(packed);
   plain.bias = packed.bias;
@@ -133,7 +132,7 @@ LayerFile layer_from(const Container& container, const std::string& name) {
 }
 
 LayerFile read_layer(const fs::path& path, const std::string& name) {
-  return layer_from(fixtures::read_container_with(path, name), name);
+  return repack::layer_from(fixtures::read_container_with(path, name), name);
 }
 
 Container container_of(const Packed& packed, const Layer& layer) {

@@ -48,7 +48,8 @@ struct Unpacked {
 Unpacked unpack(const Packed& packed);
 
 /// Somebody's packed tensors: B i32 (K/16, 2N), scales (groups, N) in kernel order, zeros i32 (groups, N/8) and perm
-/// i32 (K) where there are any; bias comes from the layer. Throws InputError unless they fit the layer's shape.
+/// i32 (K) where there are any, plain or under the layer's name; bias comes from the layer. Throws InputError unless
+/// they fit the layer's shape.
 Packed read_packed(const fixtures::Container& container, const fixtures::Layer& layer);
 
 }  // namespace w4::repack

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixtures/error.h"
 #include "repack/checkpoint.h"
+#include "repack/marlin_tensors.h"
 #include "repack/packed.h"
 
 #include <string>
@@ -12,15 +13,10 @@ namespace {
 using fixtures::Container;
 using fixtures::Tensor;
 
-const Tensor* find(const Container& container, const std::string& name) {
-  const auto entry = container.tensors.find(name);
-  return entry == container.tensors.end() ? nullptr : &entry->second;
-}
-
 /// The tensor as (rows, cols); a vector counts as one row.
 template <class T>
-Grid<T> read(const Container& container, const std::string& name, DType dtype, int rows, int cols) {
-  const Tensor* tensor = find(container, name);
+Grid<T> read(const Container& container, const std::string& layer, const char* name, DType dtype, int rows, int cols) {
+  const Tensor* tensor = find_tensor(container, layer, name);
   if (!tensor) throw InputError("{}: no tensor {}", container.path.string(), name);
   if (tensor->dtype != dtype)
     throw InputError("{}: {} is {} where {} is wanted", container.path.string(), name, w4::name_of(tensor->dtype),
@@ -46,12 +42,13 @@ Packed read_packed(const Container& container, const fixtures::Layer& layer) {
   Weights shape = weights_of(layer);
   shape.kernel_group_size = checkpoint::kernel_group_size(layer.K, layer.group_size);
   Packed packed = packed_of(shape);
-  packed.words = read<std::uint32_t>(container, "B", DType::i32, packed.K / kTileK, 2 * packed.N);
-  packed.scales = read<std::uint16_t>(container, "scales", layer.dtype, packed.groups(), packed.N);
-  if (find(container, "zeros"))
-    packed.zeros = read<std::uint32_t>(container, "zeros", DType::i32, packed.groups(), packed.N / kCodesPerWord);
-  if (find(container, "perm")) {
-    packed.perm = read<std::int32_t>(container, "perm", DType::i32, 1, layer.K);
+  packed.words = read<std::uint32_t>(container, layer.name, "B", DType::i32, packed.K / kTileK, 2 * packed.N);
+  packed.scales = read<std::uint16_t>(container, layer.name, "scales", layer.dtype, packed.groups(), packed.N);
+  if (find_tensor(container, layer.name, "zeros"))
+    packed.zeros =
+        read<std::uint32_t>(container, layer.name, "zeros", DType::i32, packed.groups(), packed.N / kCodesPerWord);
+  if (find_tensor(container, layer.name, "perm")) {
+    packed.perm = read<std::int32_t>(container, layer.name, "perm", DType::i32, 1, layer.K);
     check_range(container, packed.perm, layer.K);
   }
   return packed;

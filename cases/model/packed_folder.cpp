@@ -42,13 +42,25 @@ json identity_of(const fixtures::Model& model) {
   return identity;
 }
 
+/// By write_beside() or write_json(), of a run that was killed.
+bool is_half_written(const fs::path& file) {
+  static const RE2 half_written(R"(\..*\.(safetensors|json)\.\d+\.\d+|.*\.json\.part\d+)");
+  return RE2::FullMatch(file.filename().string(), half_written);
+}
+
+bool holds_something(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (!is_half_written(entry.path())) return true;
+  return false;
+}
+
 void begin(const fs::path& folder, const json& identity) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw InputError("{}: cannot be made: {}", folder.string(), error.message());
   const fs::path begun = folder / kBegun;
   if (!fs::exists(begun)) {
-    if (!fs::is_empty(folder))
+    if (holds_something(folder))
       throw InputError("{}: is not empty and has no {}: nothing is overwritten", folder.string(), kBegun);
     const std::string text = identity.dump(2) + "\n";
     fixtures::write_beside(begun, [&](const fs::path& temporary) { fixtures::write_file(temporary, {text}); });
@@ -68,9 +80,8 @@ int locked(const fs::path& file) {
 }
 
 void remove_half_written(const fs::path& folder) {
-  static const RE2 half_written(R"(\..*\.safetensors\.\d+\.\d+)");
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (RE2::FullMatch(entry.path().filename().string(), half_written)) fs::remove(entry.path());
+    if (is_half_written(entry.path())) fs::remove(entry.path());
 }
 
 }  // namespace
@@ -101,8 +112,8 @@ void PackedFolder::write_index(const std::vector<std::string>& layers) const {
     }
   }
   const json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", weight_map}};
-  write_json(folder_ / "config.json", json{{"quantization_config", {{"quant_method", "marlin"}}}}.dump(2) + "\n");
-  write_json(folder_ / "model.safetensors.index.json", index.dump(2) + "\n");
+  write_json(folder_ / "config.json", json{{"quantization_config", {{"quant_method", "marlin"}}}}.dump(2));
+  write_json(folder_ / "model.safetensors.index.json", index.dump(2));
 }
 
 }  // namespace w4::cases

@@ -51,9 +51,9 @@ int run(int argc, char** argv) {
   options.memory_bytes = static_cast<std::uint64_t>(memory_mib) << 20;
   check_writable(json);
   const RepackedModel repacked = repack_model(options);
-  const std::string report = json_of(repacked, options).dump(2) + "\n";
+  const std::string report = json_of(repacked, options).dump(2);
   if (!json.empty() && json != "-") write_json(json, report);
-  fmt::print("{}", json == "-" ? report : text_of(repacked, options));
+  fmt::print("{}", json == "-" ? report + "\n" : text_of(repacked, options));
   return repacked.exit_code();
 }
 
