@@ -5,6 +5,7 @@
 #include "fixtures/lint.h"
 #include "fixtures/random_layer.h"
 #include "fixtures/slice.h"
+#include "repack/layer_file.h"
 #include "repack/regroup.h"
 
 #include <algorithm>
@@ -134,7 +135,7 @@ Layer mixed(const Layer& real, const Options& options) {
 
 Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
   fixtures::LayerFile file =
-      fixtures::read_layer(options.fixture.empty() ? shipped_fixture("up") : options.fixture, options.layer);
+      repack::read_layer(options.fixture.empty() ? shipped_fixture("up") : options.fixture, options.layer);
   for (const std::string& line : file.inferred) notes.push_back(line);
   Layer& real = file.layer;
   if (options.source != Source::r) note_lint(real, notes);  // as it is stored: what is made of it is another layer

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repack/layer_file.h"
+
+#include "fixtures/bytes.h"
+#include "fixtures/encode.h"
+#include "fixtures/error.h"
+#include "repack/marlin_tensors.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace w4::repack {
+namespace {
+
+namespace fs = std::filesystem;
+using fixtures::Container;
+using fixtures::Layer;
+using fixtures::LayerFile;
+using fixtures::Tensor;
+
+std::pair<std::string, std::string> parted(const std::string& name) {  // prefix, last part
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string::npos) return {"", name};
+  return {name.substr(0, dot), name.substr(dot + 1)};
+}
+
+std::string joined(const std::string& prefix, const char* name) { return prefix.empty() ? name : prefix + "." + name; }
+
+std::vector<std::string> packed_prefixes(const Container& container) {
+  std::vector<std::string> prefixes;
+  for (const auto& [name, tensor] : container.tensors) {
+    const auto [prefix, last] = parted(name);
+    const auto has = [&, &at = prefix](const char* part) { return container.tensors.contains(joined(at, part)); };
+    if (last == "B" && (has("s") || has("scales"))) prefixes.push_back(prefix);
+  }
+  return prefixes;
+}
+
+bool holds_stored_layer(const Container& container) {
+  return std::any_of(container.tensors.begin(), container.tensors.end(), [](const auto& named) {
+    const std::string last = parted(named.first).second;
+    return last == "qweight" || last == "weight_packed";
+  });
+}
+
+std::string manifest_name(const Container& container) {
+  const auto found = container.manifest.find("name");
+  return found != container.manifest.end() && found->is_string() ? found->template get<std::string>() : "";
+}
+
+/// The group of each stored row: row i of B is stored row perm[i], in group i / group_size. Empty for one group.
+Grid<std::int32_t> g_idx_of(const Packed& packed) {
+  if (packed.perm.empty() || packed.one_group()) return {};
+  return Grid<std::int32_t>::made(1, packed.stored_K, [&](std::span<std::int32_t> out) {
+    for (int i = 0; i < packed.stored_K; ++i) out[static_cast<std::size_t>(packed.perm(0, i))] = i / packed.group_size;
+  });
+}
+
+Layer undone(const Packed& packed, const std::string& where) {
+  const Unpacked unpacked = unpack(packed);
+  const bool symmetric = unpacked.zeros.empty();
+  const std::vector<std::uint8_t> eights(symmetric ? unpacked.scales.size() : 0, kSymmetricZero);
+  fixtures::PlainLayer plain;
+  plain.name = where;
+  plain.group_size = packed.one_group() ? packed.stored_K : packed.group_size;
+  plain.symmetric = symmetric;
+  plain.dtype = packed.dtype;
+  plain.codes = unpacked.codes;
+  plain.zeros = symmetric ? Grid<std::uint8_t>(unpacked.scales.rows(), unpacked.scales.cols(), eights) : unpacked.zeros;
+  plain.scales = unpacked.scales;
+  plain.g_idx = g_idx_of(packed);
+  plain.bias = packed.bias;
+  return encode(plain, fixtures::Format::gptq, fixtures::ZeroEncoding::plain);
+}
+
+bool in_order(const Grid<std::int32_t>& g_idx, int group_size) {
+  for (int k = 0; k < g_idx.cols(); ++k)
+    if (g_idx(0, k) != k / group_size) return false;
+  return true;
+}
+
+Tensor vector_of(const char* name, DType dtype, const auto& grid) {
+  Tensor tensor = fixtures::tensor_of(name, dtype, grid);
+  tensor.shape = {grid.cols()};
+  return tensor;
+}
+
+}  // namespace
+
+std::optional<std::string> marlin_prefix(const Container& container, const std::string& name) {
+  const std::vector<std::string> prefixes = packed_prefixes(container);
+  if (prefixes.empty()) return std::nullopt;
+  if (name.empty()) {
+    if (prefixes.size() == 1 && !holds_stored_layer(container)) return prefixes[0];
+    throw InputError("{}: holds {} Marlin-packed layers{}, name one: '{}' is the first", container.path.string(),
+                     prefixes.size(), holds_stored_layer(container) ? " and others" : "",
+                     fixtures::printable(prefixes[0]));
+  }
+  std::vector<std::string> found;
+  for (const std::string& prefix : prefixes) {
+    const std::string called = prefix.empty() ? manifest_name(container) : prefix;
+    if (called == name) return prefix;
+    if (called.ends_with("." + name)) found.push_back(prefix);
+  }
+  if (found.size() > 1)
+    throw InputError("{}: layer '{}' may be '{}' or '{}'", container.path.string(), fixtures::printable(name),
+                     fixtures::printable(found[0]), fixtures::printable(found[1]));
+  if (found.size() == 1) return found[0];
+  if (holds_stored_layer(container)) return std::nullopt;
+  throw InputError("{}: no layer '{}'; it holds '{}'{}", container.path.string(), fixtures::printable(name),
+                   fixtures::printable(prefixes[0]), prefixes.size() > 1 ? ", ..." : "");
+}
+
+LayerFile layer_from(const Container& container, const std::string& name) {
+  const std::optional<std::string> prefix = marlin_prefix(container, name);
+  if (!prefix) return fixtures::layer_from(container, name);
+  LayerFile file;
+  const Packed packed = read_marlin(container, *prefix, file.inferred);
+  file.layer = undone(packed, container.path.string());
+  file.layer.name = !prefix->empty() ? *prefix : manifest_name(container);
+  if (file.layer.name.empty()) file.layer.name = container.path.stem().string();
+  file.inferred.push_back(fmt::format("Marlin-packed: B {} undone to codes (K={}, N={}), as gptq v2",
+                                      fixtures::shape_text({packed.words.rows(), packed.words.cols()}), packed.stored_K,
+                                      packed.stored_N));
+  if (file.layer.g_idx && in_order(fixtures::grid_of<std::int32_t>(*file.layer.g_idx), file.layer.group_size))
+    file.layer.g_idx.reset();
+  for (const std::string& at : {std::string(), *prefix})  // the layer's own before the file's
+    if (const Tensor* a = find_tensor(container, at, "activations")) file.layer.activations = *a;
+  fixtures::validate(file.layer, container.path.string());
+  return file;
+}
+
+LayerFile read_layer(const fs::path& path, const std::string& name) {
+  std::error_code ignored;
+  if (fs::exists(path / "config.json", ignored)) return fixtures::read_layer(path, name);  // a model
+  return repack::layer_from(fixtures::read_container(path), name);
+}
+
+Container container_of(const Packed& packed, const Layer& layer) {
+  Container out;
+  const auto put = [&](Tensor tensor) { out.tensors[tensor.name] = std::move(tensor); };
+  put(fixtures::tensor_of("B", DType::i32, packed.words));
+  put(fixtures::tensor_of("scales", packed.dtype, packed.scales));
+  if (!packed.zeros.empty()) put(fixtures::tensor_of("zeros", DType::i32, packed.zeros));
+  if (!packed.perm.empty()) put(vector_of("perm", DType::i32, packed.perm));
+  if (!packed.bias.empty()) put(vector_of("bias", packed.dtype, packed.bias));
+  if (layer.activations) put(*layer.activations);
+  out.manifest = {{"schema", 1},
+                  {"name", layer.name},
+                  {"format", "marlin"},
+                  {"K", packed.stored_K},
+                  {"N", packed.stored_N},
+                  {"group_size", packed.group_size},
+                  {"symmetric", packed.zeros.empty()},
+                  {"act_order", !packed.perm.empty()},
+                  {"dtype", w4::name_of(packed.dtype)}};
+  return out;
+}
+
+}  // namespace w4::repack

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "repack/packed.h"
+
+#include <string>
+#include <vector>
+
+namespace w4::repack {
+
+/// The tensor `prefix`.`name`, with an empty prefix `name` alone; null: there is none.
+const fixtures::Tensor* find_tensor(const fixtures::Container& container, const std::string& prefix, const char* name);
+
+/// Marlin-packed tensors that no layer stands beside: shapes follow from B, what the manifest says is held against
+/// them. Lines of what had to be inferred go to `inferred`. Throws InputError.
+Packed read_marlin(const fixtures::Container& container, const std::string& prefix, std::vector<std::string>& inferred);
+
+}  // namespace w4::repack
