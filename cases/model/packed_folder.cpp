@@ -2,6 +2,7 @@
 #include "cases/model/packed_folder.h"
 
 #include "cases/json_file.h"
+#include "cases/model/results_file.h"
 #include "fixtures/bytes.h"
 #include "fixtures/error.h"
 #include "fixtures/json_text.h"
@@ -16,7 +17,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <set>
 
 namespace w4::cases {
 namespace {
@@ -26,21 +26,6 @@ using nlohmann::json;
 
 constexpr const char* kBegun = "repack.json";
 constexpr std::size_t kMostNameBytes = 200;  // file systems take 255, and a temporary one has more in its name
-
-/// The model's files, their sizes and times: what tells whether a folder was begun from the same ones.
-json identity_of(const fixtures::Model& model) {
-  std::set<std::string> files;
-  for (const std::string& layer : model.layers())
-    for (const std::string& file : model.files_of(layer)) files.insert(file);
-  json identity = {{"schema", 1}, {"model", fs::weakly_canonical(model.folder()).string()}, {"files", json::object()}};
-  for (const std::string& file : files) {
-    std::error_code missing;
-    const auto size = fs::file_size(model.folder() / file, missing);
-    const auto time = fs::last_write_time(model.folder() / file, missing).time_since_epoch().count();
-    identity["files"][file] = missing ? json(nullptr) : json{size, time};
-  }
-  return identity;
-}
 
 /// By write_beside() or write_json(), of a run that was killed.
 bool is_half_written(const fs::path& file) {

