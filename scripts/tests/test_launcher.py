@@ -19,9 +19,11 @@ add_executable(bisect cases/main.cpp)
 add_executable(explain cases/main.cpp)
 target_compile_definitions(explain PRIVATE NAME="explain: ")
 add_dependencies(bisect explain)
-add_executable(fixture cases/main.cpp)
-target_compile_definitions(fixture PRIVATE NAME="fixture: ")
-add_dependencies(bisect fixture)
+foreach(program fixture repack shrink)
+  add_executable(${program} cases/main.cpp)
+  target_compile_definitions(${program} PRIVATE NAME="${program}: ")
+  add_dependencies(bisect ${program})
+endforeach()
 """
 PRESETS = """{"version": 6, "configurePresets": [
   {"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"}]}
@@ -168,9 +170,10 @@ def test_arguments_arrive_as_they_were_typed(built):
     assert built.bisect("b", "-1", "--name", "two  words").stdout.startswith("b -1 --name two  words in ")
 
 
-def test_explain_and_fixture_are_programs_of_their_own(built):
+def test_the_other_programs_are_started_by_their_names(built):
     assert built.bisect("explain", "0", "3", "b", "-1").stdout.startswith("explain: 0 3 b -1 in ")
-    assert built.bisect("fixture", "info", "x").stdout.startswith("fixture: info x in ")
+    for program in ("fixture", "repack", "shrink"):
+        assert built.bisect(program, "info", "x").stdout.startswith(f"{program}: info x in ")
     assert built.bisect("b", "explain").stdout.startswith("b explain in ")
 
 
