@@ -107,6 +107,7 @@ class Localiser {
 
   /// Weight = a * code + b at scales of 1 and zero points of 8; right is a = 1, b = -8.
   using Line = std::pair<float, float>;
+  using Misfits = std::map<Line, std::vector<bool>>;  // which weights, (K, N)
 
   Line line_at(std::size_t i) const {
     return {(read_.at_15.weights[i] - read_.at_0.weights[i]) / 15, read_.at_0.weights[i]};
@@ -120,7 +121,7 @@ class Localiser {
 
   void look_at_values() {
     if (nothing_shows()) return say("", {"every weight is zero, whatever the codes: nothing it was given shows"});
-    std::map<Line, std::vector<bool>> misfits;
+    Misfits misfits;
     std::size_t wrong = 0, unread = 0;
     for (std::size_t i = 0; i < cells(); ++i) {
       const Line line = line_at(i);
@@ -139,19 +140,22 @@ class Localiser {
         "{}{} weights",
         wrong, misfits.size() > kMostMisfits * 4 ? " and more" : "")};
     if (unread > 0) evidence.push_back(fmt::format("{} of them are not written, or not finite", unread));
-    bool gain = false, offset = false;
-    for (const auto& [line, where] : misfits) {
-      gain = gain || line.first != 1.0f;
-      offset = offset || line.second != -8 * line.first;
+    for (const auto& [line, where] : misfits)
       if (evidence.size() < kMostMisfits + 2)
         evidence.push_back(fmt::format("a = {:g}, b = {:g} at {}", line.first, line.second,
                                        text_of_region(where, layer_.N, "k", "n")));
-    }
-    say(stage_of_values(gain, offset, unread > 0 && misfits.empty()), std::move(evidence));
+    say(stage_of_values(misfits, unread > 0), std::move(evidence));
   }
 
-  static std::string stage_of_values(bool gain, bool offset, bool lost) {
-    if (lost) return "pipeline";
+  /// The last stage that can do this. Weights that are worth nothing may as well be left out of the sum.
+  static std::string stage_of_values(const Misfits& misfits, bool unread) {
+    const auto any = [&](auto is) {
+      return std::ranges::any_of(misfits, [&](const auto& misfit) { return is(misfit.first); });
+    };
+    if (misfits.empty()) return "pipeline";
+    if (!unread && !any([](Line line) { return line != Line{0.0f, 0.0f}; })) return "pipeline or multiply";
+    const bool gain = any([](Line line) { return line.first != 1.0f; });
+    const bool offset = any([](Line line) { return line.second != -8 * line.first; });
     if (gain && offset) return "dequant";
     return gain ? "scales or dequant" : "zero_points or dequant";
   }

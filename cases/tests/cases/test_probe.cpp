@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 
 namespace {
 
@@ -115,6 +116,35 @@ TEST_CASE("black box: three faults are named") {
 TEST_CASE("black box: what adds onto C is told from what never writes it although both leave a NaN") {
   CHECK(faults_in(ask_box("b 128", {"output-not-zeroed-atomic"})) == Names{"output-not-zeroed-atomic"});
   CHECK(faults_in(ask_box("b 128", {"output-to-temporary"})) == Names{"output-to-temporary"});
+}
+
+TEST_CASE("black box: what adds onto C does not hide another fault") {
+  CHECK(faults_in(ask_box("--case M72_K64_N16_g64_sym_fp16_r_s395", {"output-not-zeroed-atomic", "tile-order-swap"})) ==
+        Names{"output-not-zeroed-atomic", "tile-order-swap"});
+}
+
+TEST_CASE("black box: a class whose members a probe refutes together is not reported") {
+  const Report report =  // NaN everywhere: two ways alone predict that, neither what C filled with zeros shows
+      ask_box("--case M33_K384_N136_g64_sym_bias_fp16_r_s899", {"output-not-zeroed-atomic", "nibble-spill"});
+  CHECK(faults_in(report) == Names{"nibble-spill", "output-not-zeroed-atomic"});
+  CHECK(says(report, "predict all " + std::to_string(report.probes.size()) + " answers"));
+}
+
+TEST_CASE("black box: rows that are left out of the sum are no matter of scales") {
+  const Options options = test::options_of("r 128 --shape 256,64 --m 16");
+  Subject subject({});
+  subject.replace_kernel([](kernel::Task task) {
+    task.A = Grid<std::uint16_t>::made(task.A.rows(), task.A.cols(), [&](std::span<std::uint16_t> out) {
+      std::copy(task.A.cells().begin(), task.A.cells().end(), out.begin());
+      for (int m = 0; m < task.A.rows(); ++m) out[static_cast<std::size_t>(m) * task.A.cols() + 5] = 0;
+    });
+    return kernel::run_lane_model(task);
+  });
+  PathBox box(subject);
+  const Report report = bisect_box(prepare(options), box, options, kSilent);
+  REQUIRE(report.culprits.size() == 1);
+  CHECK(report.culprits[0].stage == "pipeline or multiply");
+  CHECK(says(report, "a = 0, b = 0 at k 5, all n"));
 }
 
 TEST_CASE("black box: faults that no probe tells apart are one class") {
