@@ -4,6 +4,7 @@
 #include "cases/probe/bit_map.h"
 #include "cases/probe/box_bisect.h"
 #include "cases/probe/readings.h"
+#include "cases/probe/recipe_search.h"
 #include "cases/probe/recovered_map.h"
 #include "cases/probe/region.h"
 #include "cases/tests/cases/ask.h"
@@ -203,6 +204,29 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
   const Report report = bisect_box(prepare(options), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].stage == "multiply or reduce or epilogue");
+}
+
+TEST_CASE("evidence: an output that is slightly too large is not taken for one that is otherwise slightly wrong") {
+  const Prepared prepared = prepare(test::options_of("--case M9_K128_N24_g32_asym_bias_fp16_r_s3"));
+  const Probe probe = case_probes(prepared, {}, 1)[0];
+  const auto answer_of = [&](const repack::Recipe& recipe, float factor) {
+    kernel::RunResult result = kernel::run_lane_model(
+        {.A = prepared.A, .packed = repack::repack(prepared.layer, recipe), .launch = {}}, recipe);
+    result.C = Grid<std::uint16_t>::made(result.C.rows(), result.C.cols(), [&](std::span<std::uint16_t> out) {
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = bits_of(factor * value_of(result.C[i], DType::fp16), DType::fp16);
+    });
+    return result;
+  };
+  for (const auto judged : {Evidence::Judged::within_rounding, Evidence::Judged::recorded}) {
+    Evidence too_large(judged), known(judged);
+    too_large.add(probe, answer_of({}, 1.001f));
+    CHECK(name_recipes(too_large, kSilent, 2).fits.empty());
+    known.add(probe, answer_of({{"scale_order", "scale-perm-missing"}}, 1.0001f));  // as near as rounding allows
+    const std::vector<repack::Recipe> fits = name_recipes(known, kSilent, 2).fits;
+    REQUIRE(fits.size() == 1);
+    CHECK(fits[0] == repack::Recipe{{"scale_order", "scale-perm-missing"}});
+  }
 }
 
 TEST_CASE("readings: a sound box uses every code and scale and zero point from its own place") {
