@@ -77,7 +77,8 @@ void Probing::tell_apart(NamedRecipes& named) {
 /// Three at once are thousands of predictions: on large layers they take minutes.
 int Probing::most_at_once() const {
   constexpr long long kLarge = 1 << 20;  // codes
-  return 1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? kMostFaultsAtOnce - 1 : kMostFaultsAtOnce;
+  const int most = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? kMostFaultsAtOnce - 1 : kMostFaultsAtOnce;
+  return std::min(most, options_.most_faults);
 }
 
 /// What is stale in somebody's kernel depends on what ran before, so probes may differ where the case does not.
