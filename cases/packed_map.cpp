@@ -2,6 +2,7 @@
 #include "cases/packed_map.h"
 
 #include "cases/probe/recovered_map.h"
+#include "cases/probe/region.h"
 #include "fixtures/counter_random.h"
 
 #include <fmt/format.h>
@@ -68,6 +69,14 @@ Hashes contents_by_tile(const Codes& codes) {
   return hashes;
 }
 
+/// "scales differ from ours at all g, n % 8 = 3"
+template <class T>
+std::string place_of_difference(const char* what, const Grid<T>& got, const Grid<T>& want, const char* row) {
+  std::vector<bool> differs(got.size());
+  for (std::size_t i = 0; i < got.size(); ++i) differs[i] = got[i] != want[i];
+  return fmt::format("{} differ from ours at {}", what, text_of_region(differs, got.cols(), row, "n", what));
+}
+
 /// How often each code stands in each tile.
 std::vector<std::array<int, 16>> multisets(const Codes& codes) {
   const int columns = codes.cols() / kTileN;
@@ -121,6 +130,8 @@ void say_of_tiles(const Codes& got, const Codes& want, std::vector<std::string>&
     lines.push_back(
         "whole tiles stand elsewhere, in stage tiles at the latest: " +
         text_of(recover_map(sources, got.rows() / kTileK, columns), sources, columns, "tile row ", "tile "));
+  else
+    lines.push_back(place_of_difference("codes", got, want, "k"));
 }
 
 /// Columns of scales or zero points, permuted alike inside every 64.
@@ -131,6 +142,8 @@ void say_of_columns(const char* what, const Grid<T>& got, const Grid<T>& want, s
   if (!sources.empty())
     lines.push_back(fmt::format("{} are ours with columns permuted inside 64, in stage scale_order at the latest: {}",
                                 what, text_of(recover_map(sources, 1, kTileN), sources, kTileN, "g", "n")));
+  else
+    lines.push_back(place_of_difference(what, got, want, "g"));
 }
 
 bool is_permutation(const Grid<std::int32_t>& perm) {

@@ -27,8 +27,9 @@ int index_of(const char* name, const std::string& word) {
 }
 
 void check_meant_for_explain(const Options& options) {
-  if (options.toggles || options.list_faults || !options.workspace.empty() || !options.sanitize.empty())
-    throw InputError("--toggles, --list-faults, --workspace and --sanitize are for bisect");
+  if (options.toggles || options.list_faults || !options.workspace.empty() || !options.sanitize.empty() ||
+      options.black_box || options.sweep)
+    throw InputError("--toggles, --list-faults, --workspace, --sanitize, --black-box and --sweep are for bisect");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "kernel/lane_model.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace w4::cases {
 namespace {
@@ -18,6 +19,12 @@ using kernel::RunResult;
 
 Evidence::Judged judged(const Box& box) {
   return box.sums_as_lane_model() ? Evidence::Judged::every_bit : Evidence::Judged::within_rounding;
+}
+
+/// What C held before the launch, or a NaN that came of it: whatever is summed there does not show.
+bool hides_sums(const RunResult& seen, DType dtype, std::uint16_t fill) {
+  return std::ranges::any_of(seen.C.cells(),
+                             [&](std::uint16_t bits) { return bits == fill || std::isnan(value_of(bits, dtype)); });
 }
 
 std::string known_good_failure(const kernel::Task& task, const Expected& expected) {
@@ -33,7 +40,7 @@ Probing::Probing(const Prepared& prepared, Box& box, const std::vector<RunResult
   for (Probe& probe : part_probes(prepared, launch)) ask(std::move(probe));  // they need fewer faults to explain them
   const std::vector<Probe> again = case_probes(prepared, launch, static_cast<int>(seen.size()));
   for (std::size_t i = 0; i < seen.size(); ++i) evidence_.add(again[i], seen[i]);
-  if (std::ranges::count(seen[0].C.cells(), launch.fill) > 0) ask(filled_probe(prepared, launch));
+  if (hides_sums(seen[0], prepared.layer.dtype, launch.fill)) ask(filled_probe(prepared, launch));
 }
 
 void Probing::ask(Probe probe) {
@@ -51,14 +58,27 @@ std::vector<Culprit> Probing::name() {
   if (named.fits.empty() && !box_.sums_as_lane_model())
     if (std::vector<Culprit> culprits = name_by_case(); !culprits.empty()) return culprits;
   if (named.fits.empty()) named = name_recipes(evidence_, step_, most_at_once());
-  if (named.fits.size() > 1) separate(prepared_, launch_, box_, evidence_, named.fits, step_);
+  tell_apart(named);
   return named.fits.empty() ? std::vector<Culprit>() : name_culprits(named.fits, evidence_, options_);
+}
+
+/// A probe that is to tell recipes apart may be answered as none of them predicts: then there is more to find.
+void Probing::tell_apart(NamedRecipes& named) {
+  constexpr int kMostRounds = 3;
+  for (int round = 0; round < kMostRounds && named.fits.size() > 1; ++round) {
+    separate(prepared_, launch_, box_, evidence_, named.fits, step_);
+    if (evidence_.first_against(named.fits[0]) == evidence_.size()) return;
+    NamedRecipes more = name_recipes(evidence_, step_, most_at_once());
+    if (more.fits.empty() && !box_.sums_as_lane_model()) return;  // it may depend on more than its input
+    named = std::move(more);
+  }
 }
 
 /// Three at once are thousands of predictions: on large layers they take minutes.
 int Probing::most_at_once() const {
   constexpr long long kLarge = 1 << 20;  // codes
-  return 1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? kMostFaultsAtOnce - 1 : kMostFaultsAtOnce;
+  const int most = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? kMostFaultsAtOnce - 1 : kMostFaultsAtOnce;
+  return std::min(most, options_.most_faults);
 }
 
 /// What is stale in somebody's kernel depends on what ran before, so probes may differ where the case does not.

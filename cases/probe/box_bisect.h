@@ -28,6 +28,7 @@ class Probing {
 
  private:
   void ask(Probe probe);
+  void tell_apart(NamedRecipes& named);
   int most_at_once() const;
   std::vector<Culprit> name_by_case();
   std::string difference(int i);

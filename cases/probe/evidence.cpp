@@ -75,6 +75,14 @@ const Expected& Evidence::expected(Asked& asked) const {
   return asked.expected.emplace(expected_output(*question.layer, question.A, rounding));
 }
 
+bool Evidence::seen_alike(const RunResult& a, const RunResult& b) const {
+  switch (judged_) {
+    case Judged::every_bit: return looks_same(a, b);
+    case Judged::within_rounding: return ended_alike(a, b) && a.C == b.C;
+    default: return a.C == b.C;
+  }
+}
+
 bool Evidence::fits(const RunResult& made, Asked& asked) {
   if (judged_ == Judged::every_bit) return looks_same(made, asked.answer);
   const bool recorded = judged_ == Judged::recorded;
@@ -84,7 +92,8 @@ bool Evidence::fits(const RunResult& made, Asked& asked) {
   const std::uint16_t fill = asked.probe.question.launch.fill;
   const Expected& right = expected(asked);
   // A wrong answer is not explained by a prediction that is right.
-  if (!compare(asked.answer.C, right, fill).right() && compare(made.C, right, fill).right()) return false;
+  const bool wrong = !compare(asked.answer.C, right, fill).right();
+  if (wrong && (compare(made.C, right, fill).right() || !nearer(asked.answer.C, made.C, right, fill))) return false;
   return near(asked.answer.C, made.C, right, fill, recorded ? Unwritten::reads_as_zero : Unwritten::keeps_fill);
 }
 
@@ -98,7 +107,7 @@ Evidence::Held Evidence::hold(const Recipe& recipe, Asked& asked) {
     if (!made) continue;
     held.agrees = held.agrees || fits(*made, asked);
     held.exact = held.exact || made->C == asked.answer.C;
-    held.shows = held.shows || !looks_same(*made, right(asked));
+    held.shows = held.shows || !seen_alike(*made, right(asked));
   }
   return held;
 }
@@ -127,7 +136,7 @@ int Evidence::first_against(const Recipe& recipe) {
 
 bool Evidence::tells_apart(const Recipe& a, const Recipe& b, const Question& question) const {
   const Prediction from_a = predict(a, question), from_b = predict(b, question);
-  return from_a && from_b && !looks_same(*from_a, *from_b);
+  return from_a && from_b && !seen_alike(*from_a, *from_b);
 }
 
 }  // namespace w4::cases

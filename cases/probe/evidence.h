@@ -64,6 +64,8 @@ class Evidence {
   const kernel::RunResult& right(Asked& asked);
   Held hold(const repack::Recipe& recipe, Asked& asked);
   const Held& held(const repack::Recipe& recipe, int i);
+  /// Whether what is looked at of two predictions is equal.
+  bool seen_alike(const kernel::RunResult& a, const kernel::RunResult& b) const;
   bool fits(const kernel::RunResult& made, Asked& asked);
   const Expected& expected(Asked& asked) const;
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kLeastRows = 64;           // of the identity at a time
 constexpr std::size_t kMostMisfits = 4;  // told one by one
+constexpr const char* kSums = "multiply or reduce or epilogue";
 
 /// Rows of K in the kernel's order, sorted by group: where act-order puts them.
 struct RowOrder {
@@ -39,6 +40,12 @@ class Localiser {
       : layer_(prepared.layer), read_(read), groups_(groups_of(layer_)), order_(groups_) {}
 
   std::vector<Culprit> run() {
+    if (read_.uneven > 0) {
+      say(kSums, {fmt::format("{} outputs of rows of the identity do not change their sign with the row: what is done "
+                              "to sums is not linear, and no weights can be read out of them",
+                              read_.uneven)});
+      return std::move(culprits_);
+    }
     look_at_codes();
     look_at_values();
     if (nothing_shows()) return std::move(culprits_);
@@ -107,6 +114,7 @@ class Localiser {
 
   /// Weight = a * code + b at scales of 1 and zero points of 8; right is a = 1, b = -8.
   using Line = std::pair<float, float>;
+  using Misfits = std::map<Line, std::vector<bool>>;  // which weights, (K, N)
 
   Line line_at(std::size_t i) const {
     return {(read_.at_15.weights[i] - read_.at_0.weights[i]) / 15, read_.at_0.weights[i]};
@@ -120,14 +128,16 @@ class Localiser {
 
   void look_at_values() {
     if (nothing_shows()) return say("", {"every weight is zero, whatever the codes: nothing it was given shows"});
-    std::map<Line, std::vector<bool>> misfits;
+    Misfits misfits;
     std::size_t wrong = 0, unread = 0;
+    std::vector<bool> lost(cells());
     for (std::size_t i = 0; i < cells(); ++i) {
       const Line line = line_at(i);
       if (line == Line{1.0f, -8.0f}) continue;
       ++wrong;
       if (std::isnan(line.first) || std::isnan(line.second)) {
         ++unread;
+        lost[i] = true;
         continue;
       }
       misfits.try_emplace(line, cells()).first->second[i] = true;
@@ -135,25 +145,41 @@ class Localiser {
     }
     if (wrong == 0) return;
     std::vector<std::string> evidence = {fmt::format(
-        "at scales of 1 and zero points of 8 a weight is a * code + b, right is a = 1, b = -8: it is not for "
-        "{}{} weights",
+        "at scales of 1 and zero points of 8 a code of 0 weighs b and one of 15 15 * a + b, right is a = 1, b = -8: "
+        "it is not so for {}{} weights",
         wrong, misfits.size() > kMostMisfits * 4 ? " and more" : "")};
-    if (unread > 0) evidence.push_back(fmt::format("{} of them are not written, or not finite", unread));
-    bool gain = false, offset = false;
-    for (const auto& [line, where] : misfits) {
-      gain = gain || line.first != 1.0f;
-      offset = offset || line.second != -8 * line.first;
+    if (unread > 0)
+      evidence.push_back(fmt::format("{} of them are not written, or not finite, at {}", unread,
+                                     text_of_region(lost, layer_.N, "k", "n")));
+    for (const auto& [line, where] : misfits)
       if (evidence.size() < kMostMisfits + 2)
         evidence.push_back(fmt::format("a = {:g}, b = {:g} at {}", line.first, line.second,
                                        text_of_region(where, layer_.N, "k", "n")));
-    }
-    say(stage_of_values(gain, offset, unread > 0 && misfits.empty()), std::move(evidence));
+    say(stage_of_values(misfits, unread > 0), std::move(evidence));
   }
 
-  static std::string stage_of_values(bool gain, bool offset, bool lost) {
-    if (lost) return "pipeline";
+  /// The last stage that can do this. Weights that are worth nothing may as well be left out of the sum.
+  std::string stage_of_values(const Misfits& misfits, bool unread) const {
+    const auto any = [&](auto is) {
+      return std::ranges::any_of(misfits, [&](const auto& misfit) { return is(misfit.first); });
+    };
+    if (misfits.empty()) return "pipeline or epilogue";
+    if (!unread && !any([](Line line) { return line != Line{0.0f, 0.0f}; })) return "pipeline or multiply";
+    const bool gain = any([](Line line) { return line.first != 1.0f; });
+    const float rounding = kSymmetricZero * 2 * (layer_.dtype == DType::bf16 ? 0x1p-8f : 0x1p-11f);
+    const bool offset = any([&](Line line) {
+      return std::abs(line.second + kSymmetricZero * line.first) > rounding * std::max(1.0f, std::abs(line.first));
+    });
     if (gain && offset) return "dequant";
-    return gain ? "scales or dequant" : "zero_points or dequant";
+    if (!gain) return "zero_points or dequant";
+    return same_along_k() ? "scales or dequant or epilogue" : "scales or dequant";
+  }
+
+  /// Whether all weights of a column are worth the same multiple of what they should be: so may its sum be.
+  bool same_along_k() const {
+    for (std::size_t i = static_cast<std::size_t>(layer_.N); i < cells(); ++i)
+      if (line_at(i) != line_at(i - static_cast<std::size_t>(layer_.N))) return false;
+    return true;
   }
 
   // Which scale and which zero point is used where.
@@ -216,13 +242,14 @@ class Localiser {
     const double unit = layer_.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
     std::vector<bool> wrong(cells());
     for (std::size_t i = 0; i < cells(); ++i)
-      wrong[i] = !(std::abs(read_.weights.weights[i] - right[i]) <= unit * std::abs(right[i]) + 0x1p-24);
+      wrong[i] =
+          !(std::abs(read_.weights.weights[i] - right[i]) <= unit * (std::abs(right[i]) + 2 * read_.at_rest) + 0x1p-24);
     const auto count = std::ranges::count(wrong, true);
     if (count > 0)
       return say("scales or dequant", {fmt::format("{} of {} weights are wrong with this layer's own scales and codes, "
                                                    "at {}, though with plain ones they are right",
                                                    count, cells(), text_of_region(wrong, layer_.N, "k", "n"))});
-    say("multiply or reduce or epilogue",
+    say(kSums,
         {"every weight it uses is right by itself: what is wrong is how products are summed, handed over or written"});
   }
 
@@ -238,6 +265,33 @@ class Localiser {
 std::vector<Culprit> localise(const Prepared& prepared, const Readings& read) {
   return Localiser(prepared, read).run();
 }
+
+namespace {
+
+/// Of the probe whose products are all zero: what is not the bias is added, or scaled, behind them.
+std::vector<std::string> wrong_addend(Evidence& evidence) {
+  for (int i = 0; i < evidence.size(); ++i) {
+    const Probe& probe = evidence.probe(i);
+    if (probe.kind != &probe_kind("bias") || evidence.agrees({}, i)) continue;
+    const Grid<std::uint16_t>&got = evidence.answer(i).C, &right = evidence.right(i).C;
+    const DType dtype = probe.question.layer->dtype;
+    const auto finite = [&](std::uint16_t bits) {
+      return bits != probe.question.launch.fill && std::isfinite(value_of(bits, dtype));
+    };
+    std::vector<bool> wrong(got.size());
+    for (std::size_t at = 0; at < got.size(); ++at) wrong[at] = finite(got[at]) && got[at] != right[at];
+    const auto first = static_cast<std::size_t>(std::ranges::find(wrong, true) - wrong.begin());
+    if (first == wrong.size()) continue;
+    return {
+        fmt::format("where every product is zero, {} of {} outputs are not the bias, at {}, first {:g} where {:g} "
+                    "is right",
+                    std::ranges::count(wrong, true), got.size(), text_of_region(wrong, got.cols(), "m", "n", "outputs"),
+                    value_of(got[first], dtype), value_of(right[first], dtype))};
+  }
+  return {};
+}
+
+}  // namespace
 
 std::vector<Culprit> localise(const Prepared& prepared, Box& box, const kernel::Launch& launch, Evidence& evidence,
                               int tried, const std::function<void(std::string_view)>& step) {
@@ -261,6 +315,11 @@ std::vector<Culprit> localise(const Prepared& prepared, Box& box, const kernel::
     return {{.stage = "launch", .fault = "unexplained", .evidence = why}};
   }
   std::vector<Culprit> culprits = localise(prepared, read);
+  if (std::vector<std::string> added = wrong_addend(evidence); !added.empty()) {
+    if (read.uneven == 0)
+      std::erase_if(culprits, [](const Culprit& culprit) { return culprit.stage == kSums; });  // it is what is added
+    culprits.insert(culprits.begin(), {.stage = "epilogue", .fault = "unexplained", .evidence = std::move(added)});
+  }
   for (Culprit& culprit : culprits) culprit.evidence.insert(culprit.evidence.end(), why.begin(), why.end());
   return culprits;
 }

@@ -35,7 +35,11 @@ std::string counted(const Evidence& evidence, const char* what, Counts counts) {
 }
 
 std::string predicted_by(const Recipe& recipe, Evidence& evidence) {
-  const std::string what = evidence.size() == 1 ? "this output" : fmt::format("all {} answers", evidence.size());
+  int predicted = 0;
+  for (int i = 0; i < evidence.size(); ++i) predicted += evidence.agrees(recipe, i);
+  const std::string what = evidence.size() == 1           ? "this output"
+                           : predicted == evidence.size() ? fmt::format("all {} answers", predicted)
+                                                          : fmt::format("{} of {} answers", predicted, evidence.size());
   return fmt::format("{} predict{} {}{}", recipe.size() > 1 ? names_of(recipe) : "it", recipe.size() > 1 ? "" : "s",
                      what, evidence.exact(recipe) ? " in every bit" : ", as near as rounding allows");
 }

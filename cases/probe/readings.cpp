@@ -58,6 +58,8 @@ class Reader {
   }
 
   Readings read() {
+    read_at_rest();
+    if (!out_.lost) read_negated();
     out_.weights = weights_of("W_eff", with([](PlainLayer&) {}));
     out_.at_0 = weights_of("codes of 0", with([&](PlainLayer& plain) { set(plain, 0); }));
     out_.at_15 = weights_of("codes of 15", with([&](PlainLayer& plain) { set(plain, 15); }));
@@ -83,6 +85,46 @@ class Reader {
         indexed<std::uint16_t>(plain.scales.rows(), layer_.N, [&](int) { return bits_of(1.0f, layer_.dtype); });
   }
 
+  kernel::RunResult ask(const std::shared_ptr<const Layer>& layer, const Grid<std::uint16_t>& A) {
+    const kernel::RunResult result = box_.ask({layer, A, launch_});
+    ++out_.launches;
+    out_.lost = !result.ran();
+    return result;
+  }
+
+  Grid<std::uint16_t> rows_of(float value) const {  // of the identity, from the first on, times `value`
+    const Grid<std::uint16_t> rows = identity_rows(0, std::min(rows_, layer_.K), layer_.K, layer_.dtype);
+    return Grid<std::uint16_t>::made(rows.rows(), rows.cols(), [&](std::span<std::uint16_t> out) {
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = bits_of(value * value_of(rows[i], layer_.dtype), layer_.dtype);
+    });
+  }
+
+  /// What comes out when nothing goes in: it is no weight, and is taken off every reading.
+  void read_at_rest() {
+    step_("reading what is added to a product of zero");
+    at_rest_ = ask(with([](PlainLayer&) {}), rows_of(0)).C;
+    for (std::size_t i = 0; i < at_rest_.size(); ++i) out_.at_rest = std::max(out_.at_rest, std::abs(rest(i)));
+  }
+
+  float rest(std::size_t i) const {  // what was not written, or is no number, is left where it is
+    const float value = at_rest_[i] == launch_.fill ? 0 : value_of(at_rest_[i], layer_.dtype);
+    return std::isfinite(value) ? value : 0;
+  }
+
+  /// A sum of products changes its sign with A, whatever the weights are; if it does not, outputs are no weights.
+  void read_negated() {
+    step_("reading rows of the identity and their negatives");
+    const auto layer = with([](PlainLayer&) {});
+    const kernel::RunResult plus = ask(layer, rows_of(1));
+    if (out_.lost) return;
+    const kernel::RunResult minus = ask(layer, rows_of(-1));
+    for (std::size_t i = 0; i < plus.C.size() && !out_.lost; ++i) {
+      const float a = value_of(plus.C[i], layer_.dtype), b = value_of(minus.C[i], layer_.dtype);
+      out_.uneven += rest(i) == 0 && std::isfinite(a) && std::isfinite(b) && a != -b;
+    }
+  }
+
   Effective weights_of(const std::string& what, const std::shared_ptr<const Layer>& layer) {
     Effective out{.K = layer_.K, .N = layer_.N, .weights = {}};
     out.weights.assign(static_cast<std::size_t>(layer_.K) * layer_.N, kUnread);
@@ -90,13 +132,11 @@ class Reader {
       step_(fmt::format("reading {}, row {} of {}", what, k, layer_.K));
       if (out_.lost) return out;  // one that hangs may hang every time
       const int rows = std::min(rows_, layer_.K - k);
-      const kernel::RunResult result = box_.ask({layer, identity_rows(k, rows, layer_.K, layer_.dtype), launch_});
-      ++out_.launches;
-      out_.lost = !result.ran();
+      const kernel::RunResult result = ask(layer, identity_rows(k, rows, layer_.K, layer_.dtype));
       if (out_.lost) return out;
       for (std::size_t i = 0; i < result.C.size(); ++i)
         if (result.C[i] != launch_.fill)
-          out.weights[static_cast<std::size_t>(k) * layer_.N + i] = value_of(result.C[i], layer_.dtype);
+          out.weights[static_cast<std::size_t>(k) * layer_.N + i] = value_of(result.C[i], layer_.dtype) - rest(i);
     }
     return out;
   }
@@ -168,8 +208,10 @@ class Reader {
                                           plain.zeros = indexed<std::uint8_t>(
                                               groups, layer_.N, [&](int i) { return digit_of(i, place, kCodeDigit); });
                                         }));
-      return mapped(read, [&](float weight, std::size_t) {
-        return integer_in(static_cast<float>(kSymmetricZero) - weight, 0, kCodeDigit);
+      return mapped(read, [&](float weight, std::size_t i) {
+        const float gain = (out_.at_15.weights[i] - out_.at_0.weights[i]) / 15;
+        const float at_8 = out_.at_0.weights[i] + gain * kSymmetricZero;  // nothing, when all is right
+        return gain == 0 ? -1 : integer_in(static_cast<float>(kSymmetricZero) - (weight - at_8) / gain, 0, kCodeDigit);
       });
     });
   }
@@ -187,6 +229,7 @@ class Reader {
   int rows_;
   const std::function<void(std::string_view)>& step_;
   PlainLayer plain_;
+  Grid<std::uint16_t> at_rest_;  // (rows_, N), or (K, N) where that is less
   Readings out_;
 };
 

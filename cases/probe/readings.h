@@ -34,6 +34,8 @@ struct Readings {
   SourceMap codes;        // (K, N): index k * N + n of the code that this weight uses
   SourceMap scales;       // (K, N): index g * N + n of its scale
   SourceMap zero_points;  // (K, N): index g * N + n of its zero point; empty for a symmetric layer
+  float at_rest = 0;  // the largest output of a row of zeros; it is taken off every reading, which was rounded with it
+  std::size_t uneven = 0;  // outputs that a row of the identity and its negative do not give with opposite signs
   int launches = 0;
   bool lost = false;  // a launch did not end well: nothing was read after it
 };

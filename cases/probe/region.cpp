@@ -50,7 +50,7 @@ std::string text_of_indices(const std::vector<bool>& in, const std::string& name
 }
 
 std::string text_of_region(const std::vector<bool>& in, int cols, const std::string& row_name,
-                           const std::string& col_name) {
+                           const std::string& col_name, const std::string& what) {
   const std::size_t width = static_cast<std::size_t>(cols);
   std::vector<bool> rows(in.size() / width), columns(width);
   std::size_t count = 0;
@@ -62,7 +62,7 @@ std::string text_of_region(const std::vector<bool>& in, int cols, const std::str
   const auto all_rows = static_cast<std::size_t>(std::count(rows.begin(), rows.end(), true));
   const auto all_columns = static_cast<std::size_t>(std::count(columns.begin(), columns.end(), true));
   const std::string where = text_of_indices(rows, row_name) + ", " + text_of_indices(columns, col_name);
-  return count == all_rows * all_columns ? where : fmt::format("{} weights within {}", count, where);
+  return count == all_rows * all_columns ? where : fmt::format("{} {} within {}", count, what, where);
 }
 
 }  // namespace w4::cases

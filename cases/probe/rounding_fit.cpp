@@ -49,4 +49,28 @@ bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted,
   return telling > 0;
 }
 
+bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const Expected& right,
+            std::uint16_t fill) {
+  constexpr double kHalfAsFar = 0.5;
+  double squared = 0, squared_of_wrong = 0;              // distance to the prediction, over all elements and wrong ones
+  double squared_right = 0, squared_right_of_wrong = 0;  // to the right output
+  bool any_wrong = false;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    const double got = value_of(seen[i], right.dtype), made = value_of(predicted[i], right.dtype);
+    const int m = static_cast<int>(i) / right.N, n = static_cast<int>(i) % right.N;
+    const bool written = seen[i] != fill && predicted[i] != fill;
+    const bool wrong = !element_error(got, right, m, n).right();
+    any_wrong = any_wrong || wrong;
+    if (!written || !std::isfinite(got) || !std::isfinite(made)) continue;
+    const double to_made = (got - made) * (got - made), to_right = (got - right.y[i]) * (got - right.y[i]);
+    squared += to_made;
+    squared_right += to_right;
+    if (!wrong) continue;
+    squared_of_wrong += to_made;
+    squared_right_of_wrong += to_right;
+  }
+  if (any_wrong) return squared_of_wrong <= kHalfAsFar * kHalfAsFar * squared_right_of_wrong;
+  return squared <= kHalfAsFar * kHalfAsFar * squared_right;  // no element by itself: all together are
+}
+
 }  // namespace w4::cases

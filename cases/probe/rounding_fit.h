@@ -14,4 +14,10 @@ enum class Unwritten { reads_as_zero, keeps_fill };
 bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const Expected& right,
           std::uint16_t fill, Unwritten unwritten);
 
+/// Whether a wrong output `seen` lies nearer to what was `predicted` than to the right one: half as far, as root mean
+/// square over what is wrong in it. A prediction that is wrong by as much, elsewhere, is near by chance and explains
+/// nothing. What is not finite, or was not written, is left to near().
+bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const Expected& right,
+            std::uint16_t fill);
+
 }  // namespace w4::cases

@@ -58,7 +58,7 @@ void separate(const Prepared& prepared, const kernel::Launch& launch, Box& box, 
     std::vector<repack::Recipe> left;
     for (const repack::Recipe& fit : fits)
       if (evidence.agrees(fit, evidence.size() - 1)) left.push_back(fit);
-    if (left.empty()) return;  // each fits all but this: none is better than the others
+    if (left.empty()) return;  // each fits all but this, which stays in the evidence: the caller looks further
     fits = left;
   }
 }

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace w4::cases {
 namespace {
 
@@ -15,6 +17,14 @@ namespace fs = std::filesystem;
 
 /// How often a case is asked before it is believed not to fail: launches that race may be right by luck.
 constexpr int kMostTries = 5;
+
+/// Three known faults at once are thousands of predictions, in every trial of a failure that nothing known explains.
+/// What is left is asked with as many as the whole case.
+constexpr int kMostFaultsOfTrial = 2;
+
+bool is_unexplained(const Failure& failure) {
+  return std::ranges::any_of(failure.culprits, [](const auto& culprit) { return culprit.second == "unexplained"; });
+}
 
 void check_can_run_again(const Options& options) {
   if (!options.recorded.empty())
@@ -56,7 +66,8 @@ Report asked_of(const Prepared& prepared, const Options& options) {
 /// A trial of a smaller case. CannotTest is the only refusal that says something about it; others end the search.
 Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
   const Prepared prepared = prepared_of(plain, "");
-  const Options options = options_for(wanted.asked, plain, wanted.asked.fixture);
+  Options options = options_for(wanted.asked, plain, wanted.asked.fixture);
+  if (is_unexplained(wanted.failure)) options.most_faults = kMostFaultsOfTrial;
   try {
     for (int tries = wanted.comes_and_goes ? kMostTries : 1; tries > 0; --tries)
       if (failure_of(asked_of(prepared, options)) == wanted.failure) return Answer::same_failure;

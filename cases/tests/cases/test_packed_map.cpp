@@ -93,6 +93,22 @@ TEST_CASE("packed map: columns of scales and of zero points are permuted by a fo
   CHECK_FALSE(has(said, "tiles"));
 }
 
+TEST_CASE("packed map: what is no permutation is told by where it differs") {
+  const auto other = [](repack::Weights& w) {
+    w.codes = Grid<std::uint8_t>::made(w.codes.rows(), w.codes.cols(), [&](std::span<std::uint8_t> out) {
+      std::copy(w.codes.cells().begin(), w.codes.cells().end(), out.begin());
+      out[static_cast<std::size_t>(5) * w.codes.cols() + 70] ^= 1;
+    });
+    w.scales = Grid<std::uint16_t>::made(w.scales.rows(), w.scales.cols(), [&](std::span<std::uint16_t> out) {
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = static_cast<std::uint16_t>(w.scales[i] + (i % 8 == 3 ? 0x400 : 0));  // twice as large
+    });
+  };
+  const std::string said = said_behind(kScales, other);
+  CHECK(has(said, "codes differ from ours at k 5, n 70"));
+  CHECK(has(said, "scales differ from ours at all g, n % 8 = 3"));
+}
+
 TEST_CASE("packed map: equal tensors leave nothing to say and a perm that is none is said") {
   CHECK(said_behind(kActOrder, [](repack::Weights&) {}).empty());
   const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act --m 1")).layer;
