@@ -32,7 +32,7 @@ Grid<std::int32_t> groups_of(const PlainLayer& plain) {
 }  // namespace
 
 std::string difference(const fixtures::Layer& a, const fixtures::Layer& b) {
-  const PlainLayer x = plain_of(a), y = plain_of(b);
+  const PlainLayer x = plain_layer_of(a), y = plain_layer_of(b);
   if (a.dtype != b.dtype) return fmt::format("dtype: {} and {}", name_of(a.dtype), name_of(b.dtype));
   for (const std::string& found :
        {first_difference("code", x.codes, y.codes), first_difference("zero point", x.zeros, y.zeros),
