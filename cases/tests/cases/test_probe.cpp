@@ -250,6 +250,34 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
   CHECK(report.culprits[0].stage == "multiply or reduce or epilogue");
 }
 
+namespace {
+
+/// A kernel that has `fault` when it is given the case's A, and never else; its sums are somebody's own.
+class OnlyInTheCase final : public Box {
+ public:
+  OnlyInTheCase(const Prepared& prepared, repack::Recipe fault) : A_(prepared.A), fault_(std::move(fault)) {}
+  bool sums_as_lane_model() const override { return false; }
+
+ private:
+  kernel::RunResult answer(const Question& question) override {
+    const kernel::Task task{.A = question.A, .packed = repack::repack(*question.layer), .launch = question.launch};
+    return kernel::run_lane_model(task, question.A == A_ ? fault_ : repack::Recipe());
+  }
+  Grid<std::uint16_t> A_;
+  repack::Recipe fault_;
+};
+
+}  // namespace
+
+TEST_CASE("black box: a fault that probes refute is named only when it uses what was left in memory") {
+  const Options options = test::options_of("r 32 --shape 256,128 --m 9");
+  const Prepared prepared = prepare(options);
+  OnlyInTheCase stale(prepared, {{"pipeline", "small-group-tile-stale"}});
+  CHECK(faults_in(bisect_box(prepared, stale, options, kSilent)) == Names{"small-group-tile-stale"});
+  OnlyInTheCase other(prepared, {{"pipeline", "k-tail-dropped"}});
+  CHECK(faults_in(bisect_box(prepared, other, options, kSilent)) == Names{"unexplained"});
+}
+
 TEST_CASE("evidence: an output that is slightly too large is not taken for one that is otherwise slightly wrong") {
   const Prepared prepared = prepare(test::options_of("--case M9_K128_N24_g32_asym_bias_fp16_r_s3"));
   const Probe probe = case_probes(prepared, {}, 1)[0];
