@@ -13,10 +13,16 @@ namespace {
 using fixtures::Container;
 using fixtures::Tensor;
 
+/// Under its plain name, or the layer's.
+const Tensor* find(const Container& container, const std::string& layer, const char* name) {
+  const Tensor* plain = find_tensor(container, "", name);
+  return plain != nullptr ? plain : find_tensor(container, layer, name);
+}
+
 /// The tensor as (rows, cols); a vector counts as one row.
 template <class T>
 Grid<T> read(const Container& container, const std::string& layer, const char* name, DType dtype, int rows, int cols) {
-  const Tensor* tensor = find_tensor(container, layer, name);
+  const Tensor* tensor = find(container, layer, name);
   if (!tensor) throw InputError("{}: no tensor {}", container.path.string(), name);
   if (tensor->dtype != dtype)
     throw InputError("{}: {} is {} where {} is wanted", container.path.string(), name, w4::name_of(tensor->dtype),
@@ -44,10 +50,10 @@ Packed read_packed(const Container& container, const fixtures::Layer& layer) {
   Packed packed = packed_of(shape);
   packed.words = read<std::uint32_t>(container, layer.name, "B", DType::i32, packed.K / kTileK, 2 * packed.N);
   packed.scales = read<std::uint16_t>(container, layer.name, "scales", layer.dtype, packed.groups(), packed.N);
-  if (find_tensor(container, layer.name, "zeros"))
+  if (find(container, layer.name, "zeros"))
     packed.zeros =
         read<std::uint32_t>(container, layer.name, "zeros", DType::i32, packed.groups(), packed.N / kCodesPerWord);
-  if (find_tensor(container, layer.name, "perm")) {
+  if (find(container, layer.name, "perm")) {
     packed.perm = read<std::int32_t>(container, layer.name, "perm", DType::i32, 1, layer.K);
     check_range(container, packed.perm, layer.K);
   }
