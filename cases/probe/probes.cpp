@@ -62,13 +62,14 @@ Grid<T> drawn(const Grid<T>& like, std::uint64_t stream, int count, Value value)
   });
 }
 
-/// Codes 9, zero points 8, scales 1, no bias: what a probe then changes.
+/// Codes 9, zero points 8, scales 1: what a probe then changes. A bias is zero and still there: without one the kernel
+/// might take another path, or none.
 PlainLayer blank(const Layer& layer) {
   PlainLayer plain = plain_of(layer);
   plain.codes = everywhere(plain.codes, kUnitCode);
   plain.zeros = everywhere(plain.zeros, static_cast<std::uint8_t>(kSymmetricZero));
   plain.scales = everywhere(plain.scales, one(layer.dtype));
-  plain.bias = {};
+  plain.bias = everywhere(plain.bias, bits_of(0.0f, layer.dtype));
   return plain;
 }
 

@@ -54,7 +54,9 @@ class Reader {
   Reader(const Prepared& prepared, Box& box, const kernel::Launch& launch, int rows,
          const std::function<void(std::string_view)>& step)
       : layer_(prepared.layer), box_(box), launch_(launch), rows_(rows), step_(step), plain_(plain_of(layer_)) {
-    plain_.bias = {};
+    plain_.bias = Grid<std::uint16_t>::made(plain_.bias.rows(), plain_.bias.cols(), [&](std::span<std::uint16_t> out) {
+      std::fill(out.begin(), out.end(), bits_of(0.0f, layer_.dtype));
+    });
   }
 
   Readings read() {
