@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/record.h"
+
+#include "fixtures/error.h"
+#include "fixtures/json_text.h"
+#include "fixtures/mapped_file.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <set>
+
+namespace w4::cases {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view kOutcomes[] = {"pass", "fail", "flaky", "unsupported", "skipped", "crashed", "timed-out"};
+
+ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
+
+double number_of(const ordered_json& value) { return value.is_null() ? std::nan("") : value.get<double>(); }
+
+template <class Value>
+Value field(const ordered_json& object, const char* name, std::string_view where) {
+  try {
+    return object.at(name).get<Value>();
+  } catch (const ordered_json::exception&) {
+    throw InputError("{}: no '{}' of the expected kind; it is no result of schema {}", where, name, kResultsSchema);
+  }
+}
+
+ErrorFigures error_of(const ordered_json& value, std::string_view where) {
+  const auto figure = [&](const char* name) { return number_of(field<ordered_json>(value, name, where)); };
+  return {.max_z = figure("max_z"), .rms_z = figure("rms_z"), .nrmse = figure("nrmse"), .gain = figure("gain")};
+}
+
+std::string line_of(const ordered_json& value) {
+  return value.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string_view name_of(Outcome outcome) { return kOutcomes[static_cast<std::size_t>(outcome)]; }
+
+Outcome parse_outcome(std::string_view text) {
+  for (std::size_t i = 0; i < std::size(kOutcomes); ++i)
+    if (text == kOutcomes[i]) return static_cast<Outcome>(i);
+  throw InputError("unknown outcome '{}': it is one of {}", text, fmt::join(kOutcomes, ", "));
+}
+
+ordered_json json_of(const Heading& heading) {
+  return {{"schema", kResultsSchema},
+          {"set", heading.set},
+          {"selection", heading.selection},
+          {"cases", heading.cases},
+          {"shard", {heading.shard, heading.shards}}};
+}
+
+ordered_json json_of(const Record& record) {
+  ordered_json out = {{"case", record.case_text},
+                      {"outcome", name_of(record.outcome)},
+                      {"reason", record.reason},
+                      {"seconds", record.seconds}};
+  if (record.error)
+    out["error"] = {{"max_z", number(record.error->max_z)},
+                    {"rms_z", number(record.error->rms_z)},
+                    {"nrmse", number(record.error->nrmse)},
+                    {"gain", number(record.error->gain)}};
+  if (record.times > 1) out["repeated"] = {{"times", record.times}, {"failed", record.failed}};
+  if (!record.finding.is_null()) out["finding"] = record.finding;
+  if (!record.pictures.is_null()) out["pictures"] = record.pictures;
+  out["rerun"] = record.rerun;
+  return out;
+}
+
+Heading heading_of(const ordered_json& value, std::string_view where) {
+  if (field<int>(value, "schema", where) != kResultsSchema)
+    throw InputError("{}: schema {}, this program reads {}", where, value["schema"].dump(), kResultsSchema);
+  const auto shard = field<std::array<int, 2>>(value, "shard", where);
+  return {.set = field<std::string>(value, "set", where),
+          .selection = field<std::vector<std::string>>(value, "selection", where),
+          .cases = field<std::size_t>(value, "cases", where),
+          .shard = shard[0],
+          .shards = shard[1]};
+}
+
+Record record_of(const ordered_json& value, std::string_view where) {
+  Record record{.case_text = field<std::string>(value, "case", where),
+                .outcome = parse_outcome(field<std::string>(value, "outcome", where)),
+                .reason = field<std::string>(value, "reason", where),
+                .seconds = field<double>(value, "seconds", where)};
+  if (value.contains("error")) record.error = error_of(value["error"], where);
+  if (value.contains("repeated")) {
+    record.times = field<int>(value["repeated"], "times", where);
+    record.failed = field<int>(value["repeated"], "failed", where);
+  }
+  if (value.contains("finding")) record.finding = value["finding"];
+  if (value.contains("pictures")) record.pictures = value["pictures"];
+  record.rerun = field<std::string>(value, "rerun", where);
+  return record;
+}
+
+Results read_results(const std::string& path) {
+  const std::string text(fixtures::map_file(path).text());
+  Results results;
+  std::set<std::string> seen;
+  std::size_t line = 0;
+  for (std::size_t begin = 0; begin < text.size(); ++line) {
+    const std::size_t end = text.find('\n', begin);
+    const std::string where = fmt::format("{}, line {}", path, line + 1);
+    if (end == text.npos) throw InputError("{}: is cut short; the run was ended, and the same command goes on", where);
+    const ordered_json value = ordered_json::parse(text.substr(begin, end - begin), nullptr, false);
+    if (value.is_discarded()) throw InputError("{}: is no JSON", where);
+    begin = end + 1;
+    if (line == 0) {
+      results.heading = heading_of(value, where);
+      continue;
+    }
+    results.records.push_back(record_of(value, where));
+    if (!seen.insert(results.records.back().case_text).second)
+      throw InputError("{}: case {} stands in it twice", where, results.records.back().case_text);
+  }
+  if (line == 0) throw InputError("{}: is empty, no result", path);
+  return results;
+}
+
+std::string text_of(const Results& results) {
+  std::string text = line_of(json_of(results.heading));
+  for (const Record& record : results.records) text += line_of(json_of(record));
+  return text;
+}
+
+std::vector<std::size_t> counts_of(const std::vector<Record>& records) {
+  std::vector<std::size_t> counts(std::size(kOutcomes));
+  for (const Record& record : records) ++counts[static_cast<std::size_t>(record.outcome)];
+  return counts;
+}
+
+std::string counts_text(const std::vector<Record>& records) {
+  const std::vector<std::size_t> counts = counts_of(records);
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] > 0) parts.push_back(fmt::format("{} {}", counts[i], kOutcomes[i]));
+  return parts.empty() ? "no cases" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string finding_line(const Record& record) {
+  if (!record.finding.is_object() || !record.finding.contains("culprits")) return "";
+  std::vector<std::string> names;
+  for (const ordered_json& culprit : record.finding["culprits"])
+    names.push_back(fmt::format("{} in stage {}", culprit.value("fault", ""), culprit.value("stage", "")));
+  return fmt::format("{}", fmt::join(names, "; "));
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/compare.h"
+
+#include <nlohmann/json.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace w4::cases {
+
+/// The number of the format that result files and reports are written in; docs/matrix.md describes it.
+inline constexpr int kResultsSchema = 1;
+
+/// How a case of the matrix ended. Only `pass` is one; `skipped` is this machine's doing (no GPU, no memory),
+/// `unsupported` the kernel's (a shape it does not take).
+enum class Outcome { pass, fail, flaky, unsupported, skipped, crashed, timed_out };
+
+std::string_view name_of(Outcome outcome);     // "pass", ..., "timed-out"
+Outcome parse_outcome(std::string_view text);  // throws InputError with the known ones
+constexpr bool is_red(Outcome outcome) {       // what makes a run exit with 1
+  return outcome == Outcome::fail || outcome == Outcome::flaky || outcome == Outcome::crashed ||
+         outcome == Outcome::timed_out;
+}
+
+/// The error of an output against the oracle (numerics.md).
+struct ErrorFigures {
+  double max_z = 0, rms_z = 0, nrmse = 0, gain = 1;
+};
+
+/// What came of one case.
+struct Record {
+  std::string case_text;  // what `bisect --case` takes; unique within a result
+  Outcome outcome = Outcome::pass;
+  std::string reason = {};  // one line; empty only of a pass
+  double seconds = 0;
+  std::optional<ErrorFigures> error = {};  // none: there was no output to compare
+  int times = 1;                           // how often it was run (--repeat), and in how many of them it was no pass
+  int failed = 0;
+  nlohmann::ordered_json finding = nullptr;   // bisect's report (design.md, section 6), or null
+  nlohmann::ordered_json pictures = nullptr;  // of a failure (pictures.h), or null
+  std::string rerun = {};                     // the command that repeats it alone
+};
+
+/// What a result is of. Two results may be joined or resumed only when all but the shard is equal.
+struct Heading {
+  std::string set;                          // "ci", or "axes" of a product given on the command line
+  std::vector<std::string> selection = {};  // --axis, --only, --where, --inject, --set, --repeat, as they were given
+  std::size_t cases = 0;                    // of the whole set, all shards together
+  int shard = 1, shards = 1;
+  friend bool operator==(const Heading&, const Heading&) = default;
+};
+
+/// A whole result: records in the order of the set. In a file it is lines of JSON: the heading, then a record each.
+struct Results {
+  Heading heading;
+  std::vector<Record> records;
+};
+
+nlohmann::ordered_json json_of(const Heading& heading);
+nlohmann::ordered_json json_of(const Record& record);
+
+/// Read what json_of() wrote; `where` names it. Throw InputError for what is missing or of another schema.
+Heading heading_of(const nlohmann::ordered_json& value, std::string_view where);
+Record record_of(const nlohmann::ordered_json& value, std::string_view where);
+
+/// A finished result file. Throws InputError, also for a case that stands in it twice.
+Results read_results(const std::string& path);
+
+/// The file as it is at rest: records as they stand, one line each.
+std::string text_of(const Results& results);
+
+/// Records by outcome, in the order of Outcome.
+std::vector<std::size_t> counts_of(const std::vector<Record>& records);
+
+/// "112 pass, 1 fail, 3 unsupported": what there is none of is left out.
+std::string counts_text(const std::vector<Record>& records);
+
+/// Of a record with a finding: "scale-perm-missing in stage scale_order; ...", or "unexplained in stage launch".
+std::string finding_line(const Record& record);
+
+}  // namespace w4::cases
