@@ -129,9 +129,34 @@ void take_slices(Parts& parts, CaseId& id) {
   }
 }
 
+std::string launch_tags(const CaseId& id) {
+  std::string tags;
+  if (id.block_tile) tags += fmt::format("_tile{}x{}", id.block_tile->thread_k, id.block_tile->thread_n);
+  if (id.thread_blocks) tags += fmt::format("_sms{}", *id.thread_blocks);
+  if (id.reduce_bits != CaseId{}.reduce_bits) tags += fmt::format("_reduce{}", id.reduce_bits);
+  return id.kernel.empty() ? tags : tags + "@" + id.kernel;
+}
+
+void take_launch(Parts& parts, CaseId& id) {
+  if (parts.next().starts_with("tile")) {
+    const std::string_view part = parts.next();
+    const std::size_t x = std::min(part.find('x'), part.size());
+    Parts sizes(part.substr(0, x)), columns(part.substr(x));
+    const int thread_k = sizes.number<int>("tile", "thread_k of the block_tile");
+    id.block_tile = {thread_k, columns.number<int>("x", "thread_n of the block_tile")};
+    parts.take("the block_tile");
+  }
+  if (parts.next().starts_with("sms")) id.thread_blocks = parts.number<int>("sms", "the thread blocks");
+  if (parts.next().starts_with("reduce")) id.reduce_bits = parts.number<int>("reduce", "the bits of partial sums");
+}
+
 void check_sizes(const CaseId& id, std::string_view text) {
   for (const auto& [name, value] : {std::pair{"M", id.M}, {"K", id.K}, {"N", id.N}})
     if (value < 1) throw InputError("case '{}': {}={} is not positive", text, name, value);
+  if (id.thread_blocks && *id.thread_blocks < 1)
+    throw InputError("case '{}': {} thread blocks, at least 1 is needed", text, *id.thread_blocks);
+  if (id.reduce_bits != 16 && id.reduce_bits != 32)
+    throw InputError("case '{}': partial sums of {} bits, they have 16 or 32", text, id.reduce_bits);
 }
 
 }  // namespace
@@ -139,14 +164,17 @@ void check_sizes(const CaseId& id, std::string_view text) {
 char letter_of(Source source) { return "rwsb"[static_cast<int>(source)]; }
 
 std::string CaseId::text() const {
-  return fmt::format("M{}_K{}_N{}_g{}_{}{}{}{}{}_{}_{}_s{}", M, K, N, group, symmetric ? "sym" : "asym",
+  return fmt::format("M{}_K{}_N{}_g{}_{}{}{}{}{}_{}_{}_s{}{}", M, K, N, group, symmetric ? "sym" : "asym",
                      format_tag(*this), act_order ? "_act" : "", bias ? "_bias" : "", slice_tags(slices),
-                     name_of(dtype), letter_of(source), seed);
+                     name_of(dtype), letter_of(source), seed, launch_tags(*this));
 }
 
 CaseId parse_case(std::string_view text) {
-  Parts parts(text);
+  const std::size_t at = std::min(text.find('@'), text.size());
+  Parts parts(text.substr(0, at));
   CaseId id;
+  if (at < text.size()) id.kernel = text.substr(at + 1);
+  if (at < text.size() && id.kernel.empty()) throw InputError("case '{}': no kernel behind the @", text);
   id.M = parts.number<int>("M", "M, the rows of A");
   id.K = parts.number<int>("K", "K, the reduction length");
   id.N = parts.number<int>("N", "N, the output features");
@@ -159,6 +187,7 @@ CaseId parse_case(std::string_view text) {
   id.dtype = choose<DType>(parts.take("the type"), "type", {{"fp16", DType::fp16}, {"bf16", DType::bf16}});
   id.source = parse_source(parts.take("the mode"));
   id.seed = parts.number<std::uint64_t>("s", "the seed");
+  take_launch(parts, id);
   parts.expect_end();
   check_sizes(id, text);
   return id;

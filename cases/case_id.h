@@ -2,8 +2,10 @@
 #pragma once
 
 #include "fixtures/slice.h"
+#include "kernel/run.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +23,8 @@ char letter_of(Source source);
 /// What is tested, as one string that is printed and accepted everywhere: "M1_K2048_N11008_g128_sym_fp16_b_s7".
 /// Between sym or asym and the type may stand, in this order: v2, awq, pair or ct (the format; GPTQ v1 has none), act
 /// (act-order), bias, and what is cut out of the layer, one slice out of another: ex3of8 (an expert), tp1of2r (rank 1
-/// of two, rows), tp0of4c (columns). K, N and the group are those of the whole layer. g-1 is one group.
+/// of two, rows), tp0of4c (columns). K, N and the group are those of the whole layer. g-1 is one group. Behind the seed
+/// may stand how it is launched, _tile64x256, _sms8 and _reduce16, and by what: @cuda, @plugin:FILE, @exec:COMMAND.
 struct CaseId {
   int M = 1;
   int K = 0;
@@ -36,6 +39,10 @@ struct CaseId {
   DType dtype = DType::fp16;
   Source source = Source::b;
   std::uint64_t seed = 7;
+  std::optional<kernel::BlockTile> block_tile = {};  // none: the kernel's own choice
+  std::optional<int> thread_blocks = {};             // likewise
+  int reduce_bits = 32;
+  std::string kernel = {};  // empty: the lane model
 
   int group_size() const { return group == -1 ? K : group; }
   std::string text() const;

@@ -17,7 +17,7 @@ namespace {
 
 /// The words of the command line, before they are understood.
 struct Words {
-  std::string mode, group, case_text, shape, kernel = "cpu", dtype, block_tile, per_column;
+  std::string mode, group, case_text, shape, kernel, dtype, block_tile, per_column;
   std::vector<std::string> inject, slices;
   bool no_color = false;
 };
@@ -58,7 +58,7 @@ repack::PerColumn parse_per_column(const std::string& text) {
 
 void parse_kernel(const std::string& text, Options& options) {
   constexpr std::string_view kRecorded = "recorded:";
-  if (text == "cpu") return;
+  if (text.empty() || text == "cpu") return;
   if (text.starts_with(kRecorded) && text.size() > kRecorded.size()) {
     options.recorded = text.substr(kRecorded.size());
     return;
@@ -68,7 +68,16 @@ void parse_kernel(const std::string& text, Options& options) {
   options.foreign = text;
 }
 
-void take_case(const std::string& text, const Words& words, Options& options) {
+/// What the case says of the launch, and by what, is not said twice.
+void check_launch(const CaseId& id, const Words& words, const Options& options) {
+  const bool twice = (id.block_tile && !words.block_tile.empty()) || (id.thread_blocks && options.thread_blocks) ||
+                     (id.reduce_bits != CaseId{}.reduce_bits && options.reduce_bits != Options{}.reduce_bits);
+  if (twice) throw InputError("case {} says how it is launched: --block-tile, --sms and --reduce repeat it", id.text());
+  if (!id.kernel.empty() && !words.kernel.empty() && words.kernel != id.kernel)
+    throw InputError("--kernel {} and case {} contradict each other", words.kernel, id.text());
+}
+
+void take_case(const std::string& text, Words& words, Options& options) {
   const CaseId id = parse_case(text);
   if (!words.mode.empty() && parse_source(words.mode) != id.source)
     throw InputError("mode {} and case {} contradict each other", words.mode, text);
@@ -85,6 +94,11 @@ void take_case(const std::string& text, const Words& words, Options& options) {
   options.dtype = id.dtype;
   options.slices = id.slices;
   options.seed = id.seed;
+  check_launch(id, words, options);
+  if (id.reduce_bits != CaseId{}.reduce_bits) options.reduce_bits = id.reduce_bits;
+  if (id.block_tile) options.block_tile = id.block_tile;
+  if (id.thread_blocks) options.thread_blocks = id.thread_blocks;
+  if (!id.kernel.empty()) words.kernel = id.kernel;
 }
 
 /// What needs a kernel that is launched in a process of its own.
@@ -137,7 +151,7 @@ void check_ranges(const Options& options) {
     throw InputError("--packed and another --kernel ask two questions: give one of them");
 }
 
-void interpret(const Words& words, const std::string& example, Options& options) {
+void interpret(Words words, const std::string& example, Options& options) {
   if (!words.shape.empty()) options.shape = parse_pair(words.shape, ',', "--shape");
   if (words.case_text.empty()) {
     if (words.mode.empty() || words.group.empty())
@@ -289,7 +303,8 @@ std::string command_line(const Options& options) {
   add(options.case_id.has_value(), "--case", options.case_id ? options.case_id->text() : "");
   if (options.shape) add(true, "--shape", fmt::format("{},{}", options.shape->first, options.shape->second));
   add(!options.recorded.empty(), "--kernel", "recorded:" + options.recorded.string());
-  add(!options.foreign.empty(), "--kernel", options.foreign);
+  const CaseId said = options.case_id.value_or(CaseId{});
+  add(!options.foreign.empty() && options.foreign != said.kernel, "--kernel", options.foreign);
   add(!options.packed.empty(), "--packed", options.packed.string());
   add(!options.inject.empty(), "--inject", fmt::format("{}", fmt::join(options.inject, ",")));
   for (const std::string& setting : options.settings) add(true, "--set", setting);
@@ -304,10 +319,11 @@ std::string command_line(const Options& options) {
     add(options.seed != defaults.seed, "--seed", fmt::format("{}", options.seed));
   }
   add(options.repeat != defaults.repeat, "--repeat", fmt::format("{}", options.repeat));
-  if (options.block_tile)
+  if (options.block_tile && !said.block_tile)
     add(true, "--block-tile", fmt::format("{}x{}", options.block_tile->thread_k, options.block_tile->thread_n));
-  if (options.thread_blocks) add(true, "--sms", fmt::format("{}", *options.thread_blocks));
-  add(options.reduce_bits != defaults.reduce_bits, "--reduce", fmt::format("{}", options.reduce_bits));
+  if (options.thread_blocks && !said.thread_blocks) add(true, "--sms", fmt::format("{}", *options.thread_blocks));
+  add(options.reduce_bits != defaults.reduce_bits && said.reduce_bits == defaults.reduce_bits, "--reduce",
+      fmt::format("{}", options.reduce_bits));
   add(options.magnitude != 0, "--magnitude", fmt::format("{}", options.magnitude));
   add(!options.workspace.empty(), "--workspace", options.workspace);
   add(!options.sanitize.empty(), "--sanitize", fmt::format("{}", fmt::join(options.sanitize, ",")));
@@ -320,6 +336,7 @@ std::string command_line(Options options, const std::vector<std::string>& settin
   options.packed.clear();
   options.recorded.clear();
   options.foreign.clear();
+  if (options.case_id) options.case_id->kernel.clear();
   options.workspace.clear();
   options.sanitize.clear();
   options.sweep = false;

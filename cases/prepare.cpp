@@ -36,6 +36,7 @@ void note_lint(const Layer& layer, std::vector<std::string>& notes) {
 }
 
 CaseId describe(const Layer& layer, const Options& options) {
+  const CaseId launched = options.case_id.value_or(CaseId{});
   return {.K = layer.K,
           .N = layer.N,
           .group = options.group,
@@ -47,7 +48,11 @@ CaseId describe(const Layer& layer, const Options& options) {
           .slices = options.slices,
           .dtype = layer.dtype,
           .source = options.source,
-          .seed = options.seed};
+          .seed = options.seed,
+          .block_tile = launched.block_tile,
+          .thread_blocks = launched.thread_blocks,
+          .reduce_bits = launched.reduce_bits,
+          .kernel = launched.kernel};
 }
 
 /// The 16-bit tensor in another type, each value rounded to nearest.

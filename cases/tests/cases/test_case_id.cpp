@@ -23,7 +23,9 @@ TEST_CASE("case: every part survives the way there and back") {
        {"M130_K512_N64_g-1_sym_bf16_r_s0", "M16_K384_N1536_g32_asym_v2_act_bias_fp16_w_s18446744073709551615",
         "M2_K64_N8_g64_asym_awq_fp16_s_s1", "M2_K64_N8_g64_sym_pair_bias_bf16_b_s1",
         "M2_K64_N8_g64_asym_ct_act_fp16_r_s1", "M2_K64_N8_g32_sym_tp1of2r_fp16_b_s1",
-        "M2_K64_N64_g32_asym_act_bias_ex3of8_tp0of2r_tp1of4c_fp16_r_s1"})
+        "M2_K64_N64_g32_asym_act_bias_ex3of8_tp0of2r_tp1of4c_fp16_r_s1",
+        "M2_K64_N64_g32_sym_fp16_r_s1_tile64x256_sms8_reduce16@cuda", "M2_K64_N64_g32_sym_fp16_r_s1_sms8",
+        "M2_K64_N64_g32_sym_fp16_r_s1@plugin:./my_kernel_s2@home.so"})
     CHECK(parse_case(text).text() == text);
   CHECK(parse_case("M1_K512_N64_g-1_sym_fp16_r_s0").group_size() == 512);
 }
