@@ -37,7 +37,7 @@ std::vector<ordered_json> whole_lines(const std::string& text, const std::string
 LinesFile::LinesFile(const fs::path& path, const ordered_json& heading, const std::string& other) : path_(path) {
   if (path.empty()) return;
   const std::string where = path.string();
-  if (std::error_code ignored; fs::exists(path, ignored) && fs::file_size(path, ignored) > 0) {
+  if (std::error_code ignored; fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) > 0) {
     const std::string text(fixtures::map_file(path).text());
     kept_ = whole_lines(text, where);
     if (kept_.empty() && line_of(heading).compare(0, text.size(), text) != 0)
@@ -46,7 +46,7 @@ LinesFile::LinesFile(const fs::path& path, const ordered_json& heading, const st
     if (!kept_.empty()) kept_.erase(kept_.begin());
     fs::resize_file(path, text.find_last_of('\n') + 1);  // of a heading cut short nothing is left
   }
-  const bool fresh = !fs::exists(path) || fs::file_size(path) == 0;
+  const bool fresh = !fs::is_regular_file(path) || fs::file_size(path) == 0;
   file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (file_ < 0) throw InputError("{}: cannot be written: {}", where, std::strerror(errno));
   if (fresh) add(heading);
