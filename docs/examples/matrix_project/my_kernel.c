@@ -21,22 +21,28 @@ static int place_of(const W4Call* call, int n) {
 #endif
 }
 
+static double weight_at(const W4Call* call, int k, int n) {
+  const int group = call->groups == 1 ? 0 : k / call->group_size;
+  const size_t place = (size_t)group * (size_t)call->padded_N + (size_t)place_of(call, n);
+  return (double)((const _Float16*)call->scales)[place] * (code_at(call, k, n) - 8);
+}
+
 static int run(const W4Call* call) {
-  const _Float16 *A = (const _Float16*)call->A, *scales = (const _Float16*)call->scales, *bias = (const _Float16*)call->bias;
-  for (int m = 0; m < call->M; ++m) {
-    for (int n = 0; n < call->N; ++n) {
-      double sum = bias == NULL ? 0 : (double)bias[n];
-      for (int k = 0; k < call->K; ++k) {
-        const int group = call->groups == 1 ? 0 : k / call->group_size;
-        const _Float16 scale = scales[(size_t)group * (size_t)call->padded_N + (size_t)place_of(call, n)];
-        const int column = call->perm == NULL ? k : call->perm[k];
-        sum += (double)A[(size_t)m * (size_t)call->K + (size_t)column] * (double)scale * (code_at(call, k, n) - 8);
-      }
-      ((_Float16*)call->C)[(size_t)m * (size_t)call->N + (size_t)n] = (_Float16)sum;
+  const _Float16 *A = (const _Float16*)call->A, *bias = (const _Float16*)call->bias;
+  double* sums = (double*)call->scratch;
+  for (int n = 0; n < call->N; ++n) {
+    for (int m = 0; m < call->M; ++m) sums[m] = bias == NULL ? 0 : (double)bias[n];
+    for (int k = 0; k < call->K; ++k) {
+      const double weight = weight_at(call, k, n);
+      const size_t column = (size_t)(call->perm == NULL ? k : call->perm[k]);
+      for (int m = 0; m < call->M; ++m) sums[m] += weight * (double)A[(size_t)m * (size_t)call->K + column];
     }
+    for (int m = 0; m < call->M; ++m) ((_Float16*)call->C)[(size_t)m * (size_t)call->N + (size_t)n] = (_Float16)sums[m];
   }
   return W4_DONE;
 }
+
+static int64_t scratch_bytes(const W4Call* call) { return (int64_t)sizeof(double) * call->M; }
 
 static const W4Plugin kPlugin = {
     .version = W4_PLUGIN_VERSION,
@@ -46,6 +52,7 @@ static const W4Plugin kPlugin = {
     .types = W4_FP16,
     .groups = W4_GROUP_32 | W4_GROUP_64 | W4_GROUP_128 | W4_ONE_GROUP,
     .extras = W4_PERM | W4_BIAS,
+    .scratch_bytes = scratch_bytes,
     .run = run,
 };
 
