@@ -201,6 +201,13 @@ int rows_of(const Options& options, const Layer& layer) {
   return layer.activations ? static_cast<int>(layer.activations->shape[0]) : kDefaultRows;
 }
 
+/// Where `cmake --install` puts data, seen from programs in libexec/w4bisect: the installed tree can be moved.
+fs::path installed_root() {
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none);
+  return (program.parent_path() / "../../share/w4bisect").lexically_normal();
+}
+
 void cut_slices(const std::vector<fixtures::Slice>& slices, Prepared& out) {
   for (const fixtures::Slice& slice : slices) {
     const int group_size = out.layer.group_size, K = out.layer.K;
@@ -224,8 +231,9 @@ Prepared without_bias(Prepared prepared) {
 }
 
 fs::path source_root() {
-  const char* root = std::getenv("W4_ROOT");
-  return root != nullptr ? root : W4_SOURCE_DIR;
+  if (const char* root = std::getenv("W4_ROOT")) return root;
+  const fs::path installed = installed_root();
+  return fs::exists(installed) ? installed : fs::path(W4_SOURCE_DIR);
 }
 
 fs::path shipped_fixture(const std::string& name) { return source_root() / "fixtures/data" / name; }

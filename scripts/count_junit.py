@@ -10,6 +10,8 @@ import dataclasses
 import sys
 import xml.etree.ElementTree as ElementTree
 
+SKIP_RETURN_CODE = 125
+
 
 @dataclasses.dataclass
 class Count:
@@ -77,9 +79,16 @@ def count_line(line, selected):
     return suite, Count(failed=[f"{suite}: {detail}"])
 
 
+def exit_code(total, may_skip):
+    if may_skip and total.skipped and not total.failed and total.passed == 0:
+        return SKIP_RETURN_CODE
+    return 1 if total.failed or total.passed == 0 else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--selected", action="store_true", help="a name was given: a suite may have no such test")
+    parser.add_argument("--suite", action="store_true", help="one suite as a test of CTest: skips alone exit with 125")
     parser.add_argument("record")
     options = parser.parse_args()
     total = Count()
@@ -95,7 +104,7 @@ def main():
     if total.passed == 0 and not total.failed:
         print("nothing ran")
     print(total)
-    sys.exit(1 if total.failed or total.passed == 0 else 0)
+    sys.exit(exit_code(total, options.suite))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/shrink/reproducer.h"
 
+#include "cases/prepare.h"
 #include "fixtures/npy.h"
 #include "fixtures/write_beside.h"
 #include "kernel/lane_model.h"
@@ -8,17 +9,10 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 namespace w4::cases {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path project() {
-  const char* root = std::getenv("W4_ROOT");
-  return root != nullptr ? root : W4_SOURCE_DIR;
-}
 
 /// What main.cpp must know of a case beside its arrays; shapes follow from it.
 std::string case_header(const kernel::Task& task, const std::string& name, int launches) {
@@ -95,8 +89,8 @@ void write_folder(const ShrunkCase& shrunk, const fs::path& folder) {
   const Expected expected =
       expected_output(prepared.layer, prepared.A, rounding_of(prepared, kernel::Task(for_lane_model(task))));
   fs::create_directory(folder);
-  fs::copy_file(project() / "docs/examples/reproducer.cpp", folder / "main.cpp");
-  fs::copy_file(project() / "kernel/plugin.h", folder / "plugin.h");
+  fs::copy_file(source_root() / "docs/examples/reproducer.cpp", folder / "main.cpp");
+  fs::copy_file(source_root() / "kernel/plugin.h", folder / "plugin.h");
   fixtures::write_file(folder / "case.h", {case_header(task, prepared.id.text(), options.repeat)});
   fixtures::write_file(folder / "README.md", {readme(shrunk, prepared)});
   write_data(task, expected, folder / "data");

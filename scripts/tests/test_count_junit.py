@@ -65,6 +65,14 @@ def test_only_skips_is_a_failure(count):
     assert "nothing ran" in output
 
 
+def test_only_skips_of_one_suite_is_a_skip_for_ctest_and_a_failure_is_none(count):
+    skip = ctest_case("needs", "notrun", skipped("SKIP_RETURN_CODE=125"))
+    assert count(skip, options=("--suite",))[0] == 125
+    assert count(skip, FAILED, status=8, options=("--suite",))[0] == 1
+    assert count(skip, PASSED, options=("--suite",))[0] == 0
+    assert count(status=8, options=("--suite",))[0] == 1
+
+
 @pytest.mark.parametrize("message", ["Unable to find executable", "Fixture dependency failed"])
 def test_a_test_that_could_not_start_has_failed_though_ctest_says_skipped(count, message):
     assert count(PASSED, ctest_case("gone", "notrun", skipped(message)))[:2] == (1, "1 passed, 1 failed, 0 skipped")

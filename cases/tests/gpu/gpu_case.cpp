@@ -3,6 +3,7 @@
 
 #include "cases/compare.h"
 #include "cases/prepare.h"
+#include "cases/tests/skip.h"
 #include "fixtures/random_layer.h"
 #include "kernel/device.h"
 #include "kernel/marlin_plan.h"
@@ -11,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
 namespace w4::tests {
 
@@ -55,7 +55,7 @@ kernel::RunResult run_naive(const kernel::Task& task) {
 bool on_gpu() {
   std::string why;
   if (kernel::cuda_available(&why)) return true;
-  std::printf("skipped: %s\n", why.c_str());
+  skip(why);
   return false;
 }
 
