@@ -182,6 +182,11 @@ TEST_CASE("news: the time of a failure and of a handful of cases is not judged")
   now[4].seconds = 100;
   CHECK(news_text(result_of(now), result_of(before)) == "");
   now = before = {passed(0), passed(1), passed(2), passed(3)};
+  for (Record& record : now) record.seconds = 100;
+  const News of_a_few = news_of(result_of(now), result_of(before), kToday);
+  CHECK(text_of(of_a_few) == "");
+  CHECK(of_a_few.pace == 1);
+  now = before;
   now[0].seconds = 100;
   CHECK(news_text(result_of(now), result_of(before)) == "");
   before.push_back(passed(4));

@@ -67,14 +67,17 @@ TEST_CASE("JUnit: one test a case and every outcome is what JUnit has for it") {
 }
 
 TEST_CASE("JUnit: the counts of the suite are those of its tests") {
-  const Junit junit(of_every_outcome());
+  Results results = of_every_outcome();
+  for (const Record& record : {failed(7), failed(8), ended(9, Outcome::skipped, "no GPU")})
+    results.records.push_back(record);
+  const Junit junit(results);
   for (const pugi::xml_node node : {junit.suite, junit.suite.parent()}) {
-    CHECK(node.attribute("tests").as_int() == 7);
-    CHECK(node.attribute("failures").as_int() == 2);
+    CHECK(node.attribute("tests").as_int() == 10);
+    CHECK(node.attribute("failures").as_int() == 4);
     CHECK(node.attribute("errors").as_int() == 2);
-    CHECK(node.attribute("time").value() == std::string("0.700000"));
+    CHECK(node.attribute("time").value() == std::string("1.000000"));
   }
-  CHECK(junit.suite.attribute("skipped").as_int() == 2);
+  CHECK(junit.suite.attribute("skipped").as_int() == 3);
 }
 
 TEST_CASE("JUnit: a failure's text is its finding and the command that repeats it") {
