@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../fixtures/scratch.h"
 #include "cases/matrix/news.h"
+#include "cases/tests/fixtures/scratch.h"
 #include "made_results.h"
 
 #include <doctest/doctest.h>

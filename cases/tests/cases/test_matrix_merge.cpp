@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../fixtures/scratch.h"
 #include "cases/matrix/merge.h"
+#include "cases/tests/fixtures/scratch.h"
 #include "made_results.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <numeric>
 
 using namespace w4;
 using namespace w4::cases;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../fixtures/scratch.h"
 #include "cases/matrix/clean_text.h"
+#include "cases/tests/fixtures/scratch.h"
 #include "made_results.h"
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <limits>
 
 using namespace w4;
