@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/case_id.h"
 
+#include "cases/split.h"
 #include "fixtures/error.h"
 
 #include <charconv>
@@ -13,16 +14,6 @@ namespace {
 using fixtures::Format;
 using fixtures::Slice;
 using fixtures::ZeroEncoding;
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(separator, begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
 
 /// The parts of a case string, taken one after another.
 class Parts {

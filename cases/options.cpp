@@ -77,6 +77,19 @@ void check_launch(const CaseId& id, const Words& words, const Options& options) 
     throw InputError("--kernel {} and case {} contradict each other", words.kernel, id.text());
 }
 
+void set_case(const CaseId& id, Options& options) {
+  options.case_id = id;
+  options.source = id.source;
+  options.group = id.group;
+  options.M = id.M;
+  options.dtype = id.dtype;
+  options.slices = id.slices;
+  options.seed = id.seed;
+  if (id.reduce_bits != CaseId{}.reduce_bits) options.reduce_bits = id.reduce_bits;
+  if (id.block_tile) options.block_tile = id.block_tile;
+  if (id.thread_blocks) options.thread_blocks = id.thread_blocks;
+}
+
 void take_case(const std::string& text, Words& words, Options& options) {
   const CaseId id = parse_case(text);
   if (!words.mode.empty() && parse_source(words.mode) != id.source)
@@ -87,17 +100,8 @@ void take_case(const std::string& text, Words& words, Options& options) {
     throw InputError(
         "--case says M, K, N, the type, the slice and the seed: --m, --shape, --dtype, --slice and --seed do not go "
         "with it");
-  options.case_id = id;
-  options.source = id.source;
-  options.group = id.group;
-  options.M = id.M;
-  options.dtype = id.dtype;
-  options.slices = id.slices;
-  options.seed = id.seed;
   check_launch(id, words, options);
-  if (id.reduce_bits != CaseId{}.reduce_bits) options.reduce_bits = id.reduce_bits;
-  if (id.block_tile) options.block_tile = id.block_tile;
-  if (id.thread_blocks) options.thread_blocks = id.thread_blocks;
+  set_case(id, options);
   if (!id.kernel.empty()) words.kernel = id.kernel;
 }
 
@@ -259,6 +263,13 @@ std::string quoted(const std::string& word) {
 }
 
 }  // namespace
+
+Options options_of(const CaseId& id) {
+  Options options;
+  set_case(id, options);
+  parse_kernel(id.kernel, options);
+  return options;
+}
 
 Options parse_options(int argc, char** argv) { return parse_options(argc, argv, {"bisect", kAbout, "bisect b 128"}); }
 

@@ -59,6 +59,10 @@ struct Options {
 /// Parses a command line. Throws InputError; prints the help and exits 0 for --help.
 Options parse_options(int argc, char** argv);
 
+/// The options that ask of this case what `bisect --case` does: all that the case says, and defaults. Throws InputError
+/// for a kernel that is none.
+Options options_of(const CaseId& id);
+
 /// A command that takes the options of bisect and some of its own.
 struct Command {
   std::string name;

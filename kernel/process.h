@@ -57,6 +57,8 @@ class Process {
   /// Ends it now, if it still lives.
   void kill();
 
+  pid_t id() const { return pid_; }
+
  private:
   pid_t pid_ = -1;
   std::optional<Ended> ended_;

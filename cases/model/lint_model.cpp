@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/model/lint_model.h"
 
-#include "cases/model/results_file.h"
+#include "cases/lines_file.h"
+#include "cases/model/identity.h"
 #include "cases/model/walk.h"
 #include "cases/progress_bar.h"
 #include "fixtures/error.h"
@@ -89,9 +90,11 @@ int LintedModel::count(Severity severity) const {
 
 LintedModel lint_model(const std::filesystem::path& folder, const std::filesystem::path& results, bool quiet) {
   const Model model(folder);
-  ResultsFile file(results, model);
+  LinesFile file(
+      results, identity_of(model),
+      fmt::format("was begun from other files than those of {}, or they have changed since", model.folder().string()));
   std::map<std::string, LintedLayer> linted;
-  for (const json& stored : file.kept())
+  for (const json stored : file.kept())
     if (LintedLayer layer = layer_from(stored); true) linted[layer.layer] = std::move(layer);
   std::vector<std::string> missing;
   std::ranges::copy_if(model.layers(), std::back_inserter(missing),

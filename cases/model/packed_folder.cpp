@@ -2,7 +2,7 @@
 #include "cases/model/packed_folder.h"
 
 #include "cases/json_file.h"
-#include "cases/model/results_file.h"
+#include "cases/model/identity.h"
 #include "fixtures/bytes.h"
 #include "fixtures/error.h"
 #include "fixtures/json_text.h"

@@ -291,6 +291,18 @@ std::vector<std::string> wrong_addend(Evidence& evidence) {
   return {};
 }
 
+/// Weights of zero and nothing added: no stage is to be seen in it.
+bool writes_zeros(const Readings& read, Evidence& evidence) {
+  const auto zero = [](double value) { return value == 0; };
+  if (read.at_rest != 0 || !std::ranges::all_of(read.weights.weights, zero)) return false;
+  for (int i = 0; i < evidence.size(); ++i)
+    if (evidence.probe(i).kind == &probe_kind("bias"))
+      return std::ranges::all_of(evidence.answer(i).C.cells(), [&](std::uint16_t bits) {
+        return value_of(bits, evidence.probe(i).question.layer->dtype) == 0;
+      });
+  return false;
+}
+
 }  // namespace
 
 std::vector<Culprit> localise(const Prepared& prepared, Box& box, const kernel::Launch& launch, Evidence& evidence,
@@ -315,7 +327,10 @@ std::vector<Culprit> localise(const Prepared& prepared, Box& box, const kernel::
     return {{.stage = "launch", .fault = "unexplained", .evidence = why}};
   }
   std::vector<Culprit> culprits = localise(prepared, read);
-  if (std::vector<std::string> added = wrong_addend(evidence); !added.empty()) {
+  std::vector<std::string> added = wrong_addend(evidence);
+  if (!added.empty() && writes_zeros(read, evidence)) {
+    culprits.at(0).evidence.push_back("nor is the bias added: it writes zeros whatever it is given");
+  } else if (!added.empty()) {
     if (read.uneven == 0)
       std::erase_if(culprits, [](const Culprit& culprit) { return culprit.stage == kSums; });  // it is what is added
     culprits.insert(culprits.begin(), {.stage = "epilogue", .fault = "unexplained", .evidence = std::move(added)});

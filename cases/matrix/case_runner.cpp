@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/case_runner.h"
+
+#include "cases/bisect.h"
+#include "cases/repack_search.h"
+#include "cases/repeats.h"
+#include "cases/report.h"
+#include "cases/report_on.h"
+#include "cases/trials.h"
+#include "fixtures/error.h"
+#include "kernel/lane_model.h"
+
+#include <fmt/format.h>
+
+#include <new>
+
+namespace w4::cases {
+namespace {
+
+using kernel::RunResult;
+using kernel::Task;
+
+/// Peaks of bisect on failing cases, by /usr/bin/time: 118 MiB at K=N=4096 and M=1, 341 MiB at K=512, N=8192 and
+/// M=1024.
+constexpr long long kBytesPerWeight = 7, kBytesPerOutput = 40, kBytesPerActivation = 8, kBytesAlways = 32 << 20;
+
+ErrorFigures figures_of(const Comparison& c) {
+  return {.max_z = c.max_z, .rms_z = c.rms_z, .nrmse = c.nrmse, .gain = c.gain};
+}
+
+/// How a run that did not reach its end ended, and what that is called.
+std::pair<Outcome, std::string> ending_of(const RunResult& result, const Repeats& repeats, int timeout_seconds) {
+  if (result.timed_out) return {Outcome::timed_out, fmt::format("the kernel is not done after {} s", timeout_seconds)};
+  std::string reason = fmt::format("{}", fmt::join(repeats.failures, "; "));
+  if (!result.message.empty()) reason += ": " + result.message;
+  const bool crashed = !result.signal.empty() || result.exit_code;
+  return {crashed ? Outcome::crashed : Outcome::fail, reason};
+}
+
+/// A combination of axes that no layer can have is not this kernel's fault, nor the user's.
+Prepared made_ready(const Options& options) {
+  try {
+    return prepare(options);
+  } catch (const InputError& error) {
+    throw CannotTest("{}", error.what());
+  }
+}
+
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  return text;
+}
+
+}  // namespace
+
+long long bytes_needed(const CaseId& id) {
+  const long long K = id.K, N = id.N, M = id.M;
+  return kBytesAlways + kBytesPerWeight * K * N + kBytesPerOutput * M * N + kBytesPerActivation * M * K;
+}
+
+Options CaseRunner::options_of_case(const CaseId& id) const {
+  Options options = options_of(id);
+  options.timeout_seconds = plan_.timeout_seconds;
+  if (!options.foreign.empty()) return options;
+  options.inject = plan_.inject;
+  options.settings = plan_.settings;
+  return options;
+}
+
+kernel::ForeignKernel& CaseRunner::opened(const std::string& spec) {
+  auto& kernel = kernels_[spec];
+  if (!kernel) kernel = kernel::open_kernel(spec, std::chrono::seconds(plan_.timeout_seconds));
+  return *kernel;
+}
+
+CaseRunner::Checked CaseRunner::lane_model(const Options& options) const {
+  const Prepared prepared = made_ready(options);
+  const repack::Recipe planted = planted_by(options);
+  const Task task = task_of(prepared, repack::packed_of(repack_with(prepared.layer, planted)), options);
+  const RunResult result = kernel::run_lane_model(task, planted);
+  const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+  const Comparison comparison = compare(result.C, expected, task.launch.fill);
+  Checked checked{.error = figures_of(comparison)};
+  if (result.ran() && comparison.right()) return checked;
+  checked.outcome = Outcome::fail;
+  checked.reason = result.ran() ? comparison.failed_gate
+                                : ending_of(result, repeats_of({result}, expected), plan_.timeout_seconds).second;
+  return checked;
+}
+
+CaseRunner::Checked CaseRunner::foreign(const Options& options) {
+  kernel::ForeignKernel* kernel = nullptr;
+  try {
+    kernel = &opened(options.foreign);
+  } catch (const CannotTest& error) {
+    return {.outcome = Outcome::skipped, .reason = one_line(error.what())};
+  }
+  const Prepared whole = made_ready(options);
+  const Prepared prepared = kernel->takes_bias() ? whole : without_bias(whole);
+  const Task task = task_of(prepared, repack::packed_of(repack_with(prepared.layer, {})), options);
+  std::vector<RunResult> launches;
+  for (int i = 0; i < options.repeat && (i == 0 || launches.back().ran()); ++i) {
+    Task numbered = task;
+    numbered.launch.number = static_cast<std::uint64_t>(i);
+    launches.push_back(kernel->run(numbered));
+  }
+  const Expected expected =
+      expected_output(prepared.layer, prepared.A, rounding_for(prepared, options, task, kernel->multiprocessors()));
+  const Repeats repeats = repeats_of(launches, expected);
+  Checked checked;
+  for (const RunResult& result : launches) {
+    const Comparison comparison = compare(result.C, expected, task.launch.fill);
+    if (comparison.judged > 0) checked.error = figures_of(comparison);
+    if (result.ran() && comparison.right()) continue;
+    checked.outcome = Outcome::fail;
+    checked.reason = comparison.failed_gate;
+    if (!result.ran()) std::tie(checked.outcome, checked.reason) = ending_of(result, repeats, plan_.timeout_seconds);
+    return checked;
+  }
+  if (repeats.failures.empty() && !repeats.apart) return checked;
+  checked.outcome = Outcome::fail;
+  checked.reason = repeats.apart ? triage_of(repeats) : fmt::format("{}", fmt::join(repeats.failures, "; "));
+  return checked;
+}
+
+CaseRunner::Checked CaseRunner::once(const Options& options) {
+  try {
+    Checked checked = options.foreign.empty() ? lane_model(options) : foreign(options);
+    checked.reason = one_line(checked.reason);
+    return checked;
+  } catch (const CannotTest& error) {
+    return {.outcome = Outcome::unsupported, .reason = one_line(error.what())};
+  } catch (const std::bad_alloc&) {
+    return {.outcome = Outcome::crashed, .reason = "out of memory"};
+  }
+}
+
+Record CaseRunner::check(const CaseId& id) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Options options = options_of_case(id);
+  Record record{.case_text = id.text(), .times = plan_.times, .rerun = command_line(options)};
+  bool passed = false;
+  for (int i = 0; i < plan_.times; ++i) {
+    Checked checked = once(options);
+    const bool red = is_red(checked.outcome);
+    passed = passed || checked.outcome == Outcome::pass;
+    record.failed += red;
+    if (i > 0 && !(red && record.failed == 1)) continue;  // the first one, or the first that failed
+    record.outcome = checked.outcome;
+    record.reason = checked.reason;
+    record.error = checked.error;
+    record.pictures = std::move(checked.pictures);
+    if (!red && checked.outcome != Outcome::pass) break;  // it will not be otherwise the next time
+  }
+  if (passed && record.failed > 0) {
+    record.outcome = Outcome::flaky;
+    record.reason = fmt::format("fails in {} of {} runs: {}", record.failed, plan_.times, record.reason);
+  }
+  record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return record;
+}
+
+void CaseRunner::find(const CaseId& id, Record& record) {
+  try {
+    const Report report = report_on(options_of_case(id), [](std::string_view) {});
+    record.finding = json_of(report);
+    if (report.verdict != Verdict::match || record.outcome != Outcome::fail) return;
+    record.outcome = Outcome::flaky;
+    record.reason = "bisect ran it again and saw nothing wrong; the first run: " + record.reason;
+  } catch (const Error& error) {
+    record.reason += one_line(fmt::format("; bisect: {}", error.what()));
+  } catch (const std::bad_alloc&) {
+    record.reason += "; bisect: out of memory";
+  }
+}
+
+}  // namespace w4::cases

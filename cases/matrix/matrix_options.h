@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/matrix/pool.h"
+#include "cases/matrix/selection.h"
+
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// Files that a result is written to, or held against; empty: not asked for.
+struct ReportFiles {
+  std::string junit, markdown, html;
+  std::string baseline;
+};
+
+/// `matrix SET [options]`.
+struct MatrixOptions {
+  Selection selection;
+  RunPlan plan;
+  Budget budget;
+  bool search = true;
+  bool list = false;
+  bool fresh = false;
+  bool quiet = false;
+  int shard = 1, shards = 1;
+  std::string results;
+  ReportFiles reports;
+};
+
+/// `matrix merge OUT IN...`, `matrix report RESULTS` and `matrix baseline RESULTS OUT`.
+struct JoinOptions {
+  std::string out;  // empty: none
+  std::vector<std::string> in;
+  ReportFiles reports;
+};
+struct KnownFailure {
+  std::string glob, reason, expires;
+};
+struct BaselineOptions {
+  std::string in, out;
+  std::vector<KnownFailure> known;
+};
+
+/// They throw InputError, and print the help and exit with 0 for --help.
+MatrixOptions parse_matrix(int argc, char** argv);
+JoinOptions parse_merge(int argc, char** argv);
+JoinOptions parse_report(int argc, char** argv);
+BaselineOptions parse_baseline(int argc, char** argv);
+
+}  // namespace w4::cases

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/matrix_run.h"
+
+#include "cases/json_file.h"
+#include "cases/lines_file.h"
+#include "cases/progress_bar.h"
+#include "fixtures/error.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+
+namespace w4::cases {
+namespace {
+
+constexpr std::size_t kMostShown = 20;  // red cases in the summary; the reports have all
+
+Heading heading_of(const MatrixOptions& options, std::size_t cases) {
+  Heading heading{.set = options.selection.set, .cases = cases, .shard = options.shard, .shards = options.shards};
+  const auto add = [&](const char* name, const std::vector<std::string>& values) {
+    for (const std::string& value : values) heading.selection.push_back(fmt::format("{} {}", name, value));
+  };
+  add("--axis", options.selection.axes);
+  add("--only", options.selection.globs);
+  add("--where", options.selection.where);
+  add("--inject", options.plan.inject);
+  add("--set", options.plan.settings);
+  if (options.plan.times > 1) heading.selection.push_back(fmt::format("--repeat {}", options.plan.times));
+  return heading;
+}
+
+/// A file that is written as results come, and the first thing that kept it from it.
+class Keeper {
+ public:
+  Keeper(const std::string& path, const Heading& heading)
+      : path_(path),
+        file_(path, json_of(heading), "holds a result of other cases than those asked for; --fresh begins it anew") {
+    for (const auto& value : file_.kept()) {
+      Record record = record_of(value, path);
+      records_[record.case_text] = std::move(record);
+    }
+  }
+
+  bool has(const CaseId& id) const { return records_.contains(id.text()); }
+
+  void keep(Record record) {
+    try {
+      file_.add(json_of(record));
+    } catch (const InputError& error) {
+      if (not_written_.empty()) not_written_ = error.what();
+    }
+    records_[record.case_text] = std::move(record);
+  }
+
+  /// All there is of `cases`, in their order; written in that order too.
+  MatrixRun finish(const Heading& heading, const std::vector<CaseId>& cases) {
+    MatrixRun run{.results = {heading, {}}, .not_written = not_written_};
+    for (const CaseId& id : cases)
+      if (auto found = records_.extract(id.text())) run.results.records.push_back(std::move(found.mapped()));
+    if (path_.empty() || !not_written_.empty()) return run;
+    try {
+      std::string text = text_of(run.results);
+      text.pop_back();  // the line feed that write_json adds
+      write_json(path_, text);
+    } catch (const Error& error) {
+      run.not_written = error.what();
+    }
+    return run;
+  }
+
+ private:
+  std::string path_;
+  LinesFile file_;
+  std::map<std::string, Record> records_;
+  std::string not_written_;
+};
+
+void begin_anew(const MatrixOptions& options) {
+  if (!options.fresh || options.results.empty() || !std::filesystem::is_regular_file(options.results)) return;
+  std::filesystem::remove(options.results);
+}
+
+}  // namespace
+
+MatrixRun run_matrix(const MatrixOptions& options, const std::string& program) {
+  const std::vector<CaseId> all = selected(options.selection);
+  const std::vector<CaseId> cases = shard_of(all, options.shard, options.shards);
+  const Heading heading = heading_of(options, all.size());
+  begin_anew(options);
+  Keeper keeper(options.results, heading);
+  std::vector<CaseId> missing;
+  for (const CaseId& id : cases)
+    if (!keeper.has(id)) missing.push_back(id);
+  ProgressBar bar("matrix " + options.selection.set, missing.size(), options.quiet);
+  Pool pool(program, options.plan, options.budget, options.search);
+  pool.run(missing, [&](Record record) {
+    bar.advance(record.case_text);
+    keeper.keep(std::move(record));
+  });
+  return keeper.finish(heading, cases);
+}
+
+std::string summary_of(const Results& results) {
+  std::string text;
+  std::size_t shown = 0, red = 0;
+  std::map<std::string, std::size_t> left_out;
+  for (const Record& record : results.records) {
+    if (record.outcome == Outcome::unsupported || record.outcome == Outcome::skipped)
+      ++left_out[fmt::format("{:<12} {}", name_of(record.outcome), record.reason)];
+    if (!is_red(record.outcome) || ++red > kMostShown) continue;
+    ++shown;
+    text += fmt::format("{:<12} {}\n{:<12} {}\n", name_of(record.outcome), record.case_text, "", record.reason);
+    if (const std::string found = finding_line(record); !found.empty()) text += fmt::format("{:<12} {}\n", "", found);
+    text += fmt::format("{:<12} {}\n", "", record.rerun);
+  }
+  if (red > shown) text += fmt::format("{:<12} and {} more\n", "", red - shown);
+  for (const auto& [why, count] : left_out)
+    text += fmt::format("{} ({} {})\n", why, count, count == 1 ? "case" : "cases");
+  return text + fmt::format("{:<12} {}\n", "matrix " + results.heading.set, counts_text(results.records));
+}
+
+int exit_code_of(const Results& results) {
+  bool passed = false;
+  for (const Record& record : results.records) {
+    if (is_red(record.outcome)) return kMismatch;
+    passed = passed || record.outcome == Outcome::pass;
+  }
+  return passed ? kMatch : kCannotTest;
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fixtures/model.h"
+
+#include <nlohmann/json.hpp>
+
+namespace w4::cases {
+
+/// The model's files, their sizes and times: whether two runs saw the same ones.
+nlohmann::json identity_of(const fixtures::Model& model);
+
+}  // namespace w4::cases
