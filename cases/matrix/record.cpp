@@ -36,6 +36,17 @@ ErrorFigures error_of(const ordered_json& value, std::string_view where) {
   return {.max_z = figure("max_z"), .rms_z = figure("rms_z"), .nrmse = figure("nrmse"), .gain = figure("gain")};
 }
 
+/// A finding whose culprits have what the reports print of them; what else is in it is bisect's business.
+ordered_json finding_of(const ordered_json& value, std::string_view where) {
+  if (!value.is_object()) throw InputError("{}: 'finding' is no object", where);
+  if (!value.contains("culprits")) return value;
+  for (const ordered_json& culprit : field<std::vector<ordered_json>>(value, "culprits", where)) {
+    for (const char* name : {"stage", "fault", "cure", "rerun"}) field<std::string>(culprit, name, where);
+    field<std::vector<std::string>>(culprit, "evidence", where);
+  }
+  return value;
+}
+
 std::string line_of(const ordered_json& value) {
   return value.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
@@ -72,6 +83,7 @@ ordered_json json_of(const Record& record) {
   if (!record.finding.is_null()) out["finding"] = record.finding;
   if (!record.pictures.is_null()) out["pictures"] = record.pictures;
   out["rerun"] = record.rerun;
+  if (record.known) out["known"] = {{"reason", record.known->reason}, {"expires", record.known->expires}};
   return out;
 }
 
@@ -96,9 +108,12 @@ Record record_of(const ordered_json& value, std::string_view where) {
     record.times = field<int>(value["repeated"], "times", where);
     record.failed = field<int>(value["repeated"], "failed", where);
   }
-  if (value.contains("finding")) record.finding = value["finding"];
+  if (value.contains("finding")) record.finding = finding_of(value["finding"], where);
   if (value.contains("pictures")) record.pictures = value["pictures"];
   record.rerun = field<std::string>(value, "rerun", where);
+  if (value.contains("known"))
+    record.known = Known{.reason = field<std::string>(value["known"], "reason", where),
+                         .expires = field<std::string>(value["known"], "expires", where)};
   return record;
 }
 

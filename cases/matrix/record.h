@@ -31,6 +31,12 @@ struct ErrorFigures {
   double max_z = 0, rms_z = 0, nrmse = 0, gain = 1;
 };
 
+/// Of a red case in a baseline: why it may fail, and the last day on which it may ("YYYY-MM-DD").
+struct Known {
+  std::string reason, expires;
+  friend bool operator==(const Known&, const Known&) = default;
+};
+
 /// What came of one case.
 struct Record {
   std::string case_text;  // what `bisect --case` takes; unique within a result
@@ -43,6 +49,7 @@ struct Record {
   nlohmann::ordered_json finding = nullptr;   // bisect's report (design.md, section 6), or null
   nlohmann::ordered_json pictures = nullptr;  // of a failure (pictures.h), or null
   std::string rerun = {};                     // the command that repeats it alone
+  std::optional<Known> known = {};            // in baselines only (baseline.h)
 };
 
 /// What a result is of. Two results may be joined or resumed only when all but the shard is equal.

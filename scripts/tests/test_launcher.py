@@ -172,7 +172,7 @@ def test_arguments_arrive_as_they_were_typed(built):
 
 def test_the_other_programs_are_started_by_their_names(built):
     assert built.bisect("explain", "0", "3", "b", "-1").stdout.startswith("explain: 0 3 b -1 in ")
-    for program in ("fixture", "repack", "shrink"):
+    for program in ("fixture", "matrix", "repack", "shrink"):
         assert built.bisect(program, "info", "x").stdout.startswith(f"{program}: info x in ")
     assert built.bisect("b", "explain").stdout.startswith("b explain in ")
 

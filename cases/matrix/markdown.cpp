@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/markdown.h"
+
+#include "cases/matrix/clean_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+#include <string_view>
+
+namespace w4::cases {
+namespace {
+
+// Bytes of a text before it is escaped, which makes it at most 9 times as long; and of a table with all its rows.
+constexpr std::size_t kCellBytes = 300, kCommandBytes = 1000, kTableBytes = 15000;
+static_assert(4 * kTableBytes + 9 * kCellBytes + 1000 < kMaxMarkdown);  // four tables, the name of the set, titles
+
+/// Text as it stands, in a cell or elsewhere: no mark-up, and no person or issue called by chance.
+std::string plain(std::string_view text, std::size_t bytes = kCellBytes) {
+  constexpr std::string_view kSpecial = "\\`*_{}[]<>|~!$";
+  std::string out;
+  for (const char c : shortened(one_line(text), bytes)) {
+    if (c == '&') {
+      out += "&amp;";
+      continue;
+    }
+    if (kSpecial.find(c) != kSpecial.npos) out += '\\';
+    out += c;
+    if (c == '@' || c == '#') out += "<!-- -->";
+  }
+  return out;
+}
+
+/// Text to be copied, in a cell. Between backticks a backslash and a backtick cannot be escaped: as HTML then.
+std::string code(std::string_view text, std::size_t bytes = kCellBytes) {
+  const std::string line = shortened(one_line(text), bytes);
+  if (line.empty()) return "";
+  const bool as_html = line.find_first_of("\\`") != line.npos;
+  std::string out = as_html ? "<code>" : "`";
+  for (const char c : line) {
+    if (as_html && static_cast<unsigned char>(c) < 0x80 && !std::isalnum(static_cast<unsigned char>(c)) && c != ' ')
+      out += fmt::format("&#{};", static_cast<int>(c));
+    else if (c == '|')
+      out += "\\|";
+    else
+      out += c;
+  }
+  return out + (as_html ? "</code>" : "`");
+}
+
+/// A table, or nothing without rows; at most kMarkdownRows rows and kTableBytes, then how many more there are.
+std::string table(std::string_view head, const std::vector<std::string>& rows) {
+  if (rows.empty()) return "";
+  std::string text(head);
+  std::size_t shown = 0;
+  while (shown < std::min(rows.size(), kMarkdownRows) && text.size() + rows[shown].size() < kTableBytes)
+    text += rows[shown++];
+  return shown < rows.size() ? text + fmt::format("\nand {} more\n", rows.size() - shown) : text;
+}
+
+std::string folded(const std::string& title, const std::string& text) {
+  return text.empty() ? "" : fmt::format("\n<details><summary>{}</summary>\n\n{}\n</details>\n", title, text);
+}
+
+std::string news_table(const News& news) {
+  if (news.empty()) return "\nNo news against the baseline.\n";
+  std::vector<std::string> rows;
+  for (const NewsItem& item : news.items)
+    rows.push_back(fmt::format("| {} | {} | {} |\n", name_of(item.kind), code(item.case_text), plain(item.text)));
+  return fmt::format("\n{} news against the baseline:\n\n", rows.size()) +
+         table("| news | case | |\n|---|---|---|\n", rows);
+}
+
+std::string red_row(const Record& record) {
+  const std::string finding = finding_line(record);
+  return fmt::format("| {} | {} | {} | {} |\n", code(record.case_text), name_of(record.outcome),
+                     plain(finding.empty() ? record.reason : finding), code(record.rerun, kCommandBytes));
+}
+
+std::string red_table(const Results& results, const News* news) {
+  std::set<std::string_view> known;
+  if (news != nullptr)
+    for (const Record& record : news->known_failures) known.insert(record.case_text);
+  std::vector<std::string> rows;
+  for (const Record& record : results.records)
+    if (is_red(record.outcome) && !known.contains(record.case_text)) rows.push_back(red_row(record));
+  if (rows.empty()) return "";
+  return fmt::format("\n{}", table("| case | outcome | finding | rerun |\n|---|---|---|---|\n", rows));
+}
+
+std::string known_table(const News& news) {
+  std::vector<std::string> rows;
+  for (const Record& record : news.known_failures)
+    rows.push_back(fmt::format("| {} | {} | {} | {} |\n", code(record.case_text), name_of(record.outcome),
+                               plain(record.known->reason), record.known->expires));
+  return folded(fmt::format("{} known failures", rows.size()),
+                table("| case | outcome | known | until |\n|---|---|---|---|\n", rows));
+}
+
+/// What was not run, by outcome and reason, the most frequent first.
+std::string idle_table(const Results& results) {
+  std::map<std::pair<Outcome, std::string>, std::size_t> groups;
+  std::vector<Record> idle;  // outcomes alone, to be counted
+  for (const Record& record : results.records) {
+    if (is_red(record.outcome) || record.outcome == Outcome::pass) continue;
+    ++groups[{record.outcome, record.reason}];
+    idle.push_back({.case_text = {}, .outcome = record.outcome});
+  }
+  std::vector<std::pair<std::pair<Outcome, std::string>, std::size_t>> sorted(groups.begin(), groups.end());
+  std::ranges::stable_sort(sorted, std::ranges::greater{}, [](const auto& group) { return group.second; });
+  std::vector<std::string> rows;
+  for (const auto& [what, count] : sorted)
+    rows.push_back(fmt::format("| {} | {} | {} |\n", count, name_of(what.first), plain(what.second)));
+  return folded(counts_text(idle), table("| cases | outcome | reason |\n|--:|---|---|\n", rows));
+}
+
+}  // namespace
+
+std::string markdown_of(const Results& results, const News* news) {
+  const Heading& heading = results.heading;
+  std::string text = fmt::format("### matrix {}: {}\n", plain(heading.set), counts_text(results.records));
+  if (heading.shards > 1) text += fmt::format("\nShard {} of {}.\n", heading.shard, heading.shards);
+  if (news != nullptr) text += news_table(*news);
+  text += red_table(results, news);
+  if (news != nullptr) text += known_table(*news);
+  return text + idle_table(results);
+}
+
+}  // namespace w4::cases

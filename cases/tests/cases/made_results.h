@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/matrix/record.h"
+
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// The case number `i` of a made-up set: "M16_K512_N512_g128_sym_fp16_r_s<i>".
+std::string case_number(int i);
+
+/// Records as a run leaves them: a pass in 0.1 s, a failure with a finding, an outcome without an output.
+Record passed(int i, double seconds = 0.1);
+Record failed(int i);
+Record ended(int i, Outcome outcome, const std::string& reason);
+
+/// A whole result of the set "ci".
+Results result_of(std::vector<Record> records);
+
+/// Shard i of n of it.
+Results shard_of(const Results& whole, int shard, int shards);
+
+}  // namespace w4::cases
