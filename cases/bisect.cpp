@@ -3,6 +3,7 @@
 
 #include "cases/faults.h"
 #include "cases/kernel_search.h"
+#include "cases/matrix/pictures.h"
 #include "cases/repack_search.h"
 #include "fixtures/error.h"
 
@@ -113,6 +114,9 @@ class Bisection {
     for (const BrokenStage& broken : walk_.broken) report_.culprits.push_back(culprit_of(broken, false));
     for (const BrokenStage& broken : latent_) report_.culprits.push_back(culprit_of(broken, true));
     for (Culprit& culprit : report_.culprits) confirm(culprit);
+    for (const BrokenStage& broken : walk_.broken)
+      if (broken.map && !report_.pictures.contains("permutation"))
+        report_.pictures["permutation"] = permutation_picture(broken.map->what, broken.map->source);
   }
 
   void accuse_kernel() {

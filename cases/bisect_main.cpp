@@ -3,6 +3,7 @@
 #include "cases/bisect.h"
 #include "cases/faults.h"
 #include "cases/json_file.h"
+#include "cases/matrix/page.h"
 #include "cases/prepare.h"
 #include "cases/report.h"
 #include "cases/report_on.h"
@@ -49,6 +50,7 @@ void limit_time(const Options& options) {
 }
 
 void write(const Report& report, const Options& options) {
+  if (!options.html.empty()) write_json(options.html, page_of(results_of(report)));
   if (options.json == "-") {
     fmt::print("{}\n", json_of(report).dump(2));
     return;
@@ -68,6 +70,7 @@ int run(int argc, char** argv) {
   if (options.foreign.empty()) limit_time(options);  // a foreign kernel has the limit for each of its runs
   const Progress progress = progress_to_stderr(options);
   check_writable(options.json);
+  check_writable(options.html);
   Report report = report_on(options, progress);
   if (options.toggles) {
     const ToggleTable table = toggle(options, planted_by(options), progress);

@@ -6,6 +6,8 @@
 #include "cases/repeats.h"
 #include "kernel/run.h"
 
+#include <nlohmann/json.hpp>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,7 +69,9 @@ struct Report {
   std::optional<Comparison> comparison;
   std::vector<AuditLine> audit = {};    // what other acceptance rules say of the same output
   std::optional<Repeats> repeats = {};  // of the launches that were compared; of our own path on sound packed tensors
-  int runs = 0;                         // of the kernel that was asked; 0: not counted
+  nlohmann::ordered_json pictures =
+      nullptr;   // of the output, and of a permutation (matrix/pictures.h); no part of json_of
+  int runs = 0;  // of the kernel that was asked; 0: not counted
   std::string rerun;
   double seconds = 0;
 };

@@ -146,6 +146,9 @@ void check_ranges(const Options& options) {
   if (options.sweep && options.toggles) throw InputError("--toggles prints a table: it does not go with --sweep");
   if (options.toggles && !options.json.empty())
     throw InputError("--toggles prints a table: it does not go with --json");
+  if (options.toggles && !options.html.empty())
+    throw InputError("--toggles prints a table: it does not go with --html");
+  if (options.html == "-") throw InputError("--html -: a page is written to a file");
   if (fixtures::is_on_hub(options.fixture) && options.layer.empty())
     throw InputError("--fixture {}: a model of a hub holds many layers, --layer NAME says which",
                      options.fixture.string());
@@ -250,6 +253,7 @@ void declare(CLI::App& app, Words& words, Options& options) {
       ->allow_extra_args(false);
   app.add_option("--timeout", options.timeout_seconds, "seconds before a run is ended")->capture_default_str();
   app.add_option("--json", options.json, "write the report as JSON to FILE, or - for stdout");
+  app.add_option("--html", options.html, "write the report as one HTML page, with pictures of the error, to FILE");
   app.add_flag("--quiet", options.quiet, "no progress on stderr");
   app.add_flag("--no-color", words.no_color, "no colours (none are used unless stdout is a terminal)");
 }

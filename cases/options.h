@@ -52,6 +52,7 @@ struct Options {
   repack::PerColumn per_column = repack::PerColumn::requantised;
   int timeout_seconds = 120;
   std::filesystem::path json;  // "-": stdout, instead of the text
+  std::filesystem::path html;  // the report as a page; empty: none
   bool quiet = false;
   bool color = true;
 };

@@ -52,7 +52,10 @@ RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, con
     step(repack::stages()[static_cast<std::size_t>(stage)].id);
     Weights next = subject.stage(stage, value, put_right);
     StageCheck check = check_stage(stage, value, next);
-    if (!check.ok()) walk.broken.push_back({stage, check, ways_that_make(stage, value, next)});
+    if (!check.ok()) {
+      const auto way = [&](const Weights& before) { return subject.stage(stage, before, put_right); };
+      walk.broken.push_back({stage, check, ways_that_make(stage, value, next), map_of_stage(stage, value, way)});
+    }
     walk.checks.push_back(std::move(check));
     value = std::move(next);
   }

@@ -3,10 +3,12 @@
 
 #include "cases/finding.h"
 #include "cases/stage_check.h"
+#include "cases/stage_map.h"
 #include "cases/subject.h"
 #include "fixtures/layer.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@ struct BrokenStage {
   int stage = 0;
   StageCheck check;
   std::vector<std::string> variants;  // one: named; several: cannot be told apart here; none: unexplained
+  std::optional<StageMap> map = {};   // where it puts values, when it puts them elsewhere
 };
 
 /// What the eight repacking stages of the path under test made of a layer.

@@ -211,6 +211,7 @@ ordered_json json_of(const Report& report) {
                       {"kernel", report.kernel}, {"verdict", name_of(report.verdict)},
                       {"reason", report.reason}, {"fixture", report.fixture},
                       {"notes", report.notes}};
+  if (!report.launch.empty()) out["launch"] = report.launch;
   out["launches"] = ordered_json::array();
   for (const kernel::KernelLaunch& launch : report.launches) out["launches"].push_back(json_of(launch));
   out["culprits"] = ordered_json::array();

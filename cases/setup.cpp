@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the ways to bisect share: the task of a case, where it rounds, how its report begins.
 #include "cases/bisect.h"
+#include "cases/matrix/pictures.h"
 #include "kernel/lane_model.h"
 
 #include <fmt/format.h>
@@ -89,6 +90,7 @@ Report new_report(const Prepared& prepared, const Options& options) {
 
 void describe_output(const kernel::RunResult& result, const Expected& expected, Report& report) {
   report.comparison = compare(result.C, expected, kernel::Launch{}.fill);
+  report.pictures = pictures_of(result.C, expected, kernel::Launch{}.fill);
   report.audit = audit(result.C, expected, kernel::Launch{}.fill);
   for (std::size_t i = 0; i < std::min(kFirstOutputs, result.C.size()); ++i)
     report.first.push_back(value_of(result.C[i], expected.dtype));

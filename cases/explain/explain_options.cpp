@@ -30,6 +30,7 @@ void check_meant_for_explain(const Options& options) {
   if (options.toggles || options.list_faults || !options.workspace.empty() || !options.sanitize.empty() ||
       options.black_box || options.sweep)
     throw InputError("--toggles, --list-faults, --workspace, --sanitize, --black-box and --sweep are for bisect");
+  if (!options.html.empty()) throw InputError("--html is for bisect");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "cases/matrix/case_runner.h"
 
 #include "cases/bisect.h"
+#include "cases/matrix/pictures.h"
 #include "cases/repack_search.h"
 #include "cases/repeats.h"
 #include "cases/report.h"
@@ -83,6 +84,7 @@ CaseRunner::Checked CaseRunner::lane_model(const Options& options) const {
   const Comparison comparison = compare(result.C, expected, task.launch.fill);
   Checked checked{.error = figures_of(comparison)};
   if (result.ran() && comparison.right()) return checked;
+  checked.pictures = pictures_of(result.C, expected, task.launch.fill);
   checked.outcome = Outcome::fail;
   checked.reason = result.ran() ? comparison.failed_gate
                                 : ending_of(result, repeats_of({result}, expected), plan_.timeout_seconds).second;
@@ -115,6 +117,7 @@ CaseRunner::Checked CaseRunner::foreign(const Options& options) {
     if (result.ran() && comparison.right()) continue;
     checked.outcome = Outcome::fail;
     checked.reason = comparison.failed_gate;
+    checked.pictures = pictures_of(result.C, expected, task.launch.fill);
     if (!result.ran()) std::tie(checked.outcome, checked.reason) = ending_of(result, repeats, plan_.timeout_seconds);
     return checked;
   }
@@ -165,6 +168,7 @@ void CaseRunner::find(const CaseId& id, Record& record) {
   try {
     const Report report = report_on(options_of_case(id), [](std::string_view) {});
     record.finding = json_of(report);
+    if (report.pictures.contains("permutation")) record.pictures["permutation"] = report.pictures["permutation"];
     if (report.verdict != Verdict::match || record.outcome != Outcome::fail) return;
     record.outcome = Outcome::flaky;
     record.reason = "bisect ran it again and saw nothing wrong; the first run: " + record.reason;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // matrix SET [options]: runs a set of cases and writes reports. See --help.
 #include "cases/json_file.h"
+#include "cases/matrix/baseline.h"
 #include "cases/matrix/matrix_run.h"
+#include "cases/matrix/merge.h"
+#include "cases/matrix/reports.h"
 #include "cases/matrix/worker.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -27,10 +31,46 @@ int run_set(int argc, char** argv) {
     print_list(options);
     return kMatch;
   }
+  check_reports(options.reports);
   const MatrixRun run = run_matrix(options, "/proc/self/exe");
-  fmt::print("{}", summary_of(run.results));
+  const int code = report_results(run.results, options.reports);
   if (!run.not_written.empty()) throw InputError("{}", run.not_written);
-  return exit_code_of(run.results);
+  return code;
+}
+
+void write_results(const std::string& file, const Results& results) {
+  std::string text = text_of(results);
+  text.pop_back();  // the line feed that write_json adds
+  write_json(file, text);
+}
+
+int merge(int argc, char** argv) {
+  const JoinOptions options = parse_merge(argc, argv);
+  check_writable(options.out);
+  check_reports(options.reports);
+  std::vector<Results> shards;
+  for (const std::string& file : options.in) shards.push_back(read_results(file));
+  const Results whole = merged(shards, options.in);
+  write_results(options.out, whole);
+  return report_results(whole, options.reports);
+}
+
+int report(int argc, char** argv) {
+  const JoinOptions options = parse_report(argc, argv);
+  check_reports(options.reports);
+  return report_results(read_results(options.in.at(0)), options.reports);
+}
+
+int make_baseline(int argc, char** argv) {
+  const BaselineOptions options = parse_baseline(argc, argv);
+  Results baseline = slim(read_results(options.in));
+  for (const KnownFailure& known : options.known)
+    baseline = with_known(std::move(baseline), known.glob, known.reason, known.expires);
+  check_baseline(baseline, options.out);
+  write_results(options.out, baseline);
+  fmt::print("{} cases, {} known to fail\n", baseline.records.size(),
+             std::ranges::count_if(baseline.records, [](const Record& r) { return r.known.has_value(); }));
+  return kMatch;
 }
 
 /// matrix --worker PLAN GPU
@@ -42,6 +82,9 @@ int work(char** argv) {
 int run(int argc, char** argv) {
   const std::string word = argc > 1 ? argv[1] : "";
   if (word == kWorkerWord && argc == 4) return work(argv);
+  if (word == "merge") return merge(argc - 1, argv + 1);
+  if (word == "report") return report(argc - 1, argv + 1);
+  if (word == "baseline") return make_baseline(argc - 1, argv + 1);
   return run_set(argc, argv);
 }
 

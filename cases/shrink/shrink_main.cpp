@@ -94,6 +94,7 @@ void remove_empty(const fs::path& folder) {
 void check_options(const Options& options, const OwnOptions& own) {
   if (options.toggles || options.list_faults || !options.json.empty())
     throw InputError("--toggles, --list-faults and --json are for bisect alone");
+  if (!options.html.empty()) throw InputError("--html is for bisect alone");
   make_way(own.output);
   if (own.reproducer.empty()) return;
   make_way(own.reproducer);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/page.h"
+
+#include "cases/matrix/page_pieces.h"
+#include "cases/report.h"
+
+#include <cmath>
+
+namespace w4::cases {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// Of all findings and pictures together: with the list of 10 000 cases beside them the page stays below 20 MB.
+constexpr std::size_t kMostDetailBytes = 12 << 20;
+
+/// JSON for the inside of a script element: no "<", so that nothing in it ends the element, and nothing but ASCII.
+std::string embedded(const ordered_json& value) {
+  std::string out;
+  for (const char c : value.dump(-1, ' ', true, ordered_json::error_handler_t::replace))
+    out += c == '<' ? std::string("\\u003c") : std::string(1, c);
+  return out;
+}
+
+std::string script(const std::string& id, const std::string& json) {
+  return "<script type=\"application/json\" id=\"" + id + "\">" + json + "</script>\n";
+}
+
+ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
+
+ordered_json error_of(const Record& record) {
+  if (!record.error) return nullptr;
+  const ErrorFigures& error = *record.error;
+  return {number(error.max_z), number(error.rms_z), number(error.nrmse), number(error.gain)};
+}
+
+/// A case in the list: an array, for there are many.
+ordered_json row_of(const Record& record) {
+  ordered_json repeated = nullptr;
+  if (record.times > 1) repeated = {record.times, record.failed};
+  return ordered_json::array({record.case_text, static_cast<int>(record.outcome), record.reason, record.seconds,
+                              error_of(record), repeated, finding_line(record), record.rerun});
+}
+
+/// What the pages of single cases need, as much as there is room for: findings before pictures.
+struct Details {
+  std::string scripts;
+  std::size_t bytes = 0, pictured = 0;
+  std::size_t without_finding = 0, without_pictures = 0;
+
+  void add(std::size_t index, const Record& record) {
+    if (record.finding.is_null() && record.pictures.is_null()) return;
+    ordered_json detail = {{"finding", record.finding}, {"pictures", record.pictures}};
+    std::string text = embedded(detail);
+    const bool pictures = !record.pictures.is_null();
+    if (pictures && (pictured >= kMostPictured || bytes + text.size() > kMostDetailBytes)) {
+      ++without_pictures;
+      detail["pictures"] = nullptr;
+      text = embedded(detail);
+    } else {
+      pictured += pictures;
+    }
+    if (bytes + text.size() > kMostDetailBytes) {
+      without_finding += !record.finding.is_null();
+      return;
+    }
+    bytes += text.size();
+    scripts += script("detail-" + std::to_string(index), text);
+  }
+};
+
+std::string joined(std::span<const std::string_view> pieces) {
+  std::string out;
+  for (const std::string_view piece : pieces) out += piece;
+  return out;
+}
+
+void put(std::string& page, std::string_view place, const std::string& content) {
+  page.replace(page.find(place), place.size(), content);
+}
+
+}  // namespace
+
+std::string page_of(const Results& results) {
+  Details details;
+  ordered_json rows = ordered_json::array(), outcomes = ordered_json::array();
+  for (std::size_t i = 0; i < results.records.size(); ++i) {
+    rows.push_back(row_of(results.records[i]));
+    details.add(i, results.records[i]);
+  }
+  const std::vector<std::size_t> counts = counts_of(results.records);
+  for (std::size_t i = 0; i < counts.size(); ++i) outcomes.push_back(name_of(static_cast<Outcome>(i)));
+  const ordered_json data = {
+      {"heading", json_of(results.heading)},
+      {"outcomes", outcomes},
+      {"counts", counts},
+      {"counts_text", counts_text(results.records)},
+      {"left_out", {{"findings", details.without_finding}, {"pictures", details.without_pictures}}},
+      {"records", std::move(rows)}};
+  const PagePieces pieces = page_pieces();
+  std::string page = joined(pieces.html);  // from its end on, so that no piece is searched for the places of others
+  put(page, "@js@", joined(pieces.scripts));
+  put(page, "@data@", script("data", embedded(data)) + details.scripts);
+  put(page, "@css@", joined(pieces.css));
+  return page;
+}
+
+Results results_of(const Report& report) {
+  constexpr Outcome kOutcomes[] = {Outcome::pass, Outcome::fail, Outcome::unsupported};
+  Record record{.case_text = report.case_id,
+                .outcome = kOutcomes[static_cast<std::size_t>(report.verdict)],
+                .reason = report.reason,
+                .seconds = report.seconds,
+                .finding = json_of(report),
+                .pictures = report.pictures,
+                .rerun = report.rerun};
+  if (report.comparison && report.comparison->judged > 0)
+    record.error = {.max_z = report.comparison->max_z,
+                    .rms_z = report.comparison->rms_z,
+                    .nrmse = report.comparison->nrmse,
+                    .gain = report.comparison->gain};
+  return {.heading = {.set = "bisect", .cases = 1}, .records = {std::move(record)}};
+}
+
+}  // namespace w4::cases

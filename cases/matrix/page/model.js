@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data of this page: a list of cases, read at once, and a piece for each finding, read when it is opened.
+const kSigns = {pass: "✓", fail: "✗", flaky: "≈", unsupported: "–", skipped: "○", crashed: "☠", "timed-out": "⧖"};
+const kRed = new Set(["fail", "flaky", "crashed", "timed-out"]);
+
+const data = JSON.parse(document.getElementById("data").textContent);
+
+const records = data.records.map((row, index) => {
+  const [name, outcome, reason, seconds, error, repeated, finding, rerun] = row;
+  const record = {index, name, outcome: data.outcomes[outcome], reason, seconds, error, repeated, finding, rerun};
+  record.words = (name + " " + record.outcome + " " + finding + " " + reason).toLowerCase();
+  return record;
+});
+const recordOf = new Map(records.map((record) => [record.name, record]));
+
+/** {finding, pictures} of a record, either of them null when this page does not carry it. */
+function detailOf(record) {
+  const element = document.getElementById("detail-" + record.index);
+  return element ? JSON.parse(element.textContent) : {finding: null, pictures: null};
+}
+
+/** What is shown now: the records of some outcomes (none chosen: all) that hold every word. */
+function selected(outcomes, text, order) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = records.filter((record) =>
+    (outcomes.size === 0 || outcomes.has(record.outcome)) && words.every((word) => record.words.includes(word)));
+  const rank = {
+    red: (record) => (kRed.has(record.outcome) ? 0 : 1),
+    z: (record) => -(record.error ? record.error[0] ?? Infinity : -1),
+    slow: (record) => -record.seconds,
+    set: () => 0,
+  }[order];
+  const by = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  return found.sort((a, b) => by(rank(a), rank(b)) || a.index - b.index);
+}
+
+/** [finding, how many red cases have it], most frequent first. */
+function findings() {
+  const counts = new Map();
+  for (const record of records)
+    if (kRed.has(record.outcome) && record.finding)
+      counts.set(record.finding, (counts.get(record.finding) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]);
+}
+
+/** "1.2e+04", "3.37", "–" of what could not be judged. */
+function figure(value) {
+  if (value === null || value === undefined) return "–";
+  if (value === 0) return "0";
+  return Math.abs(value) >= 1e4 || Math.abs(value) < 1e-3 ? value.toExponential(2) : String(+value.toPrecision(4));
+}
+
+function grouped(count) {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+/** An element: h("p", {class: "note"}, "text", child...). What is null is left out. */
+function h(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {}))
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined) element.setAttribute(name, value);
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function sign(outcome) {
+  return h("span", {class: "sign " + outcome}, kSigns[outcome] + " " + outcome);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/reports.h"
+
+#include "cases/json_file.h"
+#include "cases/matrix/junit.h"
+#include "cases/matrix/markdown.h"
+#include "cases/matrix/matrix_run.h"
+#include "cases/matrix/page.h"
+#include "fixtures/error.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+namespace w4::cases {
+
+void check_reports(const ReportFiles& files) {
+  for (const std::string& file : {files.junit, files.markdown, files.html}) check_writable(file);
+  if (!files.baseline.empty()) read_baseline(files.baseline);
+}
+
+int report_results(const Results& results, const ReportFiles& files) {
+  std::optional<News> news;
+  if (!files.baseline.empty()) news = news_of(results, read_baseline(files.baseline), today());
+  std::string failed;
+  const auto write = [&](const std::string& file, const auto& text_of) {
+    if (file.empty()) return;
+    try {
+      write_json(file, text_of());
+    } catch (const Error& error) {
+      if (failed.empty()) failed = error.what();
+    }
+  };
+  write(files.junit, [&] { return junit_of(results); });
+  write(files.markdown, [&] { return markdown_of(results, news ? &*news : nullptr); });
+  write(files.html, [&] { return page_of(results); });
+  fmt::print("{}", summary_of(results));
+  if (news) fmt::print("{}", news->empty() ? "no news against the baseline\n" : text_of(*news));
+  if (!failed.empty()) throw InputError("{}", failed);
+  const int code = exit_code_of(results);
+  if (!news || code == kCannotTest) return code;
+  return news->empty() ? kMatch : kMismatch;
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "repack/weights.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace w4::cases {
+
+/// Where a repacking stage puts values, among the first places of what it makes.
+struct StageMap {
+  std::string what;         // "places of 64 columns' scales"
+  std::vector<int> source;  // place p holds what belongs to place source[p]; -1: what belongs to none of these places
+};
+
+/// Does a stage (0..7) its way and by the reference on values that carry their own index, and compares where they end
+/// up. Empty when it moves nothing, when the stage moves nothing by its nature (`checkpoint`, `scales`), or when the
+/// layer is so large that it would take long.
+std::optional<StageMap> map_of_stage(int stage, const repack::Weights& before,
+                                     const std::function<repack::Weights(const repack::Weights&)>& way);
+
+}  // namespace w4::cases
