@@ -5,6 +5,7 @@
 #include "cases/matrix/selection.h"
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 #include <tbb/global_control.h>
 
 #include <thread>
@@ -16,7 +17,7 @@ using namespace w4::cases;
 MatrixOptions thousand_cases() {
   MatrixOptions options;
   std::string seeds = "seed=0";
-  for (int seed = 1; seed < 125; ++seed) seeds += "," + std::to_string(seed);
+  for (int seed = 1; seed < 125; ++seed) seeds += fmt::format(",{}", seed);
   options.selection = {.set = "axes", .axes = {"M=1,2,4,8,16,32,48,64", seeds}};
   options.budget.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   options.quiet = true;

@@ -23,7 +23,7 @@ fs::path part_of(const fs::path& target) {
 void write_json(const fs::path& target, const std::string& text) {
   const fs::path part = part_of(target);
   std::ofstream file(part);
-  file << text << "\n";
+  file << text << (text.ends_with('\n') ? "" : "\n");
   file.close();
   if (file && part != target) fs::rename(part, target);
   if (file) return;

@@ -6,8 +6,8 @@
 
 namespace w4::cases {
 
-/// Writes beside `target` and renames, so that nothing is half written; what is no regular file (a pipe, a device) is
-/// written as it is. Throws InputError.
+/// Writes beside `target` and renames, so that nothing is half written; the text ends with a line feed. What is no
+/// regular file (a pipe, a device) is written as it is. Throws InputError.
 void write_json(const std::filesystem::path& target, const std::string& text);
 
 /// Tried before anything long begins, so that an unwritable file is said at once. Throws InputError; empty and "-" are

@@ -38,12 +38,6 @@ int run_set(int argc, char** argv) {
   return code;
 }
 
-void write_results(const std::string& file, const Results& results) {
-  std::string text = text_of(results);
-  text.pop_back();  // the line feed that write_json adds
-  write_json(file, text);
-}
-
 int merge(int argc, char** argv) {
   const JoinOptions options = parse_merge(argc, argv);
   check_writable(options.out);
@@ -51,7 +45,7 @@ int merge(int argc, char** argv) {
   std::vector<Results> shards;
   for (const std::string& file : options.in) shards.push_back(read_results(file));
   const Results whole = merged(shards, options.in);
-  write_results(options.out, whole);
+  write_json(options.out, text_of(whole));
   return report_results(whole, options.reports);
 }
 
@@ -67,7 +61,7 @@ int make_baseline(int argc, char** argv) {
   for (const KnownFailure& known : options.known)
     baseline = with_known(std::move(baseline), known.glob, known.reason, known.expires);
   check_baseline(baseline, options.out);
-  write_results(options.out, baseline);
+  write_json(options.out, text_of(baseline));
   fmt::print("{} cases, {} known to fail\n", baseline.records.size(),
              std::ranges::count_if(baseline.records, [](const Record& r) { return r.known.has_value(); }));
   return kMatch;

@@ -60,9 +60,7 @@ class Keeper {
       if (auto found = records_.extract(id.text())) run.results.records.push_back(std::move(found.mapped()));
     if (path_.empty() || !not_written_.empty()) return run;
     try {
-      std::string text = text_of(run.results);
-      text.pop_back();  // the line feed that write_json adds
-      write_json(path_, text);
+      write_json(path_, text_of(run.results));
     } catch (const Error& error) {
       run.not_written = error.what();
     }
