@@ -31,6 +31,7 @@ Report bisect_foreign(const Prepared& prepared, const Options& options, const Pr
 
 /// Where this task rounds, for the oracle.
 Rounding rounding_of(const Prepared& prepared, const kernel::Task& task);
+Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task);
 
 /// The slices of every block_tile column of every 64-row problem, problem after problem.
 std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task);

@@ -62,14 +62,16 @@ kernel::Task for_lane_model(kernel::Task task) {
   return task;
 }
 
-Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) {
-  Rounding rounding{.grouped = prepared.layer.group_size != prepared.layer.K,
-                    .row_order = summed_order(prepared.layer),
+Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) { return rounding_of(prepared.layer, task); }
+
+Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task) {
+  Rounding rounding{.grouped = layer.group_size != layer.K,
+                    .row_order = summed_order(layer),
                     .cuts = {},
                     .thread_n = task.launch.block_tile.thread_n};
   rounding.columns = (task.packed.N + rounding.thread_n - 1) / rounding.thread_n;
   if (task.launch.reduce_bits == 16)
-    for (const auto& slices : slices_by_column(task)) rounding.cuts.push_back(cuts_of(slices, prepared.layer.K));
+    for (const auto& slices : slices_by_column(task)) rounding.cuts.push_back(cuts_of(slices, layer.K));
   return rounding;
 }
 

@@ -66,7 +66,7 @@ class Evidence {
   const Held& held(const repack::Recipe& recipe, int i);
   /// Whether what is looked at of two predictions is equal.
   bool seen_alike(const kernel::RunResult& a, const kernel::RunResult& b) const;
-  bool fits(const kernel::RunResult& made, Asked& asked);
+  bool fits(const kernel::RunResult& made, const repack::Recipe& recipe, Asked& asked);
   const Expected& expected(Asked& asked) const;
 
   Judged judged_;

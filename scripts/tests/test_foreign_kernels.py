@@ -177,3 +177,20 @@ def test_a_kernel_that_cannot_be_run_gets_one_line(bisect, arguments, code, line
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stdout == ""
     assert line in done.stderr.splitlines()[-1] and done.stderr.splitlines()[-1].startswith("bisect: ")
+
+
+@pytest.mark.parametrize("case", [
+    "M4_K512_N512_g128_sym_fp16_r_s7",  # a large scale comes to small codes: more is rounded off than in a right output
+    "M17_K256_N256_g32_sym_fp16_r_s7",  # its sums are of doubles: what the lane model rounds, it does not
+    "M16_K1024_N512_g-1_sym_fp16_r_s7_tile64x256_sms10_reduce16",  # nor does it hand over sums in 16 bits, as it may
+])
+def test_a_kernel_that_rounds_otherwise_is_accused_of_its_own_fault_alone(bisect, tmp_path, case):
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    library = tmp_path / "libnatural.so"
+    subprocess.run([compiler, "-O2", "-DNATURAL_SCALES", "-shared", "-fPIC", "-I", ".", "-o", library,
+                    "docs/examples/matrix_project/my_kernel.c"], cwd=ROOT, check=True)
+    done = bisect("--case", case, "--kernel", f"plugin:{library}")
+    culprits = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("culprit")]
+    assert culprits == ["scale-perm-missing"], done.stdout + done.stderr
