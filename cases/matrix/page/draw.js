@@ -73,7 +73,7 @@ function tileMap(tile) {
                           "worst error over lanes and slots of the tile");
   picture.append(text(at.x0 - 6, 10, "lane ↓", "end"));
   for (let word = 0; word < 4; ++word)
-    picture.append(text(at.x0 + word * perWord * at.cw, at.y0 - 5, `word ${word}, slot 0–7`));
+    picture.append(text(at.x0 + word * perWord * at.cw, at.y0 - 5, `word ${word}`));
   for (let lane = 0; lane < tile.rows; lane += 4)
     picture.append(text(at.x0 - 6, at.y0 + lane * at.ch + 8, String(lane), "end"));
   cells(picture, tile.levels, at, (lane, c) => {

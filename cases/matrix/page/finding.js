@@ -27,6 +27,8 @@ function table(head, rows, numbers = []) {
     h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, i) => h("td", side(i), cell)))))));
 }
 
+function gainOf(gain) { return gain === null || gain === undefined ? "–" : gain.toPrecision(6); }
+
 function facts(pairs) {
   return h("table", {class: "facts"}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
     .map(([name, value]) => h("tr", {}, h("th", {scope: "row"}, name), h("td", {}, value))));
@@ -113,7 +115,7 @@ function outputFacts(finding) {
   return part("Output", facts([
     ["verdict", finding.verdict], ["fixture", finding.fixture],
     ["outputs", `${o.count}: ${o.zero} zero, ${o.unwritten} never written, ${o.nan} NaN, ${o.inf} inf`],
-    ["error", `max z ${figure(e.max_z)} (limit 8), rms z ${figure(e.rms_z)} (limit 1.25), NRMSE ${figure(e.nrmse)}, gain ${e.gain ?? "–"}`],
+    ["error", `max z ${figure(e.max_z)} (limit 8), rms z ${figure(e.rms_z)} (limit 1.25), NRMSE ${figure(e.nrmse)}, gain ${gainOf(e.gain)}`],
     ["would pass", finding.verdict === "mismatch" && finding.audit ? passed.join("; ") || "none of the acceptance rules in use" : null],
     ["launches", finding.repeats ? finding.repeats.triage || `${finding.repeats.launches} equal` : null],
     ["first", o.first.map(figure).join("  ")],
@@ -163,6 +165,6 @@ function draw(record) {
     ...(finding ? outputFacts(finding) : []),
     ...(finding && finding.probes ? probesOf(finding.probes) : []),
     !finding && record.error ? facts([["max z", figure(record.error[0])], ["rms z", figure(record.error[1])],
-                                      ["NRMSE", figure(record.error[2])], ["gain", String(record.error[3] ?? "–")]]) : null,
+                                      ["NRMSE", figure(record.error[2])], ["gain", gainOf(record.error[3])]]) : null,
   ].filter(Boolean));
 }

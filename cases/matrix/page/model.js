@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The data of this page: a list of cases, read at once, and a piece for each finding, read when it is opened.
-const kSigns = {pass: "✓", fail: "✗", flaky: "≈", unsupported: "–", skipped: "○", crashed: "☠", "timed-out": "⧖"};
+const kSigns = {pass: "✓", fail: "✗", flaky: "≈", unsupported: "–", skipped: "○", crashed: "☠", "timed-out": "∞"};
 const kRed = new Set(["fail", "flaky", "crashed", "timed-out"]);
 
 const data = JSON.parse(document.getElementById("data").textContent);
