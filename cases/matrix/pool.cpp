@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -25,7 +26,11 @@ constexpr int kGraceSeconds = 10;  // beyond a kernel's own limits: its worker a
 
 std::string in_gib(long long bytes) { return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1LL << 30)); }
 
-bool wants_gpu(const CaseId& id) { return !id.kernel.empty() && !id.kernel.starts_with("exec:"); }
+/// Where there is a GPU, a plug-in may use it; whether it does is known only once it is opened.
+bool wants_gpu(const CaseId& id) {
+  static const bool there_is_one = std::filesystem::exists("/dev/nvidiactl");
+  return there_is_one && !id.kernel.empty() && !id.kernel.starts_with("exec:");
+}
 
 /// The first numbers of a file of /proc; none when the process is gone.
 std::vector<long long> numbers_in(const std::string& path) {
@@ -49,6 +54,7 @@ class Worker {
   long long resident() const { return idle() || !process_ ? 0 : resident_bytes(process_->id()); }
 
   void give(const CaseId& id, bool search, Clock::duration limit, Clock::duration search_limit) {
+    if (process_ && process_->ended()) process_.reset();  // it died between two cases: the next one is not to blame
     if (!process_) start();
     case_ = id;
     first_.reset();
@@ -89,6 +95,7 @@ class Worker {
 
  private:
   void start() {
+    buffer_.clear();
     auto [ours, theirs] = kernel::channel(SOCK_STREAM);
     std::vector<std::string> words = words_;
     words.push_back(gpu_);
