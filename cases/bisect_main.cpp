@@ -50,7 +50,7 @@ void limit_time(const Options& options) {
 }
 
 void write(const Report& report, const Options& options) {
-  if (!options.html.empty()) write_json(options.html, page_of(results_of(report)));
+  if (!options.html.empty()) write_json(options.html, page_of(results_of(report), nullptr));
   if (options.json == "-") {
     fmt::print("{}\n", json_of(report).dump(2));
     return;

@@ -6,7 +6,7 @@
 #include "cases/probe/box_bisect.h"
 #include "cases/repack_search.h"
 #include "cases/run_faults.h"
-#include "cases/trials.h"
+#include "cases/symptoms.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model.h"
 
@@ -22,23 +22,20 @@ using kernel::Task;
 /// One bisection of a kernel, from its launches to what explains them.
 class ForeignBisection {
  public:
-  ForeignBisection(std::unique_ptr<kernel::ForeignKernel> kernel, const Prepared& prepared, const Options& options,
+  ForeignBisection(kernel::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
                    const Progress& progress)
       : prepared_(prepared),
         options_(options),
         step_(progress),
         report_(new_report(prepared, options)),
         walk_(walk_repack(Subject({}), prepared.layer, {}, progress)),
-        trials_(std::move(kernel), prepared, options, task_of(prepared, repack::packed_of(walk_.last), options),
-                progress) {}
+        trials_(kernel, prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress) {}
 
   Report run() {
     describe_kernel();
     describe_output(seen(), trials_.expected(), report_);
     report_.repeats = repeats_of(trials_.launches(), trials_.expected());
-    look_at_end();
-    look_at_writes();
-    look_at_repeats();
+    look_at_symptoms();
     ask_sanitizers();
     judge();
     describe();
@@ -61,53 +58,10 @@ class ForeignBisection {
       report_.notes.push_back("launches are not watched: " + kernel.unwatched());
   }
 
-  void look_at_end() {
-    for (const RunResult& result : trials_.launches()) {
-      if (result.ran()) continue;
-      if (result.timed_out) add(fmt::format("hangs: not done after {} s, ended by force", options_.timeout_seconds));
-      if (!result.signal.empty()) add("ended by " + result.signal);
-      if (result.exit_code) add(fmt::format("ended its process with exit code {}", *result.exit_code));
-      if (result.return_code != 0) add(fmt::format("return code {}", result.return_code));
-      if (!result.launch_error.empty()) add("launch error " + result.launch_error);
-      if (!result.synchronise_error.empty())
-        add(fmt::format("synchronise error {}{}", result.synchronise_error,
-                        result.launch_error.empty() ? ", after a launch that was good" : ""));
-    }
-    look_at_unchecked_error();
-    for (const RunResult& result : trials_.launches())
-      if (!result.message.empty()) add("it says: " + result.message);
-  }
-
-  /// A launch that failed and was made up for by another is no fault.
-  void look_at_unchecked_error() {
-    const std::string line =
-        fmt::format("launch error {}, at which it did not look: it returned 0", seen().unchecked_launch_error);
-    if (seen().unchecked_launch_error.empty()) return;
-    if (trials_.right(seen()))
-      report_.notes.push_back(line + "; the output is right all the same");
-    else
-      add(line);
-  }
-
-  void look_at_writes() {
-    const Comparison& output = *report_.comparison;
-    if (output.unwritten > 0)
-      add(fmt::format("{} of {} outputs keep the fill: never written, not zero", output.unwritten, output.count));
-    if (output.nan > 0) add(fmt::format("{} of {} outputs are NaN that it wrote", output.nan, output.count));
-    for (const RunResult& result : trials_.launches())
-      for (const std::string& trespass : result.trespasses) add(trespass);
-  }
-
-  /// Launches that differ within the bound add in another order.
-  void look_at_repeats() {
-    const std::vector<RunResult>& launches = trials_.launches();
-    const std::size_t most = most_differing(launches);
-    if (most == 0 || !std::ranges::all_of(launches, [&](const RunResult& result) { return trials_.right(result); }))
-      return;
-    report_.notes.push_back(
-        fmt::format("{} launches of the same task differ in up to {} of {} outputs, each within the bound: sums are "
-                    "taken in another order",
-                    launches.size(), most, seen().C.size()));
+  void look_at_symptoms() {
+    Symptoms symptoms = symptoms_of(trials_, options_.timeout_seconds);
+    evidence_ = std::move(symptoms.wrong);
+    report_.notes.insert(report_.notes.end(), symptoms.notes.begin(), symptoms.notes.end());
   }
 
   void ask_sanitizers() {
@@ -185,7 +139,7 @@ class ForeignBisection {
       const std::vector<RunResult> alone = {trials_.with_one_block()};
       probing = std::make_unique<Probing>(prepared_, box, alone, launch, options_, step_);
       add_named(probing->name());
-      add("probes are made on one thread block, where it is wrong as well");
+      evidence_.push_back("probes are made on one thread block, where it is wrong as well");
     }
     if (report_.culprits.empty()) add_all(probing->localise());
     probing->describe(report_);
@@ -235,10 +189,6 @@ class ForeignBisection {
         report_.stages[i].evidence = walk_.checks[i].what + " equal in every bit, in what it was given";
   }
 
-  void add(const std::string& line) {
-    if (std::find(evidence_.begin(), evidence_.end(), line) == evidence_.end()) evidence_.push_back(line);
-  }
-
   const Prepared& prepared_;
   const Options& options_;
   const Progress& step_;
@@ -254,7 +204,7 @@ class ForeignBisection {
 Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress) {
   auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
   const Prepared asked = kernel->takes_bias() ? prepared : without_bias(prepared);
-  return ForeignBisection(std::move(kernel), asked, options, progress).run();
+  return ForeignBisection(*kernel, asked, options, progress).run();
 }
 
 }  // namespace w4::cases

@@ -2,6 +2,7 @@
 #include "cases/options.h"
 
 #include "cases/faults.h"
+#include "cases/home.h"
 #include "fixtures/error.h"
 #include "fixtures/hub.h"
 #include "kernel/foreign.h"
@@ -306,7 +307,7 @@ Options parse_options(int argc, char** argv, const Command& command) {
 
 std::string command_line(const Options& options) {
   const Options defaults;
-  std::vector<std::string> words = {"./bisect", std::string(1, letter_of(options.source)),
+  std::vector<std::string> words = {launcher(), std::string(1, letter_of(options.source)),
                                     fmt::format("{}", options.group)};
   const auto add = [&](bool wanted, const char* name, const std::string& value) {
     if (!wanted) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/prepare.h"
 
+#include "cases/home.h"
 #include "fixtures/error.h"
 #include "fixtures/hub.h"
 #include "fixtures/lint.h"
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 namespace w4::cases {
 namespace {
@@ -201,13 +201,6 @@ int rows_of(const Options& options, const Layer& layer) {
   return layer.activations ? static_cast<int>(layer.activations->shape[0]) : kDefaultRows;
 }
 
-/// Where `cmake --install` puts data, seen from programs in libexec/w4bisect: the installed tree can be moved.
-fs::path installed_root() {
-  std::error_code none;
-  const fs::path program = fs::read_symlink("/proc/self/exe", none);
-  return (program.parent_path() / "../../share/w4bisect").lexically_normal();
-}
-
 void cut_slices(const std::vector<fixtures::Slice>& slices, Prepared& out) {
   for (const fixtures::Slice& slice : slices) {
     const int group_size = out.layer.group_size, K = out.layer.K;
@@ -228,12 +221,6 @@ Prepared without_bias(Prepared prepared) {
   prepared.id.bias = false;
   prepared.notes.push_back("the kernel takes no bias: this layer's is left out");
   return prepared;
-}
-
-fs::path source_root() {
-  if (const char* root = std::getenv("W4_ROOT")) return root;
-  const fs::path installed = installed_root();
-  return fs::exists(installed) ? installed : fs::path(W4_SOURCE_DIR);
 }
 
 fs::path shipped_fixture(const std::string& name) { return source_root() / "fixtures/data" / name; }

@@ -30,9 +30,6 @@ Prepared random_case(const CaseId& id, int magnitude);
 /// The folder of a layer that is shipped: "up".
 std::filesystem::path shipped_fixture(const std::string& name);
 
-/// Where this program's scripts and shipped layers lie: $W4_ROOT, the installed tree it is in, or its sources.
-std::filesystem::path source_root();
-
 /// The file or folder of the options' fixture: the shipped layer's where none is named, the cached one's for hf:REPO,
 /// which is fetched first and may take as long as the network does.
 std::filesystem::path fixture_path(const Options& options);

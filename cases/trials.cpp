@@ -22,9 +22,9 @@ Rounding rounding_for(const Prepared& prepared, const Options& options, const Ta
   return rounding;
 }
 
-Trials::Trials(std::unique_ptr<kernel::ForeignKernel> kernel, const Prepared& prepared, const Options& options,
-               const Task& task, const Progress& progress)
-    : step_(progress), task_(task), kernel_(std::move(kernel)) {
+Trials::Trials(kernel::ForeignKernel& kernel, const Prepared& prepared, const Options& options, const Task& task,
+               const Progress& progress)
+    : step_(progress), task_(task), kernel_(kernel) {
   for (int i = 0; i < options.repeat && (i == 0 || launches_.back().ran()); ++i) {
     Task numbered = task_;
     numbered.launch.number = static_cast<std::uint64_t>(i);
@@ -32,13 +32,13 @@ Trials::Trials(std::unique_ptr<kernel::ForeignKernel> kernel, const Prepared& pr
   }
   step_("oracle");
   expected_ =
-      expected_output(prepared.layer, prepared.A, rounding_for(prepared, options, task_, kernel_->multiprocessors()));
+      expected_output(prepared.layer, prepared.A, rounding_for(prepared, options, task_, kernel_.multiprocessors()));
 }
 
 RunResult Trials::launch(const std::string& what, const Task& task) {
   step_(what);
   ++made_;
-  return kernel_->run(task);
+  return kernel_.run(task);
 }
 
 const RunResult& Trials::changed(const std::string& how, const Task& task) {
@@ -81,7 +81,7 @@ const RunResult& Trials::with_rows(int rows) {
 RunResult Trials::with_activations(const Grid<std::uint16_t>& A) {
   Task task = task_;
   task.A = A;
-  if (kernel_->on_device()) task.launch.thread_blocks = 1;
+  if (kernel_.on_device()) task.launch.thread_blocks = 1;
   return launch("other activations", task);
 }
 

@@ -6,7 +6,6 @@
 #include "kernel/foreign.h"
 
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,11 +18,11 @@ Rounding rounding_for(const Prepared& prepared, const Options& options, const ke
 /// is launched when it is first asked for, and once.
 class Trials {
  public:
-  Trials(std::unique_ptr<kernel::ForeignKernel> kernel, const Prepared& prepared, const Options& options,
-         const kernel::Task& task, const Progress& progress);
+  Trials(kernel::ForeignKernel& kernel, const Prepared& prepared, const Options& options, const kernel::Task& task,
+         const Progress& progress);
 
   const kernel::Task& task() const { return task_; }
-  kernel::ForeignKernel& kernel() const { return *kernel_; }
+  kernel::ForeignKernel& kernel() const { return kernel_; }
   const Expected& expected() const { return expected_; }
 
   /// As many launches as asked for, numbered; one that did not return is not repeated.
@@ -54,7 +53,7 @@ class Trials {
 
   const Progress& step_;
   kernel::Task task_;
-  std::unique_ptr<kernel::ForeignKernel> kernel_;
+  kernel::ForeignKernel& kernel_;
   std::vector<kernel::RunResult> launches_;
   std::map<std::string, kernel::RunResult> changed_;
   Expected expected_;

@@ -29,11 +29,11 @@ function(w4_matrix_test set label timeout)
   endif()
   add_test(NAME "${test}" ${configuration} COMMAND matrix ${arguments} --fresh --quiet
     --results ${file}.jsonl --junit ${file}.xml --html ${file}.html)
-  # A run takes all cores: ctest --parallel starts nothing beside it.
-  set_tests_properties("${test}" PROPERTIES
-    LABELS "${labels}" SKIP_RETURN_CODE 125 TIMEOUT ${timeout} PROCESSORS ${cores})
-  if(label STREQUAL gpu)
+  set_tests_properties("${test}" PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 125 TIMEOUT ${timeout})
+  if(label STREQUAL gpu) # one beside the other, each on a GPU of its own
     set_property(TEST "${test}" PROPERTY RESOURCE_GROUPS gpus:1)
+  else() # a run takes all cores: ctest --parallel starts nothing beside it
+    set_property(TEST "${test}" PROPERTY PROCESSORS ${cores})
   endif()
 endfunction()
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_options.h"
 
+#include "cases/home.h"
 #include "fixtures/error.h"
 
 #include <CLI/CLI.hpp>
@@ -60,10 +61,10 @@ ExplainOptions parse_explain_options(int argc, char** argv) {
 }
 
 std::string command_line(const ExplainOptions& options) {
-  constexpr std::string_view kBisect = "./bisect ";
+  const std::string bisect = launcher() + " ";
   const Traced& question = options.question;
-  return fmt::format("{}explain {}{} {} {}{}", kBisect, question.weight ? "--weight " : "", question.row, question.n,
-                     command_line(options.shared).substr(kBisect.size()), question.all ? " --all" : "");
+  return fmt::format("{}explain {}{} {} {}{}", bisect, question.weight ? "--weight " : "", question.row, question.n,
+                     command_line(options.shared).substr(bisect.size()), question.all ? " --all" : "");
 }
 
 }  // namespace w4::cases

@@ -7,7 +7,8 @@
 #include "cases/repeats.h"
 #include "cases/report.h"
 #include "cases/report_on.h"
-#include "cases/trials.h"
+#include "cases/run_faults.h"
+#include "cases/symptoms.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model.h"
 
@@ -36,6 +37,15 @@ std::pair<Outcome, std::string> ending_of(const RunResult& result, const Repeats
   if (!result.message.empty()) reason += ": " + result.message;
   const bool crashed = !result.signal.empty() || result.exit_code;
   return {crashed ? Outcome::crashed : Outcome::fail, reason};
+}
+
+/// What is wrong with a kernel all of whose launches gave the right output; empty: nothing. It is what bisect calls a
+/// mismatch too.
+std::string wrong_beside_output(Trials& trials, int timeout_seconds) {
+  if (const Symptoms symptoms = symptoms_of(trials, timeout_seconds); !symptoms.wrong.empty()) return symptoms.wrong[0];
+  if (const std::vector<Culprit> found = faults_of_side_effects(trials); !found.empty())
+    return found[0].evidence.at(0);
+  return "";
 }
 
 /// A combination of axes that no layer can have is not this kernel's fault, nor the user's.
@@ -101,29 +111,23 @@ CaseRunner::Checked CaseRunner::foreign(const Options& options) {
   const Prepared whole = made_ready(options);
   const Prepared prepared = kernel->takes_bias() ? whole : without_bias(whole);
   const Task task = task_of(prepared, repack::packed_of(repack_with(prepared.layer, {})), options);
-  std::vector<RunResult> launches;
-  for (int i = 0; i < options.repeat && (i == 0 || launches.back().ran()); ++i) {
-    Task numbered = task;
-    numbered.launch.number = static_cast<std::uint64_t>(i);
-    launches.push_back(kernel->run(numbered));
-  }
-  const Expected expected =
-      expected_output(prepared.layer, prepared.A, rounding_for(prepared, options, task, kernel->multiprocessors()));
-  const Repeats repeats = repeats_of(launches, expected);
+  const Progress nobody = [](std::string_view) {};
+  Trials trials(*kernel, prepared, options, task, nobody);
   Checked checked;
-  for (const RunResult& result : launches) {
-    const Comparison comparison = compare(result.C, expected, task.launch.fill);
+  for (const RunResult& result : trials.launches()) {
+    const Comparison comparison = trials.compared(result);
     if (comparison.judged > 0) checked.error = figures_of(comparison);
     if (result.ran() && comparison.right()) continue;
     checked.outcome = Outcome::fail;
     checked.reason = comparison.failed_gate;
-    checked.pictures = pictures_of(result.C, expected, task.launch.fill);
-    if (!result.ran()) std::tie(checked.outcome, checked.reason) = ending_of(result, repeats, plan_.timeout_seconds);
+    checked.pictures = pictures_of(result.C, trials.expected(), task.launch.fill);
+    if (!result.ran())
+      std::tie(checked.outcome, checked.reason) =
+          ending_of(result, repeats_of(trials.launches(), trials.expected()), plan_.timeout_seconds);
     return checked;
   }
-  if (repeats.failures.empty() && !repeats.apart) return checked;
-  checked.outcome = Outcome::fail;
-  checked.reason = repeats.apart ? triage_of(repeats) : fmt::format("{}", fmt::join(repeats.failures, "; "));
+  checked.reason = wrong_beside_output(trials, plan_.timeout_seconds);
+  if (!checked.reason.empty()) checked.outcome = Outcome::fail;
   return checked;
 }
 

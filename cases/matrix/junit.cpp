@@ -8,6 +8,7 @@
 #include <pugixml.hpp>
 
 #include <cmath>
+#include <map>
 #include <sstream>
 
 namespace w4::cases {
@@ -36,19 +37,87 @@ double sound(double seconds) { return std::isfinite(seconds) && seconds > 0 ? se
 /// A decimal number without an exponent, which xs:decimal does not have.
 void set_time(pugi::xml_node node, double seconds) { set(node, "time", fmt::format("{:.6f}", seconds)); }
 
+/// What stands in a test case beside its name.
+struct Verdict {
+  const char* element = nullptr;  // nullptr: nothing, it is a pass
+  std::string message = {}, type = {}, text = {};
+};
+
+Verdict verdict_of(const Record& record) {
+  const std::string type(name_of(record.outcome));
+  return {.element = element_of(record.outcome),
+          .message = record.reason.empty() ? type : record.reason,
+          .type = type,
+          .text = is_red(record.outcome) ? finding_text(record) : ""};
+}
+
+/// The news of each case, and the failures that are known.
+class Against {
+ public:
+  explicit Against(const News* news) {
+    if (news == nullptr) return;
+    for (const NewsItem& item : news->items) items_[item.case_text].push_back(&item);
+    for (const Record& record : news->known_failures) known_.emplace(record.case_text, &*record.known);
+  }
+
+  Verdict verdict(const Record& record) const {
+    Verdict plain = verdict_of(record);
+    if (const auto known = known_.find(record.case_text); known != known_.end())
+      return {.element = "skipped", .message = known_text(plain.type, *known->second), .type = "known"};
+    const auto found = items_.find(record.case_text);
+    if (is_red(record.outcome) || found == items_.end()) return plain;
+    return verdict_on(found->second);
+  }
+
+  /// Cases that the result lacks: news without a record.
+  std::vector<std::pair<std::string, Verdict>> gone() const {
+    std::vector<std::pair<std::string, Verdict>> cases;
+    for (const auto& [name, items] : items_)
+      if (items[0]->kind == NewsKind::case_gone) cases.emplace_back(name, verdict_on(items));
+    return cases;
+  }
+
+ private:
+  using Items = std::vector<const NewsItem*>;
+
+  static Verdict verdict_on(const Items& items) {
+    Verdict verdict{.element = "failure", .message = items[0]->text, .type = std::string(name_of(items[0]->kind))};
+    for (const NewsItem* item : items) verdict.text += fmt::format("{}: {}\n", name_of(item->kind), item->text);
+    return verdict;
+  }
+
+  std::map<std::string_view, Items> items_;
+  std::map<std::string_view, const Known*> known_;
+};
+
+struct TestCase {
+  std::string name;
+  double seconds = 0;
+  Verdict verdict;
+};
+
+std::vector<TestCase> test_cases(const Results& results, const News* news) {
+  const Against against(news);
+  std::vector<TestCase> cases;
+  for (const Record& record : results.records)
+    cases.push_back({record.case_text, sound(record.seconds), against.verdict(record)});
+  for (auto& [name, verdict] : against.gone()) cases.push_back({name, 0, std::move(verdict)});
+  return cases;
+}
+
 struct Totals {
   std::size_t failures = 0, errors = 0, skipped = 0;
   double seconds = 0;
 };
 
-Totals totals_of(const std::vector<Record>& records) {
+Totals totals_of(const std::vector<TestCase>& cases) {
   Totals totals;
-  for (const Record& record : records) {
-    const std::string_view element = element_of(record.outcome) ? element_of(record.outcome) : "";
+  for (const TestCase& test : cases) {
+    const std::string_view element = test.verdict.element ? test.verdict.element : "";
     totals.failures += element == "failure";
     totals.errors += element == "error";
     totals.skipped += element == "skipped";
-    totals.seconds += sound(record.seconds);
+    totals.seconds += test.seconds;
   }
   return totals;
 }
@@ -59,42 +128,34 @@ void set_totals(pugi::xml_node node, std::size_t tests, const Totals& totals) {
   set(node, "errors", std::to_string(totals.errors));
 }
 
-std::string_view reason_of(const Record& record) {
-  return record.reason.empty() ? name_of(record.outcome) : std::string_view(record.reason);
-}
-
-void add_outcome(pugi::xml_node test, const Record& record) {
-  const char* element = element_of(record.outcome);
-  if (element == nullptr) return;
-  pugi::xml_node node = test.append_child(element);
-  set(node, "message", reason_of(record));
-  set(node, "type", name_of(record.outcome));
-  if (is_red(record.outcome)) node.text().set(clean_text(finding_text(record)).c_str());
-}
-
-void add_case(pugi::xml_node suite, const std::string& set_name, const Record& record) {
-  pugi::xml_node test = suite.append_child("testcase");
-  set(test, "name", record.case_text);
-  set(test, "classname", set_name);
-  set_time(test, sound(record.seconds));
-  add_outcome(test, record);
+void add_case(pugi::xml_node suite, const std::string& set_name, const TestCase& test) {
+  pugi::xml_node node = suite.append_child("testcase");
+  set(node, "name", test.name);
+  set(node, "classname", set_name);
+  set_time(node, test.seconds);
+  if (test.verdict.element == nullptr) return;
+  pugi::xml_node verdict = node.append_child(test.verdict.element);
+  set(verdict, "message", test.verdict.message);
+  set(verdict, "type", test.verdict.type);
+  if (!test.verdict.text.empty()) verdict.text().set(clean_text(test.verdict.text).c_str());
 }
 
 }  // namespace
 
-std::string junit_of(const Results& results) {
-  const Totals totals = totals_of(results.records);
+std::string junit_of(const Results& results, const News* news) {
+  const std::vector<TestCase> cases = test_cases(results, news);
+  const Totals totals = totals_of(cases);
   pugi::xml_document document;
   pugi::xml_node root = document.append_child("testsuites");
   set(root, "name", "matrix");
-  set_totals(root, results.records.size(), totals);
+  set_totals(root, cases.size(), totals);
   set_time(root, totals.seconds);
   pugi::xml_node suite = root.append_child("testsuite");
   set(suite, "name", results.heading.set);
-  set_totals(suite, results.records.size(), totals);
+  set_totals(suite, cases.size(), totals);
   set(suite, "skipped", std::to_string(totals.skipped));
   set_time(suite, totals.seconds);
-  for (const Record& record : results.records) add_case(suite, results.heading.set, record);
+  for (const TestCase& test : cases) add_case(suite, results.heading.set, test);
   std::ostringstream out;
   document.save(out, "  ", pugi::format_default, pugi::encoding_utf8);
   return out.str();

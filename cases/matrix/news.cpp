@@ -177,6 +177,10 @@ News news_of(const Results& now, const Results& before, std::string_view today) 
   return news;
 }
 
+std::string known_text(std::string_view outcome, const Known& known) {
+  return fmt::format("{}, known until {}: {}", outcome, known.expires, known.reason);
+}
+
 std::string text_of(const News& news) {
   std::string text;
   for (const NewsItem& item : news.items)

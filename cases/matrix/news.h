@@ -63,6 +63,9 @@ double nrmse_rise(double outputs);
 /// Throws InputError when the baseline is of another set or shard, breaks check_baseline(), or a date is none.
 News news_of(const Results& now, const Results& before, std::string_view today);
 
+/// "fail, known until 2026-12-31: issue 12".
+std::string known_text(std::string_view outcome, const Known& known);
+
 /// A line an item; empty without news.
 std::string text_of(const News& news);
 

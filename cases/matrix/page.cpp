@@ -42,6 +42,15 @@ ordered_json row_of(const Record& record) {
                               error_of(record), repeated, finding_line(record), record.rerun});
 }
 
+/// Items as arrays, and of each known failure by its case what the baseline says.
+ordered_json json_of(const News& news) {
+  ordered_json items = ordered_json::array(), known = ordered_json::object();
+  for (const NewsItem& item : news.items) items.push_back({name_of(item.kind), item.case_text, item.text});
+  for (const Record& record : news.known_failures)
+    known[record.case_text] = known_text(name_of(record.outcome), *record.known);
+  return {{"items", std::move(items)}, {"known", std::move(known)}};
+}
+
 /// What the pages of single cases need, as much as there is room for: findings before pictures.
 struct Details {
   std::string scripts;
@@ -81,7 +90,7 @@ void put(std::string& page, std::string_view place, const std::string& content) 
 
 }  // namespace
 
-std::string page_of(const Results& results) {
+std::string page_of(const Results& results, const News* news) {
   Details details;
   ordered_json rows = ordered_json::array(), outcomes = ordered_json::array();
   for (std::size_t i = 0; i < results.records.size(); ++i) {
@@ -96,6 +105,7 @@ std::string page_of(const Results& results) {
       {"counts", counts},
       {"counts_text", counts_text(results.records)},
       {"left_out", {{"findings", details.without_finding}, {"pictures", details.without_pictures}}},
+      {"news", news == nullptr ? ordered_json(nullptr) : json_of(*news)},
       {"records", std::move(rows)}};
   const PagePieces pieces = page_pieces();
   std::string page = joined(pieces.html);  // from its end on, so that no piece is searched for the places of others

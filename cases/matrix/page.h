@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cases/finding.h"
+#include "cases/matrix/news.h"
 #include "cases/matrix/record.h"
 
 #include <string>
@@ -13,8 +14,9 @@ namespace w4::cases {
 inline constexpr std::size_t kMostPictured = 500;
 
 /// One HTML file that holds all it needs: summary, cases to filter and search, and a page for each finding. The pieces
-/// that people write lie in matrix/page/ and are part of the program.
-std::string page_of(const Results& results);
+/// that people write lie in matrix/page/ and are part of the program. News (nullptr: without a baseline) stand in the
+/// summary and on the page of their case, and known failures are told from new ones.
+std::string page_of(const Results& results, const News* news);
 
 /// One finding of bisect as a result of one case, pictures included: what `bisect --html` draws.
 Results results_of(const Report& report);

@@ -32,6 +32,12 @@ bool wants_gpu(const CaseId& id) {
   return there_is_one && !id.kernel.empty() && !id.kernel.starts_with("exec:");
 }
 
+/// As many as can be at work: where every case wants a GPU, one for each of them, and the cores are shared among those.
+std::size_t workers_for(const std::vector<CaseId>& cases, const Budget& budget) {
+  const auto jobs = static_cast<std::size_t>(budget.jobs);
+  return std::ranges::all_of(cases, wants_gpu) ? std::clamp<std::size_t>(budget.gpus.size(), 1, jobs) : jobs;
+}
+
 /// The first numbers of a file of /proc; none when the process is gone.
 std::vector<long long> numbers_in(const std::string& path) {
   std::ifstream file(path);
@@ -257,10 +263,11 @@ Pool::Pool(std::string program, RunPlan plan, Budget budget, bool search)
     : program_(std::move(program)), plan_(std::move(plan)), budget_(std::move(budget)), search_(search) {}
 
 void Pool::run(const std::vector<CaseId>& cases, const std::function<void(Record)>& done) {
+  const std::size_t jobs = workers_for(cases, budget_);
   nlohmann::json plan = json_of(plan_);
-  plan["threads"] = std::max(1U, std::thread::hardware_concurrency() / static_cast<unsigned>(budget_.jobs));
+  plan["threads"] = std::max<std::size_t>(1, std::thread::hardware_concurrency() / jobs);
   std::vector<Worker> workers;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(budget_.jobs); ++i) {
+  for (std::size_t i = 0; i < jobs; ++i) {
     const bool has_gpu = i < budget_.gpus.size();
     workers.emplace_back(std::vector<std::string>{program_, kWorkerWord, plan.dump()}, has_gpu ? budget_.gpus[i] : "",
                          has_gpu);

@@ -31,9 +31,10 @@ int report_results(const Results& results, const ReportFiles& files) {
       if (failed.empty()) failed = error.what();
     }
   };
-  write(files.junit, [&] { return junit_of(results); });
-  write(files.markdown, [&] { return markdown_of(results, news ? &*news : nullptr); });
-  write(files.html, [&] { return page_of(results); });
+  const News* const told = news ? &*news : nullptr;
+  write(files.junit, [&] { return junit_of(results, told); });
+  write(files.markdown, [&] { return markdown_of(results, told); });
+  write(files.html, [&] { return page_of(results, told); });
   fmt::print("{}", summary_of(results));
   if (news) fmt::print("{}", news->empty() ? "no news against the baseline\n" : text_of(*news));
   if (!failed.empty()) throw InputError("{}", failed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/shrink/reproducer.h"
 
+#include "cases/home.h"
 #include "cases/prepare.h"
 #include "fixtures/npy.h"
 #include "fixtures/write_beside.h"

@@ -30,12 +30,12 @@ function(w4bisect_add_matrix kernel)
     add_test(NAME "${test}" COMMAND w4bisect::matrix ${set} --kernel plugin:$<TARGET_FILE:${kernel}> --fresh --quiet
       --results ${folder}/${set}.jsonl --junit ${folder}/${set}.xml --html ${folder}/${set}.html ${arg_ARGS})
     set(labels matrix ${set} ${arg_LABELS})
-    if(arg_GPU)
+    if(arg_GPU) # one beside the other, each on a GPU of its own, by `ctest --resource-spec-file`
       list(APPEND labels gpu)
-      set_property(TEST "${test}" PROPERTY RESOURCE_GROUPS gpus:1) # `ctest --resource-spec-file`; otherwise ignored
+      set_property(TEST "${test}" PROPERTY RESOURCE_GROUPS gpus:1)
+    else() # a run uses every core: ctest --parallel starts nothing beside it
+      set_property(TEST "${test}" PROPERTY PROCESSORS ${cores})
     endif()
-    # A run of the matrix uses every core, so ctest --parallel starts nothing beside it.
-    set_tests_properties("${test}" PROPERTIES
-      LABELS "${labels}" SKIP_RETURN_CODE 125 TIMEOUT ${arg_TIMEOUT} PROCESSORS ${cores})
+    set_tests_properties("${test}" PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 125 TIMEOUT ${arg_TIMEOUT})
   endforeach()
 endfunction()

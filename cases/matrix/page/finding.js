@@ -156,6 +156,8 @@ function draw(record) {
     records.length > 1 ? navigation(record) : null,
     h("h2", {tabindex: -1, id: "case"}, record.name),
     h("p", {}, sign(record.outcome), ` in ${record.seconds.toFixed(2)} s${repeated}${record.reason ? ": " + record.reason : ""}`),
+    record.known ? h("p", {class: "note"}, record.known) : null,
+    ...news.filter((item) => item.name === record.name).map((item) => h("p", {}, h("b", {}, item.kind + ": "), item.text)),
     record.rerun ? command(record.rerun) : null,
     ...missing(record, detail),
     ...(finding && finding.stages.length > 0 ? stageStrip(finding.stages) : []),

@@ -32,7 +32,7 @@ const list = {
 
   row(i, height) {
     const record = this.shown[i];
-    const why = record.finding || record.reason;
+    const why = record.known ?? (record.finding || record.reason);
     return h("a", {
       id: "row-" + i, class: "row" + (i === this.active ? " active" : ""), role: "option", tabindex: -1,
       href: hashOf(record), title: record.name + (why ? "\n" + why : ""), style: `top:${i * height}px`,

@@ -74,6 +74,22 @@ function foundTable() {
            found.length > kMost ? h("p", {class: "note"}, `and ${found.length - kMost} other findings`) : null);
 }
 
+/** A case that the result lacks has no page to go to. */
+function newsTable() {
+  const kMost = 100;
+  const row = ({kind, name, text}) => h("tr", {}, h("td", {class: "kind"}, kind),
+    h("td", {class: "mono"}, recordOf.has(name) ? h("a", {href: hashOf({name})}, name) : name), h("td", {}, text));
+  return h("div", {class: "wide"}, h("table", {class: "ruled"}, h("tbody", {}, news.slice(0, kMost).map(row))),
+           news.length > kMost ? h("p", {class: "note"}, `and ${grouped(news.length - kMost)} more`) : null);
+}
+
+function baseline() {
+  if (!data.news) return null;
+  const failures = known.size === 0 ? null : h("p", {class: "note"}, `${grouped(known.size)} known failures are no news.`);
+  return h("section", {id: "news", "aria-label": "news against the baseline"}, h("h3", {}, "Against the baseline"),
+           news.length === 0 ? h("p", {}, "No news.") : newsTable(), failures);
+}
+
 function leftOut() {
   const {findings: without, pictures} = data.left_out;
   const red = records.filter((record) => kRed.has(record.outcome)).length;
@@ -87,7 +103,7 @@ function leftOut() {
 function summary() {
   at("set").textContent = data.heading.set;
   document.title = `w4bisect ${data.heading.set}: ${data.counts_text}`;
-  at("summary").replaceChildren(...[outcomeButtons(), bar(),
+  at("summary").replaceChildren(...[outcomeButtons(), bar(), baseline(),
     h("div", {class: "columns"}, h("div", {}, h("h3", {}, "Run"), headingFacts()), h("div", {}, h("h3", {}, "Findings of red cases"), foundTable())),
     leftOut()].filter(Boolean));
 }
@@ -99,7 +115,7 @@ function printed() {
   if (red.length === 0) return;
   at("printed").replaceChildren(h("h3", {}, "Red cases" + (red.length > kMost ? `, the first ${kMost} of ${red.length}` : "")),
     table(["outcome", "case", "max z", "finding or reason"], red.slice(0, kMost).map((record) =>
-      [sign(record.outcome), record.name, record.error ? figure(record.error[0]) : "", record.finding || record.reason]), [2]));
+      [sign(record.outcome), record.name, record.error ? figure(record.error[0]) : "", record.known ?? (record.finding || record.reason)]), [2]));
 }
 
 function route() {

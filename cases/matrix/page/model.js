@@ -5,10 +5,15 @@ const kRed = new Set(["fail", "flaky", "crashed", "timed-out"]);
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
+// Against a baseline: what is new, and of which failures it knows. Without one neither is there.
+const news = (data.news?.items ?? []).map(([kind, name, text]) => ({kind, name, text}));
+const known = new Map(Object.entries(data.news?.known ?? {}));
+
 const records = data.records.map((row, index) => {
   const [name, outcome, reason, seconds, error, repeated, finding, rerun] = row;
-  const record = {index, name, outcome: data.outcomes[outcome], reason, seconds, error, repeated, finding, rerun};
-  record.words = (name + " " + record.outcome + " " + finding + " " + reason).toLowerCase();
+  const record = {index, name, outcome: data.outcomes[outcome], reason, seconds, error, repeated, finding, rerun,
+                  known: known.get(name) ?? null};
+  record.words = [name, record.outcome, finding, reason, record.known].join(" ").toLowerCase();
   return record;
 });
 const recordOf = new Map(records.map((record) => [record.name, record]));
@@ -25,7 +30,7 @@ function selected(outcomes, text, order) {
   const found = records.filter((record) =>
     (outcomes.size === 0 || outcomes.has(record.outcome)) && words.every((word) => record.words.includes(word)));
   const rank = {
-    red: (record) => (kRed.has(record.outcome) ? 0 : 1),
+    red: (record) => (!kRed.has(record.outcome) ? 2 : record.known ? 1 : 0),
     z: (record) => -(record.error ? record.error[0] ?? Infinity : -1),
     slow: (record) => -record.seconds,
     set: () => 0,

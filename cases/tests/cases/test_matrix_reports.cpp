@@ -23,8 +23,8 @@ Results of_every_outcome() {
 struct Junit {
   pugi::xml_document document;
   pugi::xml_node suite;
-  explicit Junit(const Results& results) {
-    REQUIRE(document.load_string(junit_of(results).c_str()));
+  explicit Junit(const Results& results, const News* news = nullptr) {
+    REQUIRE(document.load_string(junit_of(results, news).c_str()));
     suite = document.child("testsuites").child("testsuite");
   }
   pugi::xml_node test(int i) const { return *std::next(suite.children("testcase").begin(), i); }
@@ -101,7 +101,7 @@ TEST_CASE("JUnit: text with characters that XML forbids or needs is read back") 
   results.records[0].reason = std::string("a<b>&\"'\n\t]]>\0\x1B[31m\xFF", 19);
   results.records[1].case_text = "M1@exec:\x01<&>\"";
   results.records[1].seconds = -1;
-  const std::string text = junit_of(results), gone = "\xEF\xBF\xBD";
+  const std::string text = junit_of(results, nullptr), gone = "\xEF\xBF\xBD";
   const Junit junit(results);
   const std::string reason = "a<b>&\"'\n\t]]>" + gone + gone + "[31m" + gone;
   CHECK(junit.test(0).child("failure").attribute("message").value() == reason);
@@ -110,7 +110,7 @@ TEST_CASE("JUnit: text with characters that XML forbids or needs is read back") 
   CHECK(junit.test(1).attribute("time").value() == std::string("0.000000"));
   CHECK(std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 && c != '\n' && c != '\t'; }));
   for (const char* forbidden : {"&#0;", "&#1;", "&#01;", "&#27;"}) CHECK_FALSE(has(text, forbidden));
-  CHECK(text == junit_of(results));
+  CHECK(text == junit_of(results, nullptr));
 }
 
 TEST_CASE("Markdown: counts then red cases with finding and rerun then the rest folded by reason") {
@@ -184,6 +184,26 @@ TEST_CASE("Markdown: news come first and known failures are folded away") {
   CHECK(count(text, "| `./bisect --case ") == 1);
   const News none = news_of(result_of(before), result_of(before), "2026-06-15");
   CHECK(has(markdown_of(result_of(before), &none), "\nNo news against the baseline.\n"));
+}
+
+TEST_CASE("JUnit: with a baseline a test fails where there is news of it") {
+  std::vector<Record> now = {failed(1), failed(2), passed(3), passed(4), passed(5)};
+  std::vector<Record> before = {failed(1), passed(2), failed(3), passed(4), passed(5), passed(6)};
+  for (Record* red : {&before[0], &before[2]}) red->known = Known{.reason = "issue 12", .expires = "2026-12-31"};
+  before[3].error->max_z = 0.5;  // 3.4 now
+  now[3].error->max_z = 7;
+  const News news = news_of(result_of(now), result_of(before), "2026-06-15");
+  const Junit junit(result_of(now), &news);
+  const char* want[] = {"skipped", "failure", "failure", "failure", "", "failure"};
+  for (int i = 0; i < 6; ++i) CHECK_MESSAGE(junit.element_of(i) == want[i], i);
+  CHECK(std::string(junit.test(0).child("skipped").attribute("message").value()) ==
+        "fail, known until 2026-12-31: issue 12");
+  const char* types[] = {"known", "fail", "known passes", "less accurate", "", "case gone"};
+  for (int i = 0; i < 6; ++i) CHECK(std::string(junit.test(i).first_child().attribute("type").value()) == types[i]);
+  CHECK(junit.test(5).attribute("name").value() == case_number(6));
+  CHECK(std::string(junit.suite.attribute("tests").value()) == "6");
+  CHECK(std::string(junit.suite.attribute("failures").value()) == "4");
+  CHECK(std::string(junit.suite.attribute("skipped").value()) == "1");
 }
 
 TEST_CASE("Markdown: a shard says that it is one") {

@@ -98,7 +98,7 @@ TEST_CASE("page: text that looks like the end of a script stays inside its data"
   const std::string page = page_of(with_record({.case_text = "M1_K64_N64_g64_sym_fp16_r_s1",
                                                 .outcome = Outcome::crashed,
                                                 .reason = "</script><!-- <b>",
-                                                .rerun = "./bisect"}));
+                                                .rerun = "./bisect"}), nullptr);
   CHECK(page.find("</script><!--") == std::string::npos);
   CHECK(page.find("http://") == page.find("http://www.w3.org/"));  // the namespace of SVG: no address is asked
   CHECK(page.find("https://") == std::string::npos);
@@ -117,7 +117,7 @@ TEST_CASE("page: ten thousand failures with pictures stay under twenty megabytes
     record.case_text = "M64_K512_N512_g128_sym_fp16_r_s" + std::to_string(i);
     results.records.push_back(record);
   }
-  const std::string page = page_of(results);
+  const std::string page = page_of(results, nullptr);
   CHECK(page.size() < 20'000'000);
   CHECK(page.size() > 1'000'000);
   CHECK(page.find("\"left_out\":{\"findings\":0,\"pictures\":0}") == std::string::npos);

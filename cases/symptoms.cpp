@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/symptoms.h"
+
+#include "cases/run_faults.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace w4::cases {
+namespace {
+
+using kernel::RunResult;
+
+void add(std::vector<std::string>& lines, const std::string& line) {
+  if (std::ranges::find(lines, line) == lines.end()) lines.push_back(line);
+}
+
+void look_at_end(const RunResult& result, int timeout_seconds, std::vector<std::string>& wrong) {
+  if (result.ran()) return;
+  if (result.timed_out) add(wrong, fmt::format("hangs: not done after {} s, ended by force", timeout_seconds));
+  if (!result.signal.empty()) add(wrong, "ended by " + result.signal);
+  if (result.exit_code) add(wrong, fmt::format("ended its process with exit code {}", *result.exit_code));
+  if (result.return_code != 0) add(wrong, fmt::format("return code {}", result.return_code));
+  if (!result.launch_error.empty()) add(wrong, "launch error " + result.launch_error);
+  if (!result.synchronise_error.empty())
+    add(wrong, fmt::format("synchronise error {}{}", result.synchronise_error,
+                           result.launch_error.empty() ? ", after a launch that was good" : ""));
+}
+
+/// A launch that failed and was made up for by another is no fault.
+void look_at_unchecked_error(const Trials& trials, Symptoms& symptoms) {
+  const RunResult& seen = trials.first();
+  if (seen.unchecked_launch_error.empty()) return;
+  const std::string line =
+      fmt::format("launch error {}, at which it did not look: it returned 0", seen.unchecked_launch_error);
+  if (trials.right(seen))
+    symptoms.notes.push_back(line + "; the output is right all the same");
+  else
+    add(symptoms.wrong, line);
+}
+
+void look_at_writes(const Trials& trials, std::vector<std::string>& wrong) {
+  const Comparison output = trials.compared(trials.first());
+  if (output.unwritten > 0)
+    add(wrong, fmt::format("{} of {} outputs keep the fill: never written, not zero", output.unwritten, output.count));
+  if (output.nan > 0) add(wrong, fmt::format("{} of {} outputs are NaN that it wrote", output.nan, output.count));
+  for (const RunResult& result : trials.launches())
+    for (const std::string& trespass : result.trespasses) add(wrong, trespass);
+}
+
+/// Launches that differ within the bound add in another order.
+void look_at_repeats(const Trials& trials, std::vector<std::string>& notes) {
+  const std::vector<RunResult>& launches = trials.launches();
+  const std::size_t most = most_differing(launches);
+  if (most == 0 || !std::ranges::all_of(launches, [&](const RunResult& result) { return trials.right(result); }))
+    return;
+  notes.push_back(
+      fmt::format("{} launches of the same task differ in up to {} of {} outputs, each within the bound: sums are "
+                  "taken in another order",
+                  launches.size(), most, trials.first().C.size()));
+}
+
+}  // namespace
+
+Symptoms symptoms_of(const Trials& trials, int timeout_seconds) {
+  Symptoms symptoms;
+  for (const RunResult& result : trials.launches()) look_at_end(result, timeout_seconds, symptoms.wrong);
+  look_at_unchecked_error(trials, symptoms);
+  for (const RunResult& result : trials.launches())
+    if (!result.message.empty()) add(symptoms.wrong, "it says: " + result.message);
+  look_at_writes(trials, symptoms.wrong);
+  look_at_repeats(trials, symptoms.notes);
+  return symptoms;
+}
+
+}  // namespace w4::cases
