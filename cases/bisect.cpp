@@ -34,7 +34,8 @@ class Bisection {
     step_("oracle");
     expected_ = expected_output(prepared_.layer, prepared_.A, rounding_of(prepared_, task));
     describe_output(seen, expected_, report_);
-    probe_zero_points();
+    step_("zero-point probe");
+    zero_points_ = probe_zero_points(subject_, prepared_.layer, walk_);
     const Task sound = with_sound_repack(task);
     kernel_ = search_kernel(subject_, sound, options_.repeat, step_);
     report_.repeats = repeats_of(kernel_.launches, expected_);
@@ -46,7 +47,7 @@ class Bisection {
 
  private:
   bool healthy() const {
-    return walk_.broken.empty() && latent_.empty() && kernel_.differences.empty() && report_.comparison->right();
+    return walk_.broken.empty() && zero_points_.broken.empty() && kernel_.differences.empty() && report_.comparison->right();
   }
 
   void judge() {
@@ -84,19 +85,6 @@ class Bisection {
     return task;
   }
 
-  /// A symmetric layer must not feel its stored zero points: flips one bit and walks as far as they are used.
-  void probe_zero_points() {
-    constexpr int kZeroPoints = 2;
-    const fixtures::Layer& layer = prepared_.layer;
-    probed_ = layer.symmetric && layer.qzeros && layer.qzeros->dtype == DType::i32;
-    for (const BrokenStage& broken : walk_.broken) probed_ = probed_ && broken.stage != kZeroPoints;
-    if (!probed_) return;
-    step_("zero-point probe");
-    for (BrokenStage& broken :
-         walk_repack(subject_, with_flipped_zero_point(layer), {}, [](std::string_view) {}).broken)
-      if (broken.stage == kZeroPoints) latent_.push_back(std::move(broken));
-  }
-
   /// The known-good path with some stages done otherwise, held against the oracle.
   Comparison outcome_of(const Recipe& recipe) {
     const Task task = task_of(prepared_, repack::packed_of(repack_with(prepared_.layer, recipe)), options_);
@@ -112,7 +100,7 @@ class Bisection {
 
   void accuse_repack() {
     for (const BrokenStage& broken : walk_.broken) report_.culprits.push_back(culprit_of(broken, false));
-    for (const BrokenStage& broken : latent_) report_.culprits.push_back(culprit_of(broken, true));
+    for (const BrokenStage& broken : zero_points_.broken) report_.culprits.push_back(culprit_of(broken, true));
     for (Culprit& culprit : report_.culprits) confirm(culprit);
     for (const BrokenStage& broken : walk_.broken)
       if (broken.map && !report_.pictures.contains("permutation"))
@@ -188,8 +176,7 @@ class Bisection {
   RepackWalk walk_;
   KernelSearch kernel_;
   Expected expected_;
-  std::vector<BrokenStage> latent_;
-  bool probed_ = false;
+  ZeroPointProbe zero_points_;
   Recipe right_;
 };
 
@@ -213,9 +200,9 @@ StageLine Bisection::repack_line(int stage) const {
     return {id, StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
   const StageCheck& check = walk_.checks[static_cast<std::size_t>(stage)];
   if (!check.ok()) return {id, StageVerdict::broken, check.first};
-  if (std::string why = nothing_to_see(stage, prepared_.layer, probed_); !why.empty())
+  if (std::string why = nothing_to_see(stage, prepared_.layer, zero_points_.made); !why.empty())
     return {id, StageVerdict::not_visible, why};
-  const bool flipped = id == "zero_points" && probed_;
+  const bool flipped = id == "zero_points" && zero_points_.made;
   return {id, StageVerdict::ok,
           check.what + (flipped ? " equal; a flipped bit of qzeros changes nothing" : " equal in every bit")};
 }

@@ -38,6 +38,7 @@ struct Options {
   int sweep_budget = 120;  // shapes that may be launched for it
   bool black_box = false;  // our own path, of which nothing but its output is looked at
   int most_faults = 3;     // known faults that are tried together on a black box; no word of the command line
+  bool sweep_unexplained = true;  // without being asked; no word of the command line
   bool list_faults = false;
   std::optional<int> M;
   std::optional<DType> dtype;

@@ -82,4 +82,15 @@ fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer) {
   return flipped;
 }
 
+ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& layer, const RepackWalk& walk) {
+  constexpr int kZeroPoints = 2;
+  const auto of_zero_points = [](const BrokenStage& broken) { return broken.stage == kZeroPoints; };
+  if (!layer.symmetric || !layer.qzeros || layer.qzeros->dtype != DType::i32) return {};
+  if (std::ranges::any_of(walk.broken, of_zero_points)) return {};
+  ZeroPointProbe probe{.made = true};
+  RepackWalk flipped = walk_repack(subject, with_flipped_zero_point(layer), {}, [](std::string_view) {});
+  std::ranges::copy_if(flipped.broken, std::back_inserter(probe.broken), of_zero_points);
+  return probe;
+}
+
 }  // namespace w4::cases

@@ -40,6 +40,14 @@ repack::Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& 
 /// The layer with one bit of its first stored zero point flipped. A symmetric layer must not feel it.
 fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer);
 
+/// What only stored zero points that differ by one bit bring to light: a symmetric layer must not feel them. Nothing
+/// where the layer stores none, or where `walk`, as it is stored, shows that stage broken already.
+struct ZeroPointProbe {
+  bool made = false;
+  std::vector<BrokenStage> broken = {};
+};
+ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& layer, const RepackWalk& walk);
+
 /// Whether a stage (0..7) left the same value in two walks.
 bool same_output(int stage, const repack::Weights& a, const repack::Weights& b);
 

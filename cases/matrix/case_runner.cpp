@@ -2,6 +2,7 @@
 #include "cases/matrix/case_runner.h"
 
 #include "cases/bisect.h"
+#include "cases/matrix/own_path.h"
 #include "cases/matrix/pictures.h"
 #include "cases/repack_search.h"
 #include "cases/repeats.h"
@@ -10,7 +11,6 @@
 #include "cases/run_faults.h"
 #include "cases/symptoms.h"
 #include "fixtures/error.h"
-#include "kernel/lane_model.h"
 
 #include <fmt/format.h>
 
@@ -21,6 +21,10 @@ namespace {
 
 using kernel::RunResult;
 using kernel::Task;
+
+/// A search among three faults at once, or over other shapes, takes many times as long as all else: a matrix has many
+/// cases to search, and is a sweep itself.
+constexpr int kMostFaultsAtOnce = 2;
 
 /// Peaks of bisect on failing cases, by /usr/bin/time: 118 MiB at K=N=4096 and M=1, 341 MiB at K=512, N=8192 and
 /// M=1024.
@@ -73,6 +77,8 @@ long long bytes_needed(const CaseId& id) {
 Options CaseRunner::options_of_case(const CaseId& id) const {
   Options options = options_of(id);
   options.timeout_seconds = plan_.timeout_seconds;
+  options.most_faults = kMostFaultsAtOnce;
+  options.sweep_unexplained = false;
   if (!options.foreign.empty()) return options;
   options.inject = plan_.inject;
   options.settings = plan_.settings;
@@ -87,13 +93,17 @@ kernel::ForeignKernel& CaseRunner::opened(const std::string& spec) {
 
 CaseRunner::Checked CaseRunner::lane_model(const Options& options) const {
   const Prepared prepared = made_ready(options);
-  const repack::Recipe planted = planted_by(options);
-  const Task task = task_of(prepared, repack::packed_of(repack_with(prepared.layer, planted)), options);
-  const RunResult result = kernel::run_lane_model(task, planted);
+  const OwnPath path(planted_by(options), prepared.layer);
+  const Task task = task_of(prepared, repack::packed_of(path.last()), options);
+  const RunResult result = path.run(task);
   const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
   const Comparison comparison = compare(result.C, expected, task.launch.fill);
   Checked checked{.error = figures_of(comparison)};
-  if (result.ran() && comparison.right()) return checked;
+  if (result.ran() && comparison.right()) {
+    checked.reason = path.wrong_beside_output(task, result, options.repeat);
+    if (!checked.reason.empty()) checked.outcome = Outcome::fail;
+    return checked;
+  }
   checked.pictures = pictures_of(result.C, expected, task.launch.fill);
   checked.outcome = Outcome::fail;
   checked.reason = result.ran() ? comparison.failed_gate
@@ -170,7 +180,9 @@ Record CaseRunner::check(const CaseId& id) {
 
 void CaseRunner::find(const CaseId& id, Record& record) {
   try {
-    const Report report = report_on(options_of_case(id), [](std::string_view) {});
+    const auto begin = std::chrono::steady_clock::now();
+    Report report = report_on(options_of_case(id), [](std::string_view) {});
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     record.finding = json_of(report);
     if (report.pictures.contains("permutation")) record.pictures["permutation"] = report.pictures["permutation"];
     if (report.verdict != Verdict::match || record.outcome != Outcome::fail) return;

@@ -118,8 +118,9 @@ Condition of_kernel(const Prepared& prepared, const Options& options, const Repo
 
 bool wants_condition(const Report& report, const Options& options) {
   if (report.verdict != Verdict::mismatch || !options.packed.empty() || !options.recorded.empty()) return false;
-  return options.sweep ||
-         (!options.foreign.starts_with("exec:") && std::ranges::any_of(report.culprits, is_unexplained));
+  if (options.sweep) return true;
+  return options.sweep_unexplained && !options.foreign.starts_with("exec:") &&
+         std::ranges::any_of(report.culprits, is_unexplained);
 }
 
 void add_condition(const Prepared& prepared, const Options& options, const repack::Recipe& planted,

@@ -6,7 +6,7 @@
 namespace w4::cases {
 
 /// Whether a report gets a condition: a mismatch of something that can be launched, when --sweep asks for it or, unless
-/// each launch starts a command, when nothing known explains the mismatch.
+/// each launch starts a command or the options say otherwise, when nothing known explains the mismatch.
 bool wants_condition(const Report& report, const Options& options);
 
 /// Looks for the condition on the shape under which the mismatch of this report shows, and puts it there; of a mismatch

@@ -4,7 +4,10 @@
 #include "cases/matrix/sets.h"
 #include "cases/matrix/where.h"
 
+#include "ask.h"
+#include "cases/report_on.h"
 #include "fixtures/error.h"
+#include "planted.h"
 
 #include <doctest/doctest.h>
 
@@ -87,6 +90,18 @@ TEST_CASE("matrix: a case passes or fails by its output and a search adds the cu
   planted.find(id, record);
   CHECK(finding_line(record) == "scale-perm-missing in stage scale_order");
   CHECK(record.rerun == "./bisect r 64 --case M4_K256_N128_g64_asym_fp16_r_s3 --inject scale-perm-missing");
+}
+
+TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever known fault is planted") {
+  for (const test::Planted& planted : test::kPlanted) {
+    CaseId id = prepare(test::options_of(planted.command)).id;
+    if (std::string(planted.command).find("--fixture") != std::string::npos) id.source = Source::r;
+    Options options = options_of(id);
+    options.inject = {planted.inject};
+    const bool mismatch = report_on(options, [](std::string_view) {}).verdict == Verdict::mismatch;
+    const Record record = CaseRunner({.inject = options.inject}).check(id);
+    CHECK_MESSAGE(is_red(record.outcome) == mismatch, std::string(planted.inject), " in ", id.text(), ": ", record.reason);
+  }
 }
 
 TEST_CASE("matrix: a launch that no kernel takes is unsupported and not red") {
