@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """matrix as a user runs it: selection, findings, and what it does when cases, files and processes go wrong."""
 
+import contextlib
+import itertools
 import json
 import os
 import random
@@ -8,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -219,6 +222,48 @@ def test_a_failure_that_bisect_does_not_see_again_is_flaky(tmp_path, kernel):
     (record,) = records_in(tmp_path / "r.jsonl")
     assert done.returncode == 1 and record["outcome"] == "flaky"
     assert record["reason"].startswith("bisect ran it again and saw nothing wrong")
+
+
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+@contextlib.contextmanager
+def jumping_clock(folder):
+    """An environment in which the time of day jumps by years, back and forth, for as long as this lasts."""
+    file, over = folder / "now", threading.Event()
+
+    def jump():
+        for year in itertools.cycle((2001, 2037, 2019)):
+            (folder / "then").write_text(f"@{year}-02-03 04:05:06\n")
+            (folder / "then").replace(file)
+            if over.wait(0.01):
+                return
+
+    jumper = threading.Thread(target=jump)
+    jumper.start()
+    try:
+        yield {**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1",
+               "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    finally:
+        over.set()
+        jumper.join()
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed (Debian: faketime)")
+def test_a_clock_that_jumps_changes_no_outcome_no_time_and_no_limit(tmp_path, kernel):
+    spec = kernel("if len(case.A) == 2: os.read(os.pipe()[0], 1)  # no sleep: a clock could end it\nreturn numpy_kernel.kernel(case)")
+    with jumping_clock(tmp_path) as environment:
+        years = {subprocess.run(["date", "+%Y"], env=environment, capture_output=True, text=True).stdout for _ in range(50)}
+        assert len(years) > 1  # or nothing jumps
+        begin = time.monotonic()
+        done = matrix("axes", "--axis", "M=1,2,3,4", "--axis", "shape=128x64", "--kernel", spec, "--timeout", 4, "--no-bisect",
+                      "--results", tmp_path / "r.jsonl", env=environment)
+        took = time.monotonic() - begin
+    assert done.returncode == 1, done.stdout + done.stderr
+    came = {int(r["case"][1]): r for r in records_in(tmp_path / "r.jsonl")}
+    assert {M: record["outcome"] for M, record in came.items()} == {1: "pass", 2: "timed-out", 3: "pass", 4: "pass"}
+    assert all(0 < record["seconds"] <= took for record in came.values())
+    assert 4 <= came[2]["seconds"] and took < 60
 
 
 def test_a_file_that_may_not_grow_stops_no_case_and_is_said(tmp_path):

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/case_runner.h"
+#include "cases/matrix/matrix_run.h"
+#include "cases/matrix/selection.h"
+#include "cases/prepare.h"
+#include "cases/tests/cases/ask.h"
+#include "gpu_case.h"
+#include "planted.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+namespace {
+
+using namespace w4;
+using namespace w4::tests;
+using namespace w4::cases;
+
+std::string plugin(const std::string& file) { return "plugin:" W4_GPU_PLUGINS "/" + file + ".so"; }
+
+Results results_of(const Selection& selection) {
+  MatrixOptions options;
+  options.selection = selection;
+  options.quiet = true;
+  options.budget = {.jobs = 4, .gpus = {""}};
+  return run_matrix(options, W4_MATRIX).results;
+}
+
+std::set<std::string> texts_of(const Selection& selection) {
+  std::set<std::string> texts;
+  for (const CaseId& id : selected(selection)) texts.insert(id.text());
+  return texts;
+}
+
+/// What a case cannot say: launches that are repeated and watched by a tool, activations that are scaled.
+bool needs_more_than_a_case(const std::string& command) {
+  return command.find("--sanitize") != std::string::npos || command.find("--magnitude") != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("matrix on the GPU: a case is red where bisect calls it a mismatch, whatever fault is planted") {
+  if (!on_gpu()) return;
+  for (const PlantedOnGpu& planted : kPlantedOnGpu) {
+    if (needs_more_than_a_case(planted.command)) continue;
+    CAPTURE(planted.file);
+    const Options options = test::options_of(planted.command);
+    CaseId id = prepare(options).id;
+    id.thread_blocks = options.thread_blocks;
+    CaseRunner runner({.timeout_seconds = 5});
+    id.kernel = plugin("none");
+    CHECK(runner.check(id).outcome == Outcome::pass);
+    id.kernel = plugin(planted.file);
+    const Record record = runner.check(id);
+    CHECK_MESSAGE(is_red(record.outcome), record.reason);
+  }
+}
+
+TEST_CASE("matrix on the GPU: the L2 hint turns exactly its instantiation red, and is found there") {
+  if (!on_gpu()) return;
+  Selection selection{.set = "edges", .axes = {"kernel=" + plugin("l2-hint-illegal")}, .where = {"K == 512"}};
+  const Results results = results_of(selection);
+  selection.where.push_back("M <= 16 and group < K");
+  std::set<std::string> red;
+  for (const Record& record : results.records) {
+    if (!is_red(record.outcome)) continue;
+    red.insert(record.case_text);
+    CHECK(finding_line(record) == "l2-hint-illegal in stage launch");
+  }
+  CHECK(red == texts_of(selection));
+  CHECK(results.records.size() > red.size());
+}
+
+TEST_CASE("matrix on the GPU: a sound kernel passes and its process is used again") {
+  if (!on_gpu()) return;
+  const Results results = results_of({.set = "smoke", .axes = {"kernel=cuda"}});
+  double first = 0, others = 0;
+  for (const Record& record : results.records) {
+    CHECK_MESSAGE(record.outcome == Outcome::pass, record.case_text, ": ", record.reason);
+    (first == 0 ? first : others) += record.seconds;
+  }
+  // A CUDA context of its own would cost each of the others about as much as it costs the first.
+  CHECK(others < first * static_cast<double>(results.records.size() - 1) / 2);
+}
