@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HTML report in a real browser without a window: what it shows, how it is used, and how it is laid out."""
 
+import base64
+import io
+import json
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import headless  # noqa: E402
+
+Image = pytest.importorskip("PIL.Image", reason="Python's Pillow is not installed (Debian: python3-pil)")
 
 BISECT = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect"))
 MATRIX = BISECT.with_name("matrix")
@@ -205,3 +211,93 @@ def test_bisect_writes_the_same_page_of_one_finding(browser, tmp_path):
     assert any(caption.text.startswith("Recovered permutation") for caption in all_of(browser, "figcaption"))
     unwritable = subprocess.run([BISECT, "r", "128", "--html", tmp_path / "no" / "x.html"], capture_output=True, text=True, timeout=60)
     assert unwritable.returncode == 129 and "cannot be written" in unwritable.stderr
+
+
+@pytest.fixture(scope="module")
+def against_baseline(tmp_path_factory):
+    """That page with a baseline: its one red case is known, and one that passes failed there."""
+    folder = tmp_path_factory.mktemp("baseline")
+    matrix = lambda *words: subprocess.run([MATRIX, *map(str, words)], capture_output=True, text=True, timeout=300)
+    matrix("smoke", "--inject", "gidx-ignored", "--quiet", "--results", folder / "now.jsonl")
+    heading, *records = (folder / "now.jsonl").read_text().splitlines()
+    before = [json.loads(line) for line in records]
+    passing = next(record for record in before if record["outcome"] == "pass")
+    passing.update(outcome="crashed", reason="SIGSEGV")
+    (folder / "before.jsonl").write_text("\n".join([heading, *map(json.dumps, before)]) + "\n")
+    made = matrix("baseline", folder / "before.jsonl", folder / "baseline.json", "--known", "*", "--reason", "issue 12",
+                  "--expires", "2999-12-31")
+    assert made.returncode == 0, made.stderr
+    done = matrix("report", folder / "now.jsonl", "--baseline", folder / "baseline.json", "--html", folder / "r.html")
+    assert done.returncode == 1, done.stdout
+    return folder / "r.html", passing["case"]
+
+
+def test_news_stand_in_the_summary_and_on_the_page_of_their_case(browser, against_baseline):
+    page, passes_now = against_baseline
+    headless.prefer(browser)
+    browser.get(page.as_uri())
+    (row,) = all_of(browser, "#news tr")
+    assert row.text.startswith("known passes") and "crashed (known: issue 12) in the baseline, pass now" in row.text
+    assert "1 known failures are no news." in one(browser, "#news").text
+    row.find_element("css selector", "a").click()
+    headless.wait(browser, lambda: not one(browser, "#finding").get_property("hidden"))
+    assert one(browser, "#case").text == passes_now and "known passes: " in one(browser, "#finding").text
+    headless.open_case(browser, RED)
+    assert "fail, known until 2999-12-31: issue 12" in one(browser, "#finding").text
+    browser.execute_script("location.hash = ''")
+    headless.wait(browser, lambda: one(browser, "#search").is_displayed())
+    one(browser, "#search").send_keys("known")
+    headless.wait(browser, lambda: shown_cases(browser) == [RED])
+
+
+def landmarks(driver):
+    """Where the parts that every reader looks for lie: left, top, right and bottom of each, in pixels."""
+    return driver.execute_script("""
+        const parts = {title: "header h1", theme: "#theme", outcomes: ".outcomes", bar: ".bar", run: ".columns > :first-child",
+          findings: ".columns > :last-child", search: "#search", order: "#order", list: "#list", case: "#case",
+          command: "#finding > .command", strip: ".strip", culprit: ".culprit", errors: "figure:nth-of-type(1)",
+          histogram: "figure:nth-of-type(2)", tile: "figure:nth-of-type(3)", permutation: "figure:nth-of-type(4)"};
+        const found = {};
+        for (const [name, selector] of Object.entries(parts)) {
+          const box = document.querySelector(selector)?.getBoundingClientRect();
+          if (box && box.width > 0) found[name] = [box.left, box.top, box.right, box.bottom].map(Math.round);
+        }
+        return found;""")
+
+
+def screenshot(driver):
+    """What is seen, as grey values from 0 to 255."""
+    picture = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True})
+    return numpy.asarray(Image.open(io.BytesIO(base64.b64decode(picture["data"]))).convert("L"), dtype=float)
+
+
+LAYOUT = json.loads((Path(__file__).parent / "report_layout.json").read_text())
+
+
+def lies_where_it_lay(box, before):
+    """Within a few lines: with another font lines break elsewhere, and what is below moves."""
+    (left, top, right, bottom), (left0, top0, right0, bottom0) = box, before
+    return all(abs(now - then) < 40 + share * then for now, then, share in (
+        (left, left0, 0.02), (right, right0, 0.02), (top, top0, 0.1), (bottom, bottom0, 0.1)))
+
+
+@pytest.mark.parametrize("view", sorted(LAYOUT))
+def test_a_screenshot_has_the_layout_that_was_looked_at(report, view):
+    """Not its pixels: each part lies where it lay when somebody looked (report_layout.json), and something is drawn there."""
+    width, name = int(view.split()[1]), view.split()[0]
+    headless.resize(report, width, 900)
+    if name == "failure":
+        headless.open_case(report, RED)
+    found, seen = landmarks(report), screenshot(report)
+    if os.environ.get("W4_PRINT_LAYOUT"):
+        print(json.dumps({view: found}))
+    assert sorted(found) == sorted(LAYOUT[view])
+    for part, box in found.items():
+        assert lies_where_it_lay(box, LAYOUT[view][part]), (part, box, LAYOUT[view][part])
+        left, top, right, bottom = box
+        assert numpy.ptp(seen[top:bottom, left:right]) > 60, f"{part}: nothing is drawn there"
+        for other in found:  # what was above is above, and what was to the left is to the left
+            if LAYOUT[view][part][3] <= LAYOUT[view][other][1]:
+                assert bottom <= found[other][1], (part, other)
+            if LAYOUT[view][part][2] <= LAYOUT[view][other][0]:
+                assert right <= found[other][0], (part, other)
