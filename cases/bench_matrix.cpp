@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the matrix costs beyond the arithmetic of its cases: 1000 cases of K=512 and N=512, M from 1 to 64, on the CPU and
-// on a GPU.
+// What the matrix costs beyond the arithmetic of its cases: 1000 cases of K=512 and N=512, M from 1 to 64, on the CPU
+// and on a GPU.
 #include "cases/matrix/case_runner.h"
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/selection.h"

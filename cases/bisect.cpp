@@ -47,7 +47,8 @@ class Bisection {
 
  private:
   bool healthy() const {
-    return walk_.broken.empty() && zero_points_.broken.empty() && kernel_.differences.empty() && report_.comparison->right();
+    return walk_.broken.empty() && zero_points_.broken.empty() && kernel_.differences.empty() &&
+           report_.comparison->right();
   }
 
   void judge() {

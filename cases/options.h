@@ -34,10 +34,10 @@ struct Options {
   std::vector<std::string> inject;
   std::vector<std::string> settings;
   bool toggles = false;
-  bool sweep = false;      // the condition on the shape is looked for
-  int sweep_budget = 120;  // shapes that may be launched for it
-  bool black_box = false;  // our own path, of which nothing but its output is looked at
-  int most_faults = 3;     // known faults that are tried together on a black box; no word of the command line
+  bool sweep = false;             // the condition on the shape is looked for
+  int sweep_budget = 120;         // shapes that may be launched for it
+  bool black_box = false;         // our own path, of which nothing but its output is looked at
+  int most_faults = 3;            // known faults that are tried together on a black box; no word of the command line
   bool sweep_unexplained = true;  // without being asked; no word of the command line
   bool list_faults = false;
   std::optional<int> M;

@@ -47,8 +47,7 @@ std::pair<Outcome, std::string> ending_of(const RunResult& result, const Repeats
 /// mismatch too.
 std::string wrong_beside_output(Trials& trials, int timeout_seconds) {
   if (const Symptoms symptoms = symptoms_of(trials, timeout_seconds); !symptoms.wrong.empty()) return symptoms.wrong[0];
-  if (const std::vector<Culprit> found = faults_of_side_effects(trials); !found.empty())
-    return found[0].evidence.at(0);
+  if (const std::vector<Culprit> found = faults_of_side_effects(trials); !found.empty()) return found[0].evidence.at(0);
   return "";
 }
 

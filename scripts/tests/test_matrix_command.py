@@ -78,6 +78,8 @@ def test_every_listed_case_is_what_bisect_takes():
     ("bias-missing", "bias == yes"),
     ("zp-noninteger", "zeros == sym"),
     ("zp-double-bias8", "zeros == v1 and M >= 8"),
+    ("sym-consumes-qzeros", "zeros == sym"),  # the output is right all the same
+    ("lock-workspace-dirty", "M > 0"),        # likewise
 ])
 def test_a_planted_fault_turns_exactly_the_right_cases_red_with_the_right_finding(tmp_path, fault, where):
     chosen = ["smoke", "--where", "source == r"]

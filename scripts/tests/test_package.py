@@ -53,7 +53,8 @@ def fixture_project(prefix, tmp_path_factory):
 
 
 def test_the_installed_command_starts_each_program(prefix):
-    assert "verdict      match" in run(prefix / "bin/w4bisect", "b", 128, "--m", 2).stdout
+    done = run(prefix / "bin/w4bisect", "b", 128, "--m", 2)
+    assert "verdict      match" in done.stdout and done.stdout.endswith("\nw4bisect b 128 --m 2\n")
     assert "weight" in run(prefix / "bin/w4bisect", "explain", "--weight", 8, 3, "b", 128).stdout
     assert "group_size" in run(prefix / "bin/w4bisect", "fixture", "info", prefix / "share/w4bisect/fixtures/data/up").stdout
 

@@ -100,7 +100,8 @@ TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever know
     options.inject = {planted.inject};
     const bool mismatch = report_on(options, [](std::string_view) {}).verdict == Verdict::mismatch;
     const Record record = CaseRunner({.inject = options.inject}).check(id);
-    CHECK_MESSAGE(is_red(record.outcome) == mismatch, std::string(planted.inject), " in ", id.text(), ": ", record.reason);
+    CHECK_MESSAGE(is_red(record.outcome) == mismatch, std::string(planted.inject), " in ", id.text(), ": ",
+                  record.reason);
   }
 }
 

@@ -98,7 +98,8 @@ TEST_CASE("page: text that looks like the end of a script stays inside its data"
   const std::string page = page_of(with_record({.case_text = "M1_K64_N64_g64_sym_fp16_r_s1",
                                                 .outcome = Outcome::crashed,
                                                 .reason = "</script><!-- <b>",
-                                                .rerun = "./bisect"}), nullptr);
+                                                .rerun = "./bisect"}),
+                                   nullptr);
   CHECK(page.find("</script><!--") == std::string::npos);
   CHECK(page.find("http://") == page.find("http://www.w3.org/"));  // the namespace of SVG: no address is asked
   CHECK(page.find("https://") == std::string::npos);
