@@ -5,6 +5,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <fstream>
 
 namespace w4::cases {
@@ -18,17 +21,24 @@ fs::path part_of(const fs::path& target) {
   return target.string() + fmt::format(".part{}", ::getpid());
 }
 
+/// With what the system said last, if it said anything.
+InputError cannot_write(const fs::path& target) {
+  const std::string why = errno == 0 ? "" : fmt::format(": {}", std::strerror(errno));
+  return InputError("{}: cannot be written{}", target.string(), why);
+}
+
 }  // namespace
 
 void write_json(const fs::path& target, const std::string& text) {
   const fs::path part = part_of(target);
+  errno = 0;
   std::ofstream file(part);
   file << text << (text.ends_with('\n') ? "" : "\n");
   file.close();
-  if (file && part != target) fs::rename(part, target);
-  if (file) return;
-  if (part != target) fs::remove(part);
-  throw InputError("{}: cannot be written", target.string());
+  if (file && (part == target || std::rename(part.c_str(), target.c_str()) == 0)) return;
+  const InputError error = cannot_write(target);
+  if (part != target) ::unlink(part.c_str());
+  throw error;
 }
 
 void check_writable(const fs::path& target) {
@@ -36,7 +46,8 @@ void check_writable(const fs::path& target) {
   if (fs::is_directory(target)) throw InputError("{}: is a folder, a file is expected", target.string());
   const fs::path part = part_of(target);
   if (part == target) return;
-  if (!std::ofstream(part)) throw InputError("{}: cannot be written", target.string());
+  errno = 0;
+  if (!std::ofstream(part)) throw cannot_write(target);
   fs::remove(part);
 }
 

@@ -183,7 +183,10 @@ void CaseRunner::find(const CaseId& id, Record& record) {
     Report report = report_on(options_of_case(id), [](std::string_view) {});
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     record.finding = json_of(report);
-    if (report.pictures.contains("permutation")) record.pictures["permutation"] = report.pictures["permutation"];
+    if (record.pictures.is_null())
+      record.pictures = report.pictures;
+    else if (report.pictures.contains("permutation"))
+      record.pictures["permutation"] = report.pictures["permutation"];
     if (report.verdict != Verdict::match || record.outcome != Outcome::fail) return;
     record.outcome = Outcome::flaky;
     record.reason = "bisect ran it again and saw nothing wrong; the first run: " + record.reason;

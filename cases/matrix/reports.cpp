@@ -19,16 +19,17 @@ void check_reports(const ReportFiles& files) {
   if (!files.baseline.empty()) read_baseline(files.baseline);
 }
 
-int report_results(const Results& results, const ReportFiles& files) {
+int report_results(const Results& results, const ReportFiles& files, const std::string& not_written) {
   std::optional<News> news;
   if (!files.baseline.empty()) news = news_of(results, read_baseline(files.baseline), today());
-  std::string failed;
+  std::vector<std::string> failed;
+  if (!not_written.empty()) failed.push_back(not_written);
   const auto write = [&](const std::string& file, const auto& text_of) {
     if (file.empty()) return;
     try {
       write_json(file, text_of());
     } catch (const Error& error) {
-      if (failed.empty()) failed = error.what();
+      failed.emplace_back(error.what());
     }
   };
   const News* const told = news ? &*news : nullptr;
@@ -37,7 +38,7 @@ int report_results(const Results& results, const ReportFiles& files) {
   write(files.html, [&] { return page_of(results, told); });
   fmt::print("{}", summary_of(results));
   if (news) fmt::print("{}", news->empty() ? "no news against the baseline\n" : text_of(*news));
-  if (!failed.empty()) throw InputError("{}", failed);
+  if (!failed.empty()) throw InputError("{}", fmt::join(failed, "; "));
   const int code = exit_code_of(results);
   if (!news || code == kCannotTest) return code;
   return news->empty() ? kMatch : kMismatch;

@@ -281,6 +281,28 @@ def test_a_file_that_may_not_grow_stops_no_case_and_is_said(tmp_path):
     assert len(records_in(file)) == 27
 
 
+def small_disk(folder, *command):
+    """Runs a command with a disk of 64 KiB at `folder`; what is on it then is copied beside it."""
+    script = 'disk=$1; shift; mount -t tmpfs -o size=64k none "$disk" && "$@"; code=$?; cp -r "$disk" "$disk.kept"; exit $code'
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode != 0:
+        pytest.skip("no disk can be mounted here")
+    return subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", folder, *map(str, command)], capture_output=True, text=True,
+                          timeout=60)
+
+
+def test_a_full_disk_stops_no_case_and_every_file_it_cost_is_said(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = small_disk(disk, MATRIX, "smoke", "--inject", "scale-perm-missing", "--jobs", 1, "--results", disk / "r.jsonl",
+                      "--html", disk / "r.html", "--junit", disk / "r.xml")
+    assert done.returncode == 129 and done.stdout.endswith("matrix smoke 27 fail\n")
+    assert done.stderr.count("\n") == 1
+    for name in ("r.jsonl", "r.html"):
+        assert f"{disk / name}: cannot be written: No space left on device" in done.stderr
+    assert 0 < len(records_in(tmp_path / "disk.kept/r.jsonl")) < 27
+    assert not (tmp_path / "disk.kept/r.html").exists()
+
+
 def test_what_cannot_be_run_here_is_no_pass(tmp_path):
     done = matrix("axes", "--axis", "tile=7x7", "--results", tmp_path / "r.jsonl")
     assert done.returncode == 125 and "unsupported" in done.stdout
