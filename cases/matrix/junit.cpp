@@ -38,12 +38,12 @@ double sound(double seconds) { return std::isfinite(seconds) && seconds > 0 ? se
 void set_time(pugi::xml_node node, double seconds) { set(node, "time", fmt::format("{:.6f}", seconds)); }
 
 /// What stands in a test case beside its name.
-struct Verdict {
+struct Mark {
   const char* element = nullptr;  // nullptr: nothing, it is a pass
   std::string message = {}, type = {}, text = {};
 };
 
-Verdict verdict_of(const Record& record) {
+Mark mark_of(const Record& record) {
   const std::string type(name_of(record.outcome));
   return {.element = element_of(record.outcome),
           .message = record.reason.empty() ? type : record.reason,
@@ -60,30 +60,30 @@ class Against {
     for (const Record& record : news->known_failures) known_.emplace(record.case_text, &*record.known);
   }
 
-  Verdict verdict(const Record& record) const {
-    Verdict plain = verdict_of(record);
+  Mark mark(const Record& record) const {
+    Mark plain = mark_of(record);
     if (const auto known = known_.find(record.case_text); known != known_.end())
       return {.element = "skipped", .message = known_text(plain.type, *known->second), .type = "known"};
     const auto found = items_.find(record.case_text);
     if (is_red(record.outcome) || found == items_.end()) return plain;
-    return verdict_on(found->second);
+    return mark_on(found->second);
   }
 
   /// Cases that the result lacks: news without a record.
-  std::vector<std::pair<std::string, Verdict>> gone() const {
-    std::vector<std::pair<std::string, Verdict>> cases;
+  std::vector<std::pair<std::string, Mark>> gone() const {
+    std::vector<std::pair<std::string, Mark>> cases;
     for (const auto& [name, items] : items_)
-      if (items[0]->kind == NewsKind::case_gone) cases.emplace_back(name, verdict_on(items));
+      if (items[0]->kind == NewsKind::case_gone) cases.emplace_back(name, mark_on(items));
     return cases;
   }
 
  private:
   using Items = std::vector<const NewsItem*>;
 
-  static Verdict verdict_on(const Items& items) {
-    Verdict verdict{.element = "failure", .message = items[0]->text, .type = std::string(name_of(items[0]->kind))};
-    for (const NewsItem* item : items) verdict.text += fmt::format("{}: {}\n", name_of(item->kind), item->text);
-    return verdict;
+  static Mark mark_on(const Items& items) {
+    Mark mark{.element = "failure", .message = items[0]->text, .type = std::string(name_of(items[0]->kind))};
+    for (const NewsItem* item : items) mark.text += fmt::format("{}: {}\n", name_of(item->kind), item->text);
+    return mark;
   }
 
   std::map<std::string_view, Items> items_;
@@ -93,15 +93,15 @@ class Against {
 struct TestCase {
   std::string name;
   double seconds = 0;
-  Verdict verdict;
+  Mark mark;
 };
 
 std::vector<TestCase> test_cases(const Results& results, const News* news) {
   const Against against(news);
   std::vector<TestCase> cases;
   for (const Record& record : results.records)
-    cases.push_back({record.case_text, sound(record.seconds), against.verdict(record)});
-  for (auto& [name, verdict] : against.gone()) cases.push_back({name, 0, std::move(verdict)});
+    cases.push_back({record.case_text, sound(record.seconds), against.mark(record)});
+  for (auto& [name, mark] : against.gone()) cases.push_back({name, 0, std::move(mark)});
   return cases;
 }
 
@@ -113,7 +113,7 @@ struct Totals {
 Totals totals_of(const std::vector<TestCase>& cases) {
   Totals totals;
   for (const TestCase& test : cases) {
-    const std::string_view element = test.verdict.element ? test.verdict.element : "";
+    const std::string_view element = test.mark.element ? test.mark.element : "";
     totals.failures += element == "failure";
     totals.errors += element == "error";
     totals.skipped += element == "skipped";
@@ -133,11 +133,11 @@ void add_case(pugi::xml_node suite, const std::string& set_name, const TestCase&
   set(node, "name", test.name);
   set(node, "classname", set_name);
   set_time(node, test.seconds);
-  if (test.verdict.element == nullptr) return;
-  pugi::xml_node verdict = node.append_child(test.verdict.element);
-  set(verdict, "message", test.verdict.message);
-  set(verdict, "type", test.verdict.type);
-  if (!test.verdict.text.empty()) verdict.text().set(clean_text(test.verdict.text).c_str());
+  if (test.mark.element == nullptr) return;
+  pugi::xml_node mark = node.append_child(test.mark.element);
+  set(mark, "message", test.mark.message);
+  set(mark, "type", test.mark.type);
+  if (!test.mark.text.empty()) mark.text().set(clean_text(test.mark.text).c_str());
 }
 
 }  // namespace

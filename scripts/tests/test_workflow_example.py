@@ -88,7 +88,7 @@ def test_shellcheck_accepts_every_step():
         assert done.returncode == 0, f"{name}: {done.stdout}"
 
 
-def test_annotations_are_one_error_for_each_red_case_with_its_rerun_command(tmp_path):
+def test_annotations_are_one_error_for_each_red_case_that_is_not_known_with_its_rerun_command(tmp_path):
     program("jq")
     records = [
         {"schema": 1, "set": "ci", "selection": [], "cases": 4, "shard": [1, 1]},
@@ -98,13 +98,19 @@ def test_annotations_are_one_error_for_each_red_case_with_its_rerun_command(tmp_
         {"case": "M3_K128_N64_g128_sym_fp16_r_s7", "outcome": "skipped", "reason": "no GPU", "seconds": 0, "rerun": "x"},
         {"case": "M4_K128_N64_g128_sym_fp16_r_s7", "outcome": "timed-out", "reason": "after 9 s", "seconds": 9,
          "rerun": "./bisect d"},
+        {"case": "M5_K128_N64_g128_sym_fp16_r_s7", "outcome": "fail", "reason": "x", "seconds": 0, "rerun": "./bisect e"},
+        {"case": "M6_K128_N64_g128_sym_fp16_r_s7", "outcome": "fail", "reason": "late", "seconds": 0, "rerun": "./bisect f"},
     ]
+    baseline = [records[0], {**records[5], "known": {"reason": "issue 12", "expires": "2999-12-31"}},
+                {**records[6], "known": {"reason": "issue 13", "expires": "2001-12-31"}}]
+    (tmp_path / "baseline.json").write_text("".join(json.dumps(record) + "\n" for record in baseline))
     (tmp_path / "result.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     done = shell(commands()["Annotations"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "::error title=fail%3A M2_K128_N64_g128_sym_fp16_r_s7@plugin%3Aa%2Cb.so::100%25 of outputs: wrong%0A./bisect b",
         "::error title=timed-out%3A M4_K128_N64_g128_sym_fp16_r_s7::after 9 s%0A./bisect d",
+        "::error title=fail%3A M6_K128_N64_g128_sym_fp16_r_s7::late%0A./bisect f",
     ]
 
 
