@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/matrix_options.h"
 
+#include "cases/ctest_gpu.h"
 #include "cases/faults.h"
 #include "cases/matrix/sets.h"
 #include "cases/split.h"
@@ -53,12 +54,8 @@ int default_memory_mib() {
   return static_cast<int>((::sysconf(_SC_PHYS_PAGES) / 2 * (::sysconf(_SC_PAGESIZE) >> 10)) >> 10);
 }
 
-/// CTest gives a GPU as CTEST_RESOURCE_GROUP_0_GPUS="id:3,slots:1".
 std::vector<std::string> gpus_of(int count) {
-  if (const char* given = std::getenv("CTEST_RESOURCE_GROUP_0_GPUS")) {
-    const std::string_view text = split(split(given, ';')[0], ',')[0];
-    if (text.starts_with("id:")) return {std::string(text.substr(3))};
-  }
+  if (const auto given = gpu_given_by_ctest()) return {*given};
   if (count == 1) return {""};  // as CUDA_VISIBLE_DEVICES is
   std::vector<std::string> names;
   for (int i = 0; i < count; ++i) names.push_back(fmt::format("{}", i));

@@ -2,6 +2,7 @@
 #include "gpu_case.h"
 
 #include "cases/compare.h"
+#include "cases/ctest_gpu.h"
 #include "cases/prepare.h"
 #include "cases/tests/skip.h"
 #include "fixtures/random_layer.h"
@@ -12,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace w4::tests {
 
@@ -53,6 +55,7 @@ kernel::RunResult run_naive(const kernel::Task& task) {
 }
 
 bool on_gpu() {
+  if (const auto given = cases::gpu_given_by_ctest()) ::setenv("CUDA_VISIBLE_DEVICES", given->c_str(), 1);
   std::string why;
   if (kernel::cuda_available(&why)) return true;
   skip(why);
