@@ -9,8 +9,8 @@
 
 namespace w4::tests {
 
-/// False where there is no device; the reason is printed, and CTest counts the case as skipped. Where CTest gave one, no
-/// other is used: to be called before anything else of CUDA.
+/// False where there is no device; the reason is printed, and CTest counts the case as skipped. Where CTest gave one,
+/// no other is used: to be called before anything else of CUDA.
 bool on_gpu();
 
 /// A random layer, its packed form and rows of A, as a case names them.
