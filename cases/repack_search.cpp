@@ -44,8 +44,12 @@ bool same_output(int stage, const Weights& a, const Weights& b) {
   }
 }
 
-RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
-                       const std::function<void(std::string_view)>& step) {
+namespace {
+
+/// Walks, and lets `explain(broken, before, after)` complete what is said of each broken stage.
+template <class Explain>
+RepackWalk walked(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
+                  const std::function<void(std::string_view)>& step, Explain explain) {
   RepackWalk walk;
   Weights value = repack::weights_of(layer);
   for (int stage = 0; stage < static_cast<int>(repack::stages().size()); ++stage) {
@@ -53,14 +57,31 @@ RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, con
     Weights next = subject.stage(stage, value, put_right);
     StageCheck check = check_stage(stage, value, next);
     if (!check.ok()) {
-      const auto way = [&](const Weights& before) { return subject.stage(stage, before, put_right); };
-      walk.broken.push_back({stage, check, ways_that_make(stage, value, next), map_of_stage(stage, value, way)});
+      BrokenStage broken{.stage = stage, .check = check, .variants = {}};
+      explain(broken, value, next);
+      walk.broken.push_back(std::move(broken));
     }
     walk.checks.push_back(std::move(check));
     value = std::move(next);
   }
   walk.last = std::move(value);
   return walk;
+}
+
+}  // namespace
+
+RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
+                       const std::function<void(std::string_view)>& step) {
+  return walked(subject, layer, put_right, step, [&](BrokenStage& broken, const Weights& before, const Weights& after) {
+    const auto way = [&](const Weights& of) { return subject.stage(broken.stage, of, put_right); };
+    broken.variants = ways_that_make(broken.stage, before, after);
+    broken.map = map_of_stage(broken.stage, before, way);
+  });
+}
+
+RepackWalk checked_repack(const Subject& subject, const fixtures::Layer& layer) {
+  return walked(
+      subject, layer, {}, [](std::string_view) {}, [](BrokenStage&, const Weights&, const Weights&) {});
 }
 
 Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe) {

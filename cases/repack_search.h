@@ -34,6 +34,9 @@ struct RepackWalk {
 RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
                        const std::function<void(std::string_view)>& step);
 
+/// The same walk without a look for the ways that make what is broken.
+RepackWalk checked_repack(const Subject& subject, const fixtures::Layer& layer);
+
 /// The reference repack of a layer with one stage, or some, done another way.
 repack::Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe);
 

@@ -192,8 +192,7 @@ std::string second_launch(Trials& trials, const RunResult& second) {
   return output.right() ? "" : what + fmt::format("has {} of {} outputs wrong", output.wrong, output.count);
 }
 
-void look_at_locks(Trials& trials, Culprits& found) {
-  const RunResult& seen = trials.first();
+void look_at_locks(Trials& trials, const RunResult& seen, Culprits& found) {
   const auto dirty = dirty_words(seen);
   if (dirty == 0 || !seen.ran()) return;
   std::vector<std::string> evidence = {
@@ -219,12 +218,19 @@ void look_at_stream(Trials& trials, Culprits& found) {
   found.push_back(named("wrong-stream", evidence));
 }
 
+/// The first launch that something is seen of, which need not be the first one; of none it is that.
+template <class Seen>
+const RunResult& first_that(const Trials& trials, Seen seen) {
+  const auto found = std::ranges::find_if(trials.launches(), seen);
+  return found == trials.launches().end() ? trials.first() : *found;
+}
+
 }  // namespace
 
 Culprits faults_of_side_effects(Trials& trials) {
   Culprits found;
-  look_at_guards(trials.first(), found);
-  look_at_locks(trials, found);
+  look_at_guards(first_that(trials, [](const RunResult& result) { return !result.trespasses.empty(); }), found);
+  look_at_locks(trials, first_that(trials, [](const RunResult& result) { return dirty_words(result) > 0; }), found);
   look_at_stream(trials, found);
   return found;
 }

@@ -29,15 +29,20 @@ void look_at_end(const RunResult& result, int timeout_seconds, std::vector<std::
 }
 
 /// A launch that failed and was made up for by another is no fault.
-void look_at_unchecked_error(const Trials& trials, Symptoms& symptoms) {
-  const RunResult& seen = trials.first();
-  if (seen.unchecked_launch_error.empty()) return;
+void look_at_unchecked_error(const Trials& trials, const RunResult& result, Symptoms& symptoms) {
+  if (result.unchecked_launch_error.empty()) return;
   const std::string line =
-      fmt::format("launch error {}, at which it did not look: it returned 0", seen.unchecked_launch_error);
-  if (trials.right(seen))
-    symptoms.notes.push_back(line + "; the output is right all the same");
+      fmt::format("launch error {}, at which it did not look: it returned 0", result.unchecked_launch_error);
+  if (trials.right(result))
+    add(symptoms.notes, line + "; the output is right all the same");
   else
     add(symptoms.wrong, line);
+}
+
+/// A kernel may say what it likes of a launch that is right.
+void look_at_message(const Trials& trials, const RunResult& result, Symptoms& symptoms) {
+  if (!result.message.empty())
+    add(trials.right(result) ? symptoms.notes : symptoms.wrong, "it says: " + result.message);
 }
 
 void look_at_writes(const Trials& trials, std::vector<std::string>& wrong) {
@@ -66,9 +71,8 @@ void look_at_repeats(const Trials& trials, std::vector<std::string>& notes) {
 Symptoms symptoms_of(const Trials& trials, int timeout_seconds) {
   Symptoms symptoms;
   for (const RunResult& result : trials.launches()) look_at_end(result, timeout_seconds, symptoms.wrong);
-  look_at_unchecked_error(trials, symptoms);
-  for (const RunResult& result : trials.launches())
-    if (!result.message.empty()) add(symptoms.wrong, "it says: " + result.message);
+  for (const RunResult& result : trials.launches()) look_at_unchecked_error(trials, result, symptoms);
+  for (const RunResult& result : trials.launches()) look_at_message(trials, result, symptoms);
   look_at_writes(trials, symptoms.wrong);
   look_at_repeats(trials, symptoms.notes);
   return symptoms;

@@ -30,7 +30,7 @@ function(w4_matrix_test set label timeout)
   add_test(NAME "${test}" ${configuration} COMMAND matrix ${arguments} --fresh --quiet
     --results ${file}.jsonl --junit ${file}.xml --html ${file}.html)
   set_tests_properties("${test}" PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 125 TIMEOUT ${timeout})
-  if(label STREQUAL gpu) # one beside the other, each on a GPU of its own
+  if(label STREQUAL gpu) # one beside the other, each on a GPU that the resource specification has for it
     set_property(TEST "${test}" PROPERTY RESOURCE_GROUPS gpus:1)
   else() # a run takes all cores: ctest --parallel starts nothing beside it
     set_property(TEST "${test}" PROPERTY PROCESSORS ${cores})

@@ -187,9 +187,14 @@ void CaseRunner::find(const CaseId& id, Record& record) {
       record.pictures = report.pictures;
     else if (report.pictures.contains("permutation"))
       record.pictures["permutation"] = report.pictures["permutation"];
-    if (report.verdict != Verdict::match || record.outcome != Outcome::fail) return;
-    record.outcome = Outcome::flaky;
-    record.reason = "bisect ran it again and saw nothing wrong; the first run: " + record.reason;
+    if (record.outcome != Outcome::fail) return;
+    if (report.verdict == Verdict::match) {
+      record.outcome = Outcome::flaky;
+      record.reason = "bisect ran it again and saw nothing wrong; the first run: " + record.reason;
+    } else if (report.verdict == Verdict::cannot_test) {
+      record.outcome = Outcome::skipped;
+      record.reason = one_line("cannot be tested here: " + report.reason);
+    }
   } catch (const Error& error) {
     record.reason += one_line(fmt::format("; bisect: {}", error.what()));
   } catch (const std::bad_alloc&) {

@@ -32,7 +32,8 @@ class CaseRunner {
   Record check(const CaseId& id);
 
   /// Hands a failing case to bisect: its report becomes part of the record. A case in which bisect sees nothing wrong
-  /// does not fail every time: it becomes flaky.
+  /// does not fail every time: it becomes flaky. One on which the known-good path fails too is no case to judge by:
+  /// skipped.
   void find(const CaseId& id, Record& record);
 
  private:

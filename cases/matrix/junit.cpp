@@ -51,7 +51,7 @@ Mark mark_of(const Record& record) {
           .text = is_red(record.outcome) ? finding_text(record) : ""};
 }
 
-/// The news of each case, and the failures that are known.
+/// The news of each case, and the failures that are known. What is red stays what it is, behind its news.
 class Against {
  public:
   explicit Against(const News* news) {
@@ -65,8 +65,11 @@ class Against {
     if (const auto known = known_.find(record.case_text); known != known_.end())
       return {.element = "skipped", .message = known_text(plain.type, *known->second), .type = "known"};
     const auto found = items_.find(record.case_text);
-    if (is_red(record.outcome) || found == items_.end()) return plain;
-    return mark_on(found->second);
+    if (found == items_.end()) return plain;
+    const Mark news = mark_on(found->second);
+    if (!is_red(record.outcome)) return news;
+    plain.text = news.text + plain.text;
+    return plain;
   }
 
   /// Cases that the result lacks: news without a record.

@@ -71,6 +71,13 @@ std::optional<NewsItem> outcome_news(const Pair& pair, std::string_view today) {
               fmt::format("{} in the baseline, {} now", was(pair.before), is(pair.now)));
 }
 
+Record known_failure(const Pair& pair) {
+  Record record = pair.now;
+  record.known = pair.before.known;
+  record.finding = record.pictures = nullptr;
+  return record;
+}
+
 /// The lower median of now / before; 1 with too few.
 double pace_of(std::vector<double> ratios) {
   if (ratios.size() < kFewestTimed) return 1;
@@ -167,7 +174,7 @@ News news_of(const Results& now, const Results& before, std::string_view today) 
   News news{.items = {}, .known_failures = {}, .pace = pace_of(ratios)};
   for (const Pair& pair : pairs) {
     std::optional<NewsItem> change = outcome_news(pair, today);
-    if (!change && is_red(pair.now.outcome)) news.known_failures.push_back(pair.before);
+    if (!change && is_red(pair.now.outcome)) news.known_failures.push_back(known_failure(pair));
     add(std::move(change), news.items);
     if (pair.is_timed() && ratios.size() >= kFewestTimed) add(time_news(pair, news.pace), news.items);
     add(accuracy_news(pair), news.items);

@@ -32,7 +32,7 @@ struct NewsItem {
 /// A result held against a baseline.
 struct News {
   std::vector<NewsItem> items;         // by kind, then by case
-  std::vector<Record> known_failures;  // of the baseline: red now too, and no news
+  std::vector<Record> known_failures;  // red now, with what the baseline knows of them, and no news
   double pace = 1;                     // how many times longer the run's cases take than the baseline's: median
 
   bool empty() const { return items.empty(); }

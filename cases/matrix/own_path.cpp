@@ -24,7 +24,7 @@ std::string text_of(const BrokenStage& broken) {
 }  // namespace
 
 OwnPath::OwnPath(const repack::Recipe& planted, const fixtures::Layer& layer)
-    : planted_(planted), layer_(layer), subject_(planted), walk_(walk_repack(subject_, layer, {}, [](auto) {})) {}
+    : planted_(planted), layer_(layer), subject_(planted), walk_(checked_repack(subject_, layer)) {}
 
 /// The lane model is held against itself with nothing planted: where nothing is planted in it, it is that.
 std::string OwnPath::wrong_in_kernel(Task task, const RunResult& seen, int repeat) const {

@@ -21,7 +21,8 @@ void check_reports(const ReportFiles& files) {
 
 int report_results(const Results& results, const ReportFiles& files, const std::string& not_written) {
   std::optional<News> news;
-  if (!files.baseline.empty()) news = news_of(results, read_baseline(files.baseline), today());
+  const int code = exit_code_of(results);
+  if (!files.baseline.empty() && code != kCannotTest) news = news_of(results, read_baseline(files.baseline), today());
   std::vector<std::string> failed;
   if (!not_written.empty()) failed.push_back(not_written);
   const auto write = [&](const std::string& file, const auto& text_of) {
@@ -37,10 +38,10 @@ int report_results(const Results& results, const ReportFiles& files, const std::
   write(files.markdown, [&] { return markdown_of(results, told); });
   write(files.html, [&] { return page_of(results, told); });
   fmt::print("{}", summary_of(results));
+  if (!files.baseline.empty() && !news) fmt::print("nothing could be run: not held against the baseline\n");
   if (news) fmt::print("{}", news->empty() ? "no news against the baseline\n" : text_of(*news));
   if (!failed.empty()) throw InputError("{}", fmt::join(failed, "; "));
-  const int code = exit_code_of(results);
-  if (!news || code == kCannotTest) return code;
+  if (!news) return code;
   return news->empty() ? kMatch : kMismatch;
 }
 

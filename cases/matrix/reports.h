@@ -13,7 +13,7 @@ void check_reports(const ReportFiles& files);
 /// Writes the reports that were asked for, prints the summary and, with a baseline, the news. Each is tried whatever
 /// becomes of the others; then what could not be written is thrown (InputError), with `not_written`, what could not be
 /// before (empty: nothing). Returns the exit code: with a baseline 1 for news, without one for anything red; 125 where
-/// nothing could be run.
+/// nothing could be run: that is held against no baseline.
 int report_results(const Results& results, const ReportFiles& files, const std::string& not_written = "");
 
 }  // namespace w4::cases

@@ -17,8 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import headless  # noqa: E402
 
-Image = pytest.importorskip("PIL.Image", reason="Python's Pillow is not installed (Debian: python3-pil)")
-
 BISECT = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect"))
 MATRIX = BISECT.with_name("matrix")
 
@@ -267,6 +265,7 @@ def landmarks(driver):
 
 def screenshot(driver):
     """What is seen, as grey values from 0 to 255."""
+    Image = pytest.importorskip("PIL.Image", reason="Python's Pillow is not installed (Debian: python3-pil)")
     picture = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True})
     return numpy.asarray(Image.open(io.BytesIO(base64.b64decode(picture["data"]))).convert("L"), dtype=float)
 

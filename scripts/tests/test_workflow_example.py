@@ -100,9 +100,13 @@ def test_annotations_are_one_error_for_each_red_case_that_is_not_known_with_its_
          "rerun": "./bisect d"},
         {"case": "M5_K128_N64_g128_sym_fp16_r_s7", "outcome": "fail", "reason": "x", "seconds": 0, "rerun": "./bisect e"},
         {"case": "M6_K128_N64_g128_sym_fp16_r_s7", "outcome": "fail", "reason": "late", "seconds": 0, "rerun": "./bisect f"},
+        {"case": "M7_K128_N64_g128_sym_fp16_r_s7", "outcome": "crashed", "reason": "was wrong", "seconds": 0, "rerun": "./bisect g"},
+        {"case": "M8_K128_N64_g128_sym_fp16_r_s7", "outcome": "fail", "reason": "was flaky", "seconds": 0, "rerun": "./bisect h"},
     ]
     baseline = [records[0], {**records[5], "known": {"reason": "issue 12", "expires": "2999-12-31"}},
-                {**records[6], "known": {"reason": "issue 13", "expires": "2001-12-31"}}]
+                {**records[6], "known": {"reason": "issue 13", "expires": "2001-12-31"}},
+                {**records[7], "outcome": "fail", "known": {"reason": "issue 14", "expires": "2999-12-31"}},
+                {**records[8], "outcome": "flaky", "known": {"reason": "issue 15", "expires": "2999-12-31"}}]
     (tmp_path / "baseline.json").write_text("".join(json.dumps(record) + "\n" for record in baseline))
     (tmp_path / "result.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     done = shell(commands()["Annotations"], tmp_path)
@@ -111,6 +115,7 @@ def test_annotations_are_one_error_for_each_red_case_that_is_not_known_with_its_
         "::error title=fail%3A M2_K128_N64_g128_sym_fp16_r_s7@plugin%3Aa%2Cb.so::100%25 of outputs: wrong%0A./bisect b",
         "::error title=timed-out%3A M4_K128_N64_g128_sym_fp16_r_s7::after 9 s%0A./bisect d",
         "::error title=fail%3A M6_K128_N64_g128_sym_fp16_r_s7::late%0A./bisect f",
+        "::error title=crashed%3A M7_K128_N64_g128_sym_fp16_r_s7::was wrong%0A./bisect g",
     ]
 
 

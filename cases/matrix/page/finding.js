@@ -153,7 +153,7 @@ function draw(record) {
   const detail = detailOf(record), finding = detail.finding;
   const repeated = record.repeated ? `, ${record.repeated[1]} of ${record.repeated[0]} runs failed` : "";
   document.getElementById("finding").replaceChildren(...[
-    records.length > 1 ? navigation(record) : null,
+    records.length > 1 || data.news ? navigation(record) : null,
     h("h2", {tabindex: -1, id: "case"}, record.name),
     h("p", {}, sign(record.outcome), ` in ${record.seconds.toFixed(2)} s${repeated}${record.reason ? ": " + record.reason : ""}`),
     record.known ? h("p", {class: "note"}, record.known) : null,

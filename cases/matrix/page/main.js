@@ -120,7 +120,7 @@ function printed() {
 
 function route() {
   const found = location.hash.match(/^#case=(.*)$/);
-  const record = found ? recordOf.get(decodeURIComponent(found[1])) : records.length === 1 ? records[0] : undefined;
+  const record = found ? recordOf.get(decodeURIComponent(found[1])) : records.length === 1 && !data.news ? records[0] : undefined;
   const wasOpen = !at("finding").hidden;
   at("overview").hidden = record !== undefined;
   at("finding").hidden = record === undefined;

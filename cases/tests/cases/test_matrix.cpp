@@ -93,16 +93,20 @@ TEST_CASE("matrix: a case passes or fails by its output and a search adds the cu
 }
 
 TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever known fault is planted") {
+  int mismatches = 0;
   for (const test::Planted& planted : test::kPlanted) {
     CaseId id = prepare(test::options_of(planted.command)).id;
     if (std::string(planted.command).find("--fixture") != std::string::npos) id.source = Source::r;
     Options options = options_of(id);
     options.inject = {planted.inject};
     const bool mismatch = report_on(options, [](std::string_view) {}).verdict == Verdict::mismatch;
+    mismatches += mismatch;
     const Record record = CaseRunner({.inject = options.inject}).check(id);
     CHECK_MESSAGE(is_red(record.outcome) == mismatch, std::string(planted.inject), " in ", id.text(), ": ",
                   record.reason);
+    if (!mismatch) MESSAGE(std::string(planted.inject), " does not show in ", id.text());
   }
+  CHECK(mismatches == static_cast<int>(test::kPlanted.size()));
 }
 
 TEST_CASE("matrix: a launch that no kernel takes is unsupported and not red") {

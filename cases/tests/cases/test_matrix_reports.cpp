@@ -190,7 +190,7 @@ TEST_CASE("JUnit: with a baseline a test fails where there is news of it") {
   std::vector<Record> now = {failed(1), failed(2), passed(3), passed(4), passed(5)};
   std::vector<Record> before = {failed(1), passed(2), failed(3), passed(4), passed(5), passed(6)};
   for (Record* red : {&before[0], &before[2]}) red->known = Known{.reason = "issue 12", .expires = "2026-12-31"};
-  before[3].error->max_z = 0.5;  // 3.4 now
+  before[3].error->max_z = 0.5;
   now[3].error->max_z = 7;
   const News news = news_of(result_of(now), result_of(before), "2026-06-15");
   const Junit junit(result_of(now), &news);
@@ -204,6 +204,21 @@ TEST_CASE("JUnit: with a baseline a test fails where there is news of it") {
   CHECK(std::string(junit.suite.attribute("tests").value()) == "6");
   CHECK(std::string(junit.suite.attribute("failures").value()) == "4");
   CHECK(std::string(junit.suite.attribute("skipped").value()) == "1");
+}
+
+TEST_CASE("JUnit: what is red says that it is news and a known failure says what it is now") {
+  std::vector<Record> now = {failed(1), failed(2)};
+  std::vector<Record> before = {failed(1), ended(2, Outcome::flaky, "1 of 5 runs fails")};
+  before[0].known = Known{.reason = "issue 12", .expires = "2026-01-31"};
+  before[1].known = Known{.reason = "issue 13", .expires = "2026-12-31"};
+  const News news = news_of(result_of(now), result_of(before), "2026-06-15");
+  const Junit junit(result_of(now), &news);
+  CHECK(std::string(junit.test(0).child("failure").text().get())
+            .starts_with("known expired: fail (known: issue 12) until"));
+  CHECK(has(junit.test(0).child("failure").text().get(), "\nrerun: ./bisect"));
+  CHECK(std::string(junit.test(1).child("skipped").attribute("message").value()) ==
+        "fail, known until 2026-12-31: issue 13");
+  CHECK(has(markdown_of(result_of(now), &news), "| fail | issue 13 | 2026-12-31 |"));
 }
 
 TEST_CASE("Markdown: a shard says that it is one") {

@@ -40,7 +40,7 @@ bool needs_more_than_a_case(const std::string& command) {
 
 }  // namespace
 
-TEST_CASE("matrix on the GPU: a case is red where bisect calls it a mismatch, whatever fault is planted") {
+TEST_CASE("matrix on the GPU: each planted fault turns its case red, and no case is without one") {
   if (!on_gpu()) return;
   for (const PlantedOnGpu& planted : kPlantedOnGpu) {
     if (needs_more_than_a_case(planted.command)) continue;

@@ -67,6 +67,10 @@ static int leaves_workspace(const W4Call* call) {
   locks[3] = 2;
   return run(call);
 }
+static int leaves_workspace_later(const W4Call* call) { /* not in the first launch */
+  ((int32_t*)call->workspace)[0] = call->number == 1;
+  return run(call);
+}
 static int forgets_bias(const W4Call* call) {
   W4Call without = *call;
   without.bias = NULL;
@@ -112,6 +116,7 @@ static const struct Fault {
     FAULT_NAMED(writes_before),
     FAULT_NAMED(changes_input),
     FAULT_NAMED(leaves_workspace),
+    FAULT_NAMED(leaves_workspace_later),
     FAULT_NAMED(forgets_bias),
     FAULT_NAMED(adds_up),
     FAULT_NAMED(prints),

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
+
 namespace {
 
 using namespace w4;
@@ -63,6 +65,14 @@ TEST_CASE("exec: a command that runs once and one that stays alive are matches")
   CHECK(ask_foreign(commands.script("cp \"$good\" \"$1/C.npy\"")).verdict == Verdict::match);
   CHECK(ask_foreign(commands.script(kAlive)).verdict == Verdict::match);
   CHECK(commands.clean());
+}
+
+TEST_CASE("exec: what a command says of a launch that is right is a note and no fault") {
+  const Commands commands;
+  const Report report = ask_foreign(commands.script(
+      "cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true, \"return_code\": 0, \"message\": \"took 3 ms\"}'"));
+  CHECK(report.verdict == Verdict::match);
+  CHECK(std::ranges::find(report.notes, "it says: took 3 ms") != report.notes.end());
 }
 
 TEST_CASE("exec: a command that stays alive is started once and gets each case once") {
