@@ -59,8 +59,10 @@ class Call:
         return lines[0]
 
     def start(self, *words):
+        # Of what a shell starts in the background SIGINT is ignored, and so it is of all that that starts.
         return subprocess.Popen([sys.executable, EXTRACT, *map(str, words)], cwd=self.folder, stderr=subprocess.PIPE,
-                                text=True, env=self.environment())
+                                text=True, env=self.environment(),
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def listing(self):
         """What lies outside the cache."""

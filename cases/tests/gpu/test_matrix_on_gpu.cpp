@@ -40,7 +40,7 @@ bool needs_more_than_a_case(const std::string& command) {
 
 }  // namespace
 
-TEST_CASE("matrix on the GPU: each planted fault turns its case red, and no case is without one") {
+TEST_CASE("the matrix on the GPU: each planted fault turns its case red, and no case is without one") {
   if (!on_gpu()) return;
   for (const PlantedOnGpu& planted : kPlantedOnGpu) {
     if (needs_more_than_a_case(planted.command)) continue;
@@ -57,7 +57,7 @@ TEST_CASE("matrix on the GPU: each planted fault turns its case red, and no case
   }
 }
 
-TEST_CASE("matrix on the GPU: the L2 hint turns exactly its instantiation red, and is found there") {
+TEST_CASE("the matrix on the GPU: the L2 hint turns exactly its instantiation red, and is found there") {
   if (!on_gpu()) return;
   Selection selection{.set = "edges", .axes = {"kernel=" + plugin("l2-hint-illegal")}, .where = {"K == 512"}};
   const Results results = results_of(selection);
@@ -72,7 +72,7 @@ TEST_CASE("matrix on the GPU: the L2 hint turns exactly its instantiation red, a
   CHECK(results.records.size() > red.size());
 }
 
-TEST_CASE("matrix on the GPU: a sound kernel passes and its process is used again") {
+TEST_CASE("the matrix on the GPU: a sound kernel passes and its process is used again") {
   if (!on_gpu()) return;
   const Results results = results_of({.set = "smoke", .axes = {"kernel=cuda"}});
   double first = 0, others = 0;
