@@ -299,7 +299,7 @@ def test_a_slice_that_no_kernel_could_hold_cannot_be_tested():
     (["b", 128, "--sweep", "--toggles"], "--toggles prints a table: it does not go with --sweep"),
     (["b", 128, "--sweep", "--packed", "x"], "--sweep launches other shapes: it does not go with --packed or --kernel recorded:FILE"),
     (["b", 128, "--sweep", "--kernel", "recorded:x"], "--sweep launches other shapes: it does not go with --packed or --kernel recorded:FILE"),
-    (["b", 128, "--json", "no/such/folder/report.json"], "no/such/folder/report.json: cannot be written"),
+    (["b", 128, "--json", "no/such/folder/report.json"], "no/such/folder/report.json: cannot be written: No such file or directory"),
     (["b", 128, "--inject", "tile-order-swap,repack-transpose"], None),
     (["b", 128, "--slice", "rows:2/2"], "slice 'rows:2/2': rows:R/N, columns:R/N or expert:R/N is expected, R from 0 to N-1"),
     (["--case", "M1_K2048"], "case 'M1_K2048' ends before N, the output features"),

@@ -185,7 +185,7 @@ def test_a_recorded_output_is_the_one_that_is_judged(tmp_path):
     ([0, 3, "b", 128, "--wieght"], "unknown option '--wieght', did you mean '--weight'?; --help prints all"),
     ([0, 3, "b", 128, "--inject", "zp-v1v2-ofset"],
      "unknown fault 'zp-v1v2-ofset', did you mean 'zp-v1v2-offset'?; --list-faults prints all"),
-    ([0, 3, "b", 128, "--json", "no/such/folder/trace.json"], "no/such/folder/trace.json: cannot be written"),
+    ([0, 3, "b", 128, "--json", "no/such/folder/trace.json"], "no/such/folder/trace.json: cannot be written: No such file or directory"),
 ])
 def test_a_wrong_word_gets_one_line(arguments, line):
     assert refused(*arguments) == line
