@@ -207,6 +207,14 @@ def test_a_worker_that_dies_costs_its_own_case_alone(tmp_path, kernel):
     assert came == {1: "pass", 2: "crashed", 3: "pass", 4: "pass"}, done.stdout
 
 
+def test_a_kernel_keeps_its_process_from_case_to_case(tmp_path, kernel):
+    body = f"open({str(tmp_path / 'processes')!r}, 'a').write(f'{{os.getpid()}}\\n')\nreturn numpy_kernel.kernel(case)"
+    done = matrix("axes", "--axis", "M=1,2,3,4", "--axis", "shape=128x64", "--kernel", kernel(body), "--jobs", 1)
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = (tmp_path / "processes").read_text().split()
+    assert len(runs) == 8 and len(set(runs)) == 1
+
+
 def test_a_kernel_that_is_right_now_and_then_is_flaky_and_never_passed(tmp_path, kernel):
     body = f"count = {str(tmp_path / 'count')!r}\nopen(count, 'a').write('x')\n" \
            "C = numpy_kernel.kernel(case)\nreturn C * (2 if os.path.getsize(count) == 3 else 1)"

@@ -72,14 +72,8 @@ TEST_CASE("the matrix on the GPU: the L2 hint turns exactly its instantiation re
   CHECK(results.records.size() > red.size());
 }
 
-TEST_CASE("the matrix on the GPU: a sound kernel passes and its process is used again") {
+TEST_CASE("the matrix on the GPU: a sound kernel passes") {
   if (!on_gpu()) return;
-  const Results results = results_of({.set = "smoke", .axes = {"kernel=cuda"}});
-  double first = 0, others = 0;
-  for (const Record& record : results.records) {
+  for (const Record& record : results_of({.set = "smoke", .axes = {"kernel=cuda"}}).records)
     CHECK_MESSAGE(record.outcome == Outcome::pass, record.case_text, ": ", record.reason);
-    (first == 0 ? first : others) += record.seconds;
-  }
-  // A CUDA context of its own would cost each of the others about as much as it costs the first.
-  CHECK(others < first * static_cast<double>(results.records.size() - 1) / 2);
 }
