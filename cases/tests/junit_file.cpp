@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "skip.h"
+#include "cases/tests/skip.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -4,10 +4,10 @@
 #include "cases/matrix/sets.h"
 #include "cases/matrix/where.h"
 
-#include "ask.h"
 #include "cases/report_on.h"
+#include "cases/tests/cases/ask.h"
+#include "cases/tests/cases/planted.h"
 #include "fixtures/error.h"
-#include "planted.h"
 
 #include <doctest/doctest.h>
 

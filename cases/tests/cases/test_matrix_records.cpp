@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/clean_text.h"
+#include "cases/tests/cases/made_results.h"
 #include "cases/tests/fixtures/scratch.h"
-#include "made_results.h"
 
 #include <doctest/doctest.h>
 

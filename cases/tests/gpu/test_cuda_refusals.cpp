@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/tests/gpu/gpu_case.h"
 #include "fixtures/error.h"
-#include "gpu_case.h"
 
 #include <doctest/doctest.h>
 

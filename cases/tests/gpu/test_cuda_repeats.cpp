@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "gpu_case.h"
+#include "cases/tests/gpu/gpu_case.h"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 // The examples of the docs that run on a GPU, and our own kernels through bisect.
 #include "cases/bisect.h"
 #include "cases/tests/cases/ask.h"
-#include "gpu_case.h"
+#include "cases/tests/gpu/gpu_case.h"
 
 #include <doctest/doctest.h>
 

@@ -3,8 +3,8 @@
 #include "cases/compare.h"
 #include "cases/faults.h"
 #include "cases/repack_search.h"
+#include "cases/tests/gpu/gpu_case.h"
 #include "fixtures/error.h"
-#include "gpu_case.h"
 #include "kernel/lane_model.h"
 
 #include <doctest/doctest.h>

@@ -4,8 +4,8 @@
 #include "cases/matrix/selection.h"
 #include "cases/prepare.h"
 #include "cases/tests/cases/ask.h"
-#include "gpu_case.h"
-#include "planted.h"
+#include "cases/tests/gpu/gpu_case.h"
+#include "cases/tests/gpu/planted.h"
 
 #include <doctest/doctest.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/bisect.h"
 #include "cases/tests/cases/ask.h"
-#include "gpu_case.h"
-#include "planted.h"
+#include "cases/tests/gpu/gpu_case.h"
+#include "cases/tests/gpu/planted.h"
 
 #include <doctest/doctest.h>
 

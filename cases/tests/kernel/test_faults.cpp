@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/tests/kernel/known_layer.h"
 #include "fixtures/codes.h"
 #include "kernel/pipeline.h"
-#include "known_layer.h"
 
 #include <doctest/doctest.h>
 

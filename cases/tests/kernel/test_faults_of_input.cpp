@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faults of the pipeline that concern A: its rows, its padding, and the order of its columns.
 
+#include "cases/tests/kernel/known_layer.h"
 #include "kernel/lane_model.h"
-#include "known_layer.h"
 
 #include <doctest/doctest.h>
 

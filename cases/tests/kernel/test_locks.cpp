@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/tests/kernel/known_layer.h"
 #include "kernel/rounding.h"
-#include "known_layer.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "made_layer.h"
+#include "cases/tests/repack/made_layer.h"
 
 #include <fmt/format.h>
 

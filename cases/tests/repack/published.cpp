@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "published.h"
+#include "cases/tests/repack/published.h"
 
 #include <algorithm>
 

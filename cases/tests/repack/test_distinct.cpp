@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fault can be named only if no other makes the same packed layer everywhere.
 
-#include "made_layer.h"
+#include "cases/tests/repack/made_layer.h"
 
 #include <doctest/doctest.h>
 

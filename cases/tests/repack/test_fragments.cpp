@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where codes go, read off the packed words by codes that carry digits of their own index.
 
-#include "made_layer.h"
-#include "published.h"
+#include "cases/tests/repack/made_layer.h"
+#include "cases/tests/repack/published.h"
 #include "repack/scale_order.h"
 
 #include <doctest/doctest.h>

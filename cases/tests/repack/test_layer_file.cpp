@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Marlin-packed layers undone to codes.
+#include "cases/tests/repack/made_layer.h"
 #include "fixtures/error.h"
-#include "made_layer.h"
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>

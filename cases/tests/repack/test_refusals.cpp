@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/tests/repack/made_layer.h"
 #include "fixtures/error.h"
-#include "made_layer.h"
 
 #include <doctest/doctest.h>
 

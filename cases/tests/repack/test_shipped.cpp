@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layers of real models in fixtures/data, and random ones of fixtures/.
 
+#include "cases/tests/repack/made_layer.h"
+#include "cases/tests/repack/published.h"
 #include "fixtures/random_layer.h"
-#include "made_layer.h"
-#include "published.h"
 #include "repack/per_column.h"
 
 #include <doctest/doctest.h>

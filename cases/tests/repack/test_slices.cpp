@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Slices: cut right, they pack as the layer's part does; cut wrong, they hold what was reported.
 
-#include "made_layer.h"
+#include "cases/tests/repack/made_layer.h"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each stage of the reference against design.md section 3, spelled out here, on every kind of layer.
 
-#include "made_layer.h"
+#include "cases/tests/repack/made_layer.h"
 
 #include <doctest/doctest.h>
 

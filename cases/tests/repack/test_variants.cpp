@@ -2,7 +2,7 @@
 // Each wrong way shows where it says it does, and is the reference where it does not; what it does is what was
 // reported.
 
-#include "made_layer.h"
+#include "cases/tests/repack/made_layer.h"
 
 #include <doctest/doctest.h>
 

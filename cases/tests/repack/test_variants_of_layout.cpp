@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wrong ways that put what is right where it does not belong: what lands where, from their own definitions.
 
-#include "made_layer.h"
+#include "cases/tests/repack/made_layer.h"
 
 #include <doctest/doctest.h>
 

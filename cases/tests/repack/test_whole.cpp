@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole repack against the published converters' loops, and back again.
 
-#include "made_layer.h"
-#include "published.h"
+#include "cases/tests/repack/made_layer.h"
+#include "cases/tests/repack/published.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Somebody's kernel, swept over shapes.
-#include "foreign_case.h"
+#include "cases/tests/runs/foreign_case.h"
 
 #include "cases/report_on.h"
 #include "cases/sweep/condition.h"
