@@ -3,8 +3,8 @@
 // that of the model's tensors. Both write to a file system that drops nothing in between: figures are a ratio.
 
 #include "cases/model/repack_model.h"
+#include "fixtures/files/safetensors.h"
 #include "fixtures/random_layer.h"
-#include "fixtures/safetensors.h"
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #include "cases/lines_file.h"
 
 #include "fixtures/error.h"
-#include "fixtures/mapped_file.h"
+#include "fixtures/files/mapped_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
 #include "cases/faults.h"
 #include "cases/home.h"
 #include "fixtures/error.h"
-#include "fixtures/hub.h"
+#include "fixtures/files/hub.h"
 #include "kernel/foreign.h"
 #include "kernel/sanitizer.h"
 

@@ -3,7 +3,7 @@
 
 #include "cases/home.h"
 #include "fixtures/error.h"
-#include "fixtures/hub.h"
+#include "fixtures/files/hub.h"
 #include "fixtures/lint.h"
 #include "fixtures/random_layer.h"
 #include "fixtures/slice.h"

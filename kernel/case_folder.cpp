@@ -2,8 +2,8 @@
 #include "kernel/case_folder.h"
 
 #include "fixtures/error.h"
-#include "fixtures/npy.h"
-#include "fixtures/write_beside.h"
+#include "fixtures/files/npy.h"
+#include "fixtures/files/write_beside.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/output_file.h"
 
-#include "fixtures/bytes.h"
 #include "fixtures/error.h"
-#include "fixtures/npy.h"
+#include "fixtures/files/bytes.h"
+#include "fixtures/files/npy.h"
 
 #include <fstream>
 

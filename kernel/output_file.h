@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/tensor.h"
+#include "fixtures/files/tensor.h"
 
 #include <cstdint>
 #include <filesystem>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repack/layer_file.h"
 
-#include "fixtures/bytes.h"
 #include "fixtures/encode.h"
 #include "fixtures/error.h"
+#include "fixtures/files/bytes.h"
 #include "fixtures/model.h"
 #include "repack/marlin_tensors.h"
 

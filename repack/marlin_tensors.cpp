@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repack/marlin_tensors.h"
 
-#include "fixtures/bytes.h"
 #include "fixtures/error.h"
+#include "fixtures/files/bytes.h"
 #include "fixtures/layer_manifest.h"
 
 #include <optional>

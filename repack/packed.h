@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/container.h"
+#include "fixtures/files/container.h"
 #include "repack/stage.h"
 
 #include <cstddef>

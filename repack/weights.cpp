@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repack/weights.h"
 
-#include "fixtures/tensor.h"
+#include "fixtures/files/tensor.h"
 
 namespace w4::repack {
 

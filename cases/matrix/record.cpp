@@ -2,8 +2,8 @@
 #include "cases/matrix/record.h"
 
 #include "fixtures/error.h"
-#include "fixtures/json_text.h"
-#include "fixtures/mapped_file.h"
+#include "fixtures/files/json_text.h"
+#include "fixtures/files/mapped_file.h"
 
 #include <fmt/format.h>
 

@@ -3,12 +3,12 @@
 
 #include "cases/json_file.h"
 #include "cases/model/identity.h"
-#include "fixtures/bytes.h"
 #include "fixtures/error.h"
-#include "fixtures/json_text.h"
-#include "fixtures/mapped_file.h"
-#include "fixtures/safetensors.h"
-#include "fixtures/write_beside.h"
+#include "fixtures/files/bytes.h"
+#include "fixtures/files/json_text.h"
+#include "fixtures/files/mapped_file.h"
+#include "fixtures/files/safetensors.h"
+#include "fixtures/files/write_beside.h"
 
 #include <fcntl.h>
 #include <re2/re2.h>

@@ -4,9 +4,9 @@
 #include "cases/model/packed_folder.h"
 #include "cases/progress_bar.h"
 #include "fixtures/error.h"
-#include "fixtures/mapped_file.h"
-#include "fixtures/safetensors.h"
-#include "fixtures/write_beside.h"
+#include "fixtures/files/mapped_file.h"
+#include "fixtures/files/safetensors.h"
+#include "fixtures/files/write_beside.h"
 #include "repack/layer_file.h"
 
 #include <algorithm>

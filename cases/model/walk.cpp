@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/model/walk.h"
 
-#include "fixtures/bytes.h"
 #include "fixtures/error.h"
+#include "fixtures/files/bytes.h"
 
 #include <fnmatch.h>
 

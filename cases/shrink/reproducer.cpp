@@ -3,8 +3,8 @@
 
 #include "cases/home.h"
 #include "cases/prepare.h"
-#include "fixtures/npy.h"
-#include "fixtures/write_beside.h"
+#include "fixtures/files/npy.h"
+#include "fixtures/files/write_beside.h"
 #include "kernel/lane_model.h"
 #include "repack/packed.h"
 

@@ -3,7 +3,7 @@
 
 #include "cases/report_on.h"
 #include "fixtures/error.h"
-#include "fixtures/write_beside.h"
+#include "fixtures/files/write_beside.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -2,7 +2,7 @@
 #include "cases/tests/runs/foreign_case.h"
 
 #include "cases/tests/fixtures/scratch.h"
-#include "fixtures/npy.h"
+#include "fixtures/files/npy.h"
 #include "kernel/lane_model.h"
 
 #include <doctest/doctest.h>
