@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/slice.h"
+#include "fixtures/layer/cut.h"
 #include "kernel/run.h"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/layer.h"
+#include "fixtures/layer/layer.h"
 
 #include <cstdint>
 #include <vector>

@@ -4,9 +4,9 @@
 #include "cases/home.h"
 #include "fixtures/error.h"
 #include "fixtures/files/hub.h"
+#include "fixtures/layer/cut.h"
 #include "fixtures/lint.h"
 #include "fixtures/random_layer.h"
-#include "fixtures/slice.h"
 #include "repack/layer_file.h"
 #include "repack/regroup.h"
 

@@ -5,7 +5,7 @@
 #include "cases/stage_check.h"
 #include "cases/stage_map.h"
 #include "cases/subject.h"
-#include "fixtures/layer.h"
+#include "fixtures/layer/layer.h"
 
 #include <functional>
 #include <optional>

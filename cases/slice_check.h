@@ -17,7 +17,7 @@ struct SliceCheck {
 
 /// Whether every weight of the slice is the layer's where it was cut: the same code, scale and zero point, group by
 /// group as each of the two says which group a row is in; and the bias with rank 0 alone where rows are cut. By the
-/// definitions of design.md, section 3, and calling nothing in repack/ or fixtures/slice.h. A whole layer is right.
+/// definitions of design.md, section 3, and calling nothing in repack/ or fixtures/layer/cut.h. A whole layer is right.
 SliceCheck check_slice(const repack::Weights& slice);
 
 }  // namespace w4::cases

@@ -3,8 +3,8 @@
 
 #include "cases/faults.h"
 #include "cases/repack_search.h"
-#include "fixtures/codes.h"
 #include "fixtures/error.h"
+#include "fixtures/layer/codes.h"
 #include "kernel/lane_model.h"
 
 #include <array>

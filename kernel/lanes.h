@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/codes.h"
+#include "fixtures/layer/codes.h"
 #include "repack/weights.h"
 
 #include <array>

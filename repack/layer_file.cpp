@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repack/layer_file.h"
 
-#include "fixtures/encode.h"
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
-#include "fixtures/model.h"
+#include "fixtures/layer/encode.h"
+#include "fixtures/layer/model.h"
 #include "repack/marlin_tensors.h"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
-#include "fixtures/layer_manifest.h"
+#include "fixtures/layer/layer_manifest.h"
 
 #include <optional>
 

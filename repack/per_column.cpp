@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repack/per_column.h"
 
-#include "fixtures/encode.h"
+#include "fixtures/layer/encode.h"
 #include "fixtures/parallel.h"
 #include "repack/codes.h"
 #include "repack/zero_points.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/codes.h"
 #include "fixtures/grid.h"
-#include "fixtures/layer.h"
-#include "fixtures/slice.h"
+#include "fixtures/layer/codes.h"
+#include "fixtures/layer/cut.h"
+#include "fixtures/layer/layer.h"
 
 #include <cstdint>
 #include <memory>

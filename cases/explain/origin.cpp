@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/origin.h"
 
-#include "fixtures/encode.h"
+#include "fixtures/layer/encode.h"
 #include "fixtures/parallel.h"
 
 #include <algorithm>

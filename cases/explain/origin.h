@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/explain/place.h"
-#include "fixtures/layer.h"
+#include "fixtures/layer/layer.h"
 #include "repack/stage.h"
 
 #include <optional>

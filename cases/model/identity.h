@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/model.h"
+#include "fixtures/layer/model.h"
 
 #include <nlohmann/json.hpp>
 

@@ -6,7 +6,7 @@
 #include "cases/model/walk.h"
 #include "cases/progress_bar.h"
 #include "fixtures/error.h"
-#include "fixtures/model.h"
+#include "fixtures/layer/model.h"
 #include "repack/layer_file.h"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fixtures/files/container.h"
-#include "fixtures/model.h"
+#include "fixtures/layer/model.h"
 
 #include <filesystem>
 #include <string>

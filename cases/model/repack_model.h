@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/model/walk.h"
-#include "fixtures/layer.h"
+#include "fixtures/layer/layer.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/shrink/plain_case.h"
 
-#include "fixtures/codes.h"
+#include "fixtures/layer/codes.h"
 #include "repack/stage.h"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/prepare.h"
-#include "fixtures/encode.h"
+#include "fixtures/layer/encode.h"
 
 #include <optional>
 #include <vector>

@@ -2,7 +2,7 @@
 // Strategies that make a case smaller, or take away a part that a layer may go without.
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink.h"
-#include "fixtures/codes.h"
+#include "fixtures/layer/codes.h"
 #include "repack/weights.h"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/model/lint_model.h"
 #include "cases/tests/fixtures/model_files.h"
-#include "fixtures/model.h"
+#include "fixtures/layer/model.h"
 #include "fixtures/random_layer.h"
 
 #include <doctest/doctest.h>

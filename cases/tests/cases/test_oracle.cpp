@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/oracle.h"
-#include "fixtures/encode.h"
+#include "fixtures/layer/encode.h"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/case_id.h"
-#include "fixtures/layer.h"
+#include "fixtures/layer/layer.h"
 #include "kernel/foreign.h"
 
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/kernel/known_layer.h"
-#include "fixtures/codes.h"
+#include "fixtures/layer/codes.h"
 #include "kernel/pipeline.h"
 
 #include <doctest/doctest.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/encode.h"
-#include "fixtures/slice.h"
+#include "fixtures/layer/cut.h"
+#include "fixtures/layer/encode.h"
 #include "repack/packed.h"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/encode.h"
+#include "fixtures/layer/encode.h"
 
 #include <cstdint>
 #include <vector>
