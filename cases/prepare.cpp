@@ -5,7 +5,7 @@
 #include "fixtures/error.h"
 #include "fixtures/files/hub.h"
 #include "fixtures/layer/cut.h"
-#include "fixtures/lint.h"
+#include "fixtures/lint/lint.h"
 #include "fixtures/random_layer.h"
 #include "repack/layer_file.h"
 #include "repack/regroup.h"

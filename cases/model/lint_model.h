@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/lint_file.h"
+#include "fixtures/lint/lint_file.h"
 
 #include <nlohmann/json.hpp>
 
