@@ -4,7 +4,7 @@
 
 #include "cases/model/repack_model.h"
 #include "fixtures/files/safetensors.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

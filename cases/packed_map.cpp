@@ -3,7 +3,7 @@
 
 #include "cases/probe/recovered_map.h"
 #include "cases/probe/region.h"
-#include "fixtures/counter_random.h"
+#include "fixtures/random/counter_random.h"
 
 #include <fmt/format.h>
 

@@ -6,7 +6,7 @@
 #include "fixtures/files/hub.h"
 #include "fixtures/layer/cut.h"
 #include "fixtures/lint/lint.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 #include "repack/layer_file.h"
 #include "repack/regroup.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/options.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 
 #include <string>
 #include <vector>

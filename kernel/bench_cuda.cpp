@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our kernel against cuBLAS in fp16 and against the floor. Launches are captured in a graph; weights rotate over copies
 // that no cache holds together. In a .cpp, as all that uses our C++ libraries.
-#include "fixtures/counter_random.h"
+#include "fixtures/random/counter_random.h"
 #include "kernel/device.h"
 #include "kernel/marlin_args.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/probe/probes.h"
 
-#include "fixtures/counter_random.h"
 #include "fixtures/error.h"
 #include "fixtures/layer/codes.h"
 #include "fixtures/layer/cut.h"
+#include "fixtures/random/counter_random.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #include "cases/probe/separate.h"
 
 #include "fixtures/error.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 
 #include <fmt/format.h>
 

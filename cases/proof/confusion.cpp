@@ -2,9 +2,9 @@
 #include "cases/proof/confusion.h"
 
 #include "cases/probe/box_bisect.h"
-#include "fixtures/counter_random.h"
 #include "fixtures/error.h"
 #include "fixtures/parallel.h"
+#include "fixtures/random/counter_random.h"
 
 #include <algorithm>
 #include <atomic>

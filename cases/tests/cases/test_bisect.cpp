@@ -2,7 +2,7 @@
 #include "cases/faults.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 #include "kernel/lane_model.h"
 
 #include <doctest/doctest.h>

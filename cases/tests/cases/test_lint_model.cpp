@@ -2,7 +2,7 @@
 #include "cases/model/lint_model.h"
 #include "cases/tests/fixtures/model_files.h"
 #include "fixtures/layer/model.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 #include "cases/model/repack_model.h"
 #include "cases/progress_bar.h"
 #include "cases/tests/fixtures/model_files.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>

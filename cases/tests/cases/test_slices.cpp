@@ -4,7 +4,7 @@
 #include "cases/oracle.h"
 #include "cases/slice_check.h"
 #include "cases/tests/cases/ask.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #include "cases/stage_check.h"
 
 #include "cases/repack_search.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 
 #include <doctest/doctest.h>
 

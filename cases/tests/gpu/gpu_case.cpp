@@ -5,7 +5,7 @@
 #include "cases/ctest_gpu.h"
 #include "cases/prepare.h"
 #include "cases/tests/skip.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 #include "kernel/device.h"
 #include "kernel/marlin_plan.h"
 

@@ -3,7 +3,7 @@
 
 #include "cases/tests/repack/made_layer.h"
 #include "cases/tests/repack/published.h"
-#include "fixtures/random_layer.h"
+#include "fixtures/random/random_layer.h"
 #include "repack/per_column.h"
 
 #include <doctest/doctest.h>
