@@ -2,7 +2,7 @@
 #include "cases/faults.h"
 
 #include "fixtures/error.h"
-#include "repack/nearest.h"
+#include "repack/stages/nearest.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernel/lane_model.h"
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include <string>
 #include <string_view>

@@ -4,7 +4,7 @@
 #include "cases/case_id.h"
 #include "kernel/run.h"
 #include "repack/per_column.h"
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include <filesystem>
 #include <functional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "repack/weights.h"
+#include "repack/stages/weights.h"
 
 #include <cstddef>
 #include <string>

@@ -2,7 +2,7 @@
 #include "cases/stage_map.h"
 
 #include "fixtures/error.h"
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernel/run.h"
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include <functional>
 #include <map>

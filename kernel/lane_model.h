@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernel/plan.h"
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include <span>
 #include <string_view>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fixtures/layer/codes.h"
-#include "repack/weights.h"
+#include "repack/stages/weights.h"
 
 #include <array>
 

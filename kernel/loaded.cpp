@@ -2,8 +2,8 @@
 #include "kernel/loaded.h"
 
 #include "kernel/recipe.h"
-#include "repack/fragments.h"
-#include "repack/scale_order.h"
+#include "repack/stages/fragments.h"
+#include "repack/stages/scale_order.h"
 
 namespace w4::kernel {
 

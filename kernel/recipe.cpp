@@ -2,7 +2,7 @@
 #include "kernel/recipe.h"
 
 #include "fixtures/error.h"
-#include "repack/nearest.h"
+#include "repack/stages/nearest.h"
 
 #include <algorithm>
 #include <string>

@@ -2,12 +2,12 @@
 #include "repack/fused.h"
 
 #include "fixtures/parallel.h"
-#include "repack/act_order.h"
-#include "repack/checkpoint.h"
-#include "repack/scale_order.h"
-#include "repack/scales.h"
-#include "repack/tiles.h"
-#include "repack/zero_points.h"
+#include "repack/stages/act_order.h"
+#include "repack/stages/checkpoint.h"
+#include "repack/stages/scale_order.h"
+#include "repack/stages/scales.h"
+#include "repack/stages/tiles.h"
+#include "repack/stages/zero_points.h"
 
 #include <algorithm>
 #include <vector>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repack/packed.h"
 
-#include "repack/act_order.h"
-#include "repack/fragments.h"
 #include "repack/fused.h"
-#include "repack/scale_order.h"
-#include "repack/tiles.h"
+#include "repack/stages/act_order.h"
+#include "repack/stages/fragments.h"
+#include "repack/stages/scale_order.h"
+#include "repack/stages/tiles.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fixtures/files/container.h"
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -3,8 +3,8 @@
 
 #include "fixtures/layer/encode.h"
 #include "fixtures/parallel.h"
-#include "repack/codes.h"
-#include "repack/zero_points.h"
+#include "repack/stages/codes.h"
+#include "repack/stages/zero_points.h"
 
 #include <Eigen/Core>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixtures/error.h"
-#include "repack/checkpoint.h"
 #include "repack/marlin_tensors.h"
 #include "repack/packed.h"
+#include "repack/stages/checkpoint.h"
 
 #include <string>
 #include <vector>

@@ -3,7 +3,7 @@
 
 #include "cases/explain/place.h"
 #include "fixtures/layer/layer.h"
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include <optional>
 #include <vector>

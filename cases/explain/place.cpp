@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/place.h"
 
-#include "repack/fragments.h"
-#include "repack/scale_order.h"
+#include "repack/stages/fragments.h"
+#include "repack/stages/scale_order.h"
 
 namespace w4::cases {
 

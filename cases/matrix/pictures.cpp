@@ -2,7 +2,7 @@
 #include "cases/matrix/pictures.h"
 
 #include "fixtures/error.h"
-#include "repack/fragments.h"
+#include "repack/stages/fragments.h"
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 #include "cases/shrink/plain_case.h"
 
 #include "fixtures/layer/codes.h"
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include <algorithm>
 #include <numeric>

@@ -3,7 +3,7 @@
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink.h"
 #include "fixtures/layer/codes.h"
-#include "repack/weights.h"
+#include "repack/stages/weights.h"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 
 #include "cases/tests/repack/made_layer.h"
 #include "cases/tests/repack/published.h"
-#include "repack/scale_order.h"
+#include "repack/stages/scale_order.h"
 
 #include <doctest/doctest.h>
 

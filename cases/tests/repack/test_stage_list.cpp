@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixtures/error.h"
-#include "repack/nearest.h"
-#include "repack/stage.h"
+#include "repack/stages/nearest.h"
+#include "repack/stages/stage.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/zero_points.h"
+#include "repack/stages/zero_points.h"
 
 #include "fixtures/error.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/scale_order.h"
+#include "repack/stages/scale_order.h"
 
 namespace w4::repack::scale_order {
 namespace {

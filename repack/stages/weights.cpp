@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/weights.h"
+#include "repack/stages/weights.h"
 
 #include "fixtures/files/tensor.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 namespace w4::repack::scales {
 

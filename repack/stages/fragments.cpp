@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/fragments.h"
+#include "repack/stages/fragments.h"
 
 #include "fixtures/parallel.h"
-#include "repack/tiles.h"
+#include "repack/stages/tiles.h"
 
 #include <algorithm>
 #include <array>

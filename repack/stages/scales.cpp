@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/scales.h"
+#include "repack/stages/scales.h"
 
 #include <cmath>
 #include <optional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/codes.h"
+#include "repack/stages/codes.h"
 
 #include "fixtures/parallel.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/slices.h"
+#include "repack/stages/cut_faults.h"
 
 #include <optional>
 

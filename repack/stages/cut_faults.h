@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "repack/weights.h"
+#include "repack/stages/weights.h"
 
 namespace w4::repack::slices {
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/stage.h"
+#include "repack/stages/stage.h"
 
 #include "fixtures/error.h"
-#include "repack/act_order.h"
-#include "repack/checkpoint.h"
-#include "repack/codes.h"
-#include "repack/fragments.h"
-#include "repack/nearest.h"
-#include "repack/scale_order.h"
-#include "repack/scales.h"
-#include "repack/tiles.h"
-#include "repack/zero_points.h"
+#include "repack/stages/act_order.h"
+#include "repack/stages/checkpoint.h"
+#include "repack/stages/codes.h"
+#include "repack/stages/fragments.h"
+#include "repack/stages/nearest.h"
+#include "repack/stages/scale_order.h"
+#include "repack/stages/scales.h"
+#include "repack/stages/tiles.h"
+#include "repack/stages/zero_points.h"
 
 #include <vector>
 

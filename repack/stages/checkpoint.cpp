@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/checkpoint.h"
+#include "repack/stages/checkpoint.h"
 
 #include "fixtures/error.h"
-#include "repack/codes.h"
-#include "repack/fragments.h"
-#include "repack/slices.h"
-#include "repack/tiles.h"
+#include "repack/stages/codes.h"
+#include "repack/stages/cut_faults.h"
+#include "repack/stages/fragments.h"
+#include "repack/stages/tiles.h"
 
 #include <algorithm>
 #include <functional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/act_order.h"
+#include "repack/stages/act_order.h"
 
 #include "fixtures/error.h"
 #include "fixtures/parallel.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repack/tiles.h"
+#include "repack/stages/tiles.h"
 
 #include "fixtures/parallel.h"
-#include "repack/scale_order.h"
+#include "repack/stages/scale_order.h"
 
 #include <algorithm>
 
