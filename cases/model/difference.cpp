@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/fixture/plain.h"
 #include "cases/model/repack_model.h"
+#include "repack/plain_layer.h"
 
 #include <fmt/format.h>
 
