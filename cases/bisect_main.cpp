@@ -9,7 +9,7 @@
 #include "cases/report_on.h"
 #include "cases/toggles.h"
 #include "fixtures/error.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <unistd.h>
 

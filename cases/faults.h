@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 #include "repack/stages/stage.h"
 
 #include <string>

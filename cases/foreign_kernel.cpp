@@ -8,7 +8,7 @@
 #include "cases/run_faults.h"
 #include "cases/symptoms.h"
 #include "fixtures/error.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <algorithm>
 #include <memory>

@@ -5,7 +5,7 @@
 #include "cases/repack_search.h"
 #include "fixtures/error.h"
 #include "fixtures/layer/codes.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <array>
 #include <functional>

@@ -20,7 +20,7 @@ __device__ inline Pair as_pair(std::uint32_t bits) {
   return *reinterpret_cast<const Pair*>(&bits);
 }
 
-/// What a 16-bit type needs: pairs of it, the bit trick (kernel/bit_trick.h), conversion.
+/// What a 16-bit type needs: pairs of it, the bit trick (kernel/lane_model/bit_trick.h), conversion.
 struct Fp16 {
   using Pair = __half2;
 

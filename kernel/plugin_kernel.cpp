@@ -2,7 +2,7 @@
 #include "kernel/plugin_kernel.h"
 
 #include "fixtures/error.h"
-#include "kernel/launch.h"
+#include "kernel/lane_model/launch.h"
 
 #include <algorithm>
 

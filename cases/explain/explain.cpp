@@ -6,7 +6,7 @@
 #include "cases/explain/explain_expected.h"
 #include "cases/explain/in_registers.h"
 #include "fixtures/error.h"
-#include "kernel/launch.h"
+#include "kernel/lane_model/launch.h"
 
 #include <algorithm>
 #include <cmath>

@@ -5,7 +5,7 @@
 #include "cases/explain/origin.h"
 #include "cases/explain/place.h"
 #include "cases/prepare.h"
-#include "kernel/loaded.h"
+#include "kernel/lane_model/in_registers.h"
 
 #include <optional>
 #include <string>

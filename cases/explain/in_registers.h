@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/explain/place.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <string>
 #include <vector>

@@ -3,7 +3,7 @@
 
 #include "cases/faults.h"
 #include "cases/kernel_search.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <fmt/format.h>
 

@@ -7,7 +7,7 @@
 #include "cases/probe/naming.h"
 #include "cases/probe/separate.h"
 #include "fixtures/error.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <algorithm>
 #include <array>

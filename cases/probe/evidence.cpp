@@ -5,7 +5,7 @@
 #include "cases/compare.h"
 #include "cases/probe/rounding_fit.h"
 #include "fixtures/error.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include "cases/probe/bit_map.h"
 #include "cases/probe/box_bisect.h"
 #include "fixtures/random/counter_random.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <fmt/format.h>
 

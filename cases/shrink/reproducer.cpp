@@ -5,7 +5,7 @@
 #include "cases/prepare.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 #include "repack/packed.h"
 
 #include <fmt/format.h>

@@ -17,7 +17,7 @@ struct SweptBox {
   CaseId like;                                       // format, type, symmetry, act-order, bias; its shape is not used
   bool stores_zeros = true;                          // a symmetric layer may come without
   bool cut = false;                                  // the case is a slice; random layers are whole
-  std::optional<kernel::BlockTile> block_tile = {};  // where its stripes are those of kernel/plan.h
+  std::optional<kernel::BlockTile> block_tile = {};  // where its stripes are those of kernel/lane_model/plan.h
   int multiprocessors = 0;                           // of the device that the box runs on
 };
 

@@ -27,7 +27,7 @@ Shape shape_at(const Point& point);
 
 /// The shapes around `origin`, which may be smaller than the case's own, `base`; both are on the axes. A group divides
 /// K, and M * K * N is bounded, so that a launch takes less than a second in the lane model. `block_tile`: of a kernel
-/// whose stripes are known (kernel/plan.h); conditions on stripes are looked for too.
+/// whose stripes are known (kernel/lane_model/plan.h); conditions on stripes are looked for too.
 Space shapes_around(const Shape& base, const Shape& origin, const std::optional<kernel::BlockTile>& block_tile);
 
 /// Smaller shapes that may fail in the same way, the smallest first: fewer columns, fewer rows, both. They keep the

@@ -2,7 +2,7 @@
 #include "cases/sweep/stripe_relations.h"
 
 #include "cases/sweep/shape_space.h"
-#include "kernel/plan.h"
+#include "kernel/lane_model/plan.h"
 
 #include <algorithm>
 

@@ -3,7 +3,7 @@
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 #include "fixtures/random/random_layer.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -9,7 +9,7 @@
 #include "cases/probe/region.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>
 

@@ -5,7 +5,7 @@
 #include "cases/repack_search.h"
 #include "cases/tests/gpu/gpu_case.h"
 #include "fixtures/error.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>
 

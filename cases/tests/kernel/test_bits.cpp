@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/bit_trick.h"
-#include "kernel/dequant.h"
-#include "kernel/multiply.h"
-#include "kernel/rounding.h"
+#include "kernel/lane_model/bit_trick.h"
+#include "kernel/lane_model/dequant.h"
+#include "kernel/lane_model/multiply.h"
+#include "kernel/lane_model/rounding.h"
 
 #include <doctest/doctest.h>
 

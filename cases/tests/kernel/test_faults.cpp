@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/kernel/known_layer.h"
 #include "fixtures/layer/codes.h"
-#include "kernel/pipeline.h"
+#include "kernel/lane_model/pipeline.h"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 // Faults of the pipeline that concern A: its rows, its padding, and the order of its columns.
 
 #include "cases/tests/kernel/known_layer.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/kernel/known_layer.h"
-#include "kernel/rounding.h"
+#include "kernel/lane_model/rounding.h"
 
 #include <doctest/doctest.h>
 

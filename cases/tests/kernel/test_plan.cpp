@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/kernel/known_layer.h"
-#include "kernel/locks.h"
-#include "kernel/plan.h"
+#include "kernel/lane_model/plan.h"
+#include "kernel/lane_model/turn_order.h"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/kernel/known_layer.h"
 #include "fixtures/error.h"
-#include "kernel/recipe.h"
+#include "kernel/lane_model/recipe.h"
 
 #include <doctest/doctest.h>
 

@@ -3,7 +3,7 @@
 
 #include "cases/tests/fixtures/scratch.h"
 #include "fixtures/files/npy.h"
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/runs/foreign_case.h"
 
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/lane_model.h"
-#include "kernel/lanes.h"
+#include "kernel/lane_model/lane_model.h"
+#include "kernel/lane_model/lanes.h"
 
 #include <span>
 

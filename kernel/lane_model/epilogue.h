@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/reduce.h"
+#include "kernel/lane_model/reduce.h"
 
 #include <span>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/plan.h"
+#include "kernel/lane_model/plan.h"
 
 namespace w4::kernel {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/plan.h"
+#include "kernel/lane_model/plan.h"
 #include "repack/stages/stage.h"
 
 #include <span>

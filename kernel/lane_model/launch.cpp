@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/launch.h"
+#include "kernel/lane_model/launch.h"
 
 #include "fixtures/error.h"
-#include "kernel/plan.h"
+#include "kernel/lane_model/plan.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/locks.h"
+#include "kernel/lane_model/turn_order.h"
 
 #include <utility>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/dequant.h"
+#include "kernel/lane_model/dequant.h"
 
 #include <span>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/loaded.h"
+#include "kernel/lane_model/in_registers.h"
 
-#include "kernel/recipe.h"
+#include "kernel/lane_model/recipe.h"
 #include "repack/stages/fragments.h"
 #include "repack/stages/scale_order.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/writeout_race.h"
+#include "kernel/lane_model/writeout_race.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/recipe.h"
+#include "kernel/lane_model/recipe.h"
 
 #include "fixtures/error.h"
 #include "repack/stages/nearest.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fixtures/layer/codes.h"
-#include "kernel/rounding.h"
+#include "kernel/lane_model/rounding.h"
 
 namespace w4::kernel {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/pipeline.h"
-#include "kernel/reduce.h"
+#include "kernel/lane_model/pipeline.h"
+#include "kernel/lane_model/reduce.h"
 
 #include <cstdint>
 #include <vector>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/lane_model.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include "fixtures/error.h"
 #include "fixtures/parallel.h"
-#include "kernel/locks.h"
-#include "kernel/recipe.h"
-#include "kernel/writeout_race.h"
+#include "kernel/lane_model/recipe.h"
+#include "kernel/lane_model/turn_order.h"
+#include "kernel/lane_model/writeout_race.h"
 
 #include <algorithm>
 #include <utility>

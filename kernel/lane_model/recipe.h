@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/dequant.h"
-#include "kernel/epilogue.h"
-#include "kernel/launch.h"
-#include "kernel/multiply.h"
-#include "kernel/pipeline.h"
-#include "kernel/reduce.h"
+#include "kernel/lane_model/dequant.h"
+#include "kernel/lane_model/epilogue.h"
+#include "kernel/lane_model/launch.h"
+#include "kernel/lane_model/multiply.h"
+#include "kernel/lane_model/pipeline.h"
+#include "kernel/lane_model/reduce.h"
 
 namespace w4::kernel {
 

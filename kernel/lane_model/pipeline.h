@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/dequant.h"
-#include "kernel/plan.h"
+#include "kernel/lane_model/dequant.h"
+#include "kernel/lane_model/plan.h"
 
 #include <span>
 #include <vector>

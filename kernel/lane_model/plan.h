@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/lanes.h"
+#include "kernel/lane_model/lanes.h"
 #include "kernel/run.h"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/lane_model.h"
-#include "kernel/plan.h"
+#include "kernel/lane_model/lane_model.h"
+#include "kernel/lane_model/plan.h"
 
 #include <cstddef>
 #include <span>

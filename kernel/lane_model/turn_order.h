@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/plan.h"
-#include "kernel/reduce.h"
+#include "kernel/lane_model/plan.h"
+#include "kernel/lane_model/reduce.h"
 
 #include <cstdint>
 #include <vector>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/dequant.h"
+#include "kernel/lane_model/dequant.h"
 
-#include "kernel/bit_trick.h"
+#include "kernel/lane_model/bit_trick.h"
 
 namespace w4::kernel {
 

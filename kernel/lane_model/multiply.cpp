@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/multiply.h"
+#include "kernel/lane_model/multiply.h"
 
-#include "kernel/rounding.h"
+#include "kernel/lane_model/rounding.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/epilogue.h"
+#include "kernel/lane_model/epilogue.h"
 
-#include "kernel/rounding.h"
+#include "kernel/lane_model/rounding.h"
 
 namespace w4::kernel {
 
