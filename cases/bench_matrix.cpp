@@ -5,7 +5,7 @@
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/selection.h"
 #include "fixtures/error.h"
-#include "kernel/foreign.h"
+#include "kernel/child/open_kernel.h"
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

@@ -8,8 +8,8 @@
 #include "cases/probe/recipe_search.h"
 #include "cases/repack_search.h"
 #include "fixtures/error.h"
+#include "kernel/child/output_file.h"
 #include "kernel/lane_model/lane_model.h"
-#include "kernel/output_file.h"
 
 namespace w4::cases {
 namespace {

@@ -5,8 +5,8 @@
 #include "cases/home.h"
 #include "fixtures/error.h"
 #include "fixtures/files/hub.h"
-#include "kernel/foreign.h"
-#include "kernel/sanitizer.h"
+#include "kernel/child/open_kernel.h"
+#include "kernel/child/sanitizer.h"
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>

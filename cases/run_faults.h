@@ -3,7 +3,7 @@
 
 #include "cases/finding.h"
 #include "cases/trials.h"
-#include "kernel/sanitizer.h"
+#include "kernel/child/sanitizer.h"
 
 #include <string>
 #include <vector>

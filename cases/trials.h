@@ -3,7 +3,7 @@
 
 #include "cases/bisect.h"
 #include "cases/compare.h"
-#include "kernel/foreign.h"
+#include "kernel/child/open_kernel.h"
 
 #include <map>
 #include <string>

@@ -9,7 +9,7 @@
     w4bisect.serve(kernel)
 
 The command stays alive and is fed case after case; with a folder and no stdin it does that one case and ends, which is
-how a case is repeated by hand. What the function prints goes to stderr. The protocol: kernel/exec_kernel.h.
+how a case is repeated by hand. What the function prints goes to stderr. The protocol: kernel/child/exec_kernel.h.
 """
 
 from __future__ import annotations

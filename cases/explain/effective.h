@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/foreign.h"
+#include "kernel/child/open_kernel.h"
 
 #include <vector>
 

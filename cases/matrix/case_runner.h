@@ -3,7 +3,7 @@
 
 #include "cases/matrix/record.h"
 #include "cases/options.h"
-#include "kernel/foreign.h"
+#include "kernel/child/open_kernel.h"
 
 #include <chrono>
 #include <map>

@@ -3,7 +3,7 @@
 
 #include "cases/matrix/worker.h"
 #include "fixtures/error.h"
-#include "kernel/process.h"
+#include "kernel/child/process.h"
 
 #include <poll.h>
 #include <sys/socket.h>

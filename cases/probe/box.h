@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/subject.h"
-#include "kernel/foreign.h"
+#include "kernel/child/open_kernel.h"
 
 namespace w4::cases {
 

@@ -3,7 +3,7 @@
 
 #include "cases/case_id.h"
 #include "fixtures/layer/layer.h"
-#include "kernel/foreign.h"
+#include "kernel/child/open_kernel.h"
 
 #include <string>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/bisect.h"
-#include "kernel/foreign.h"
+#include "kernel/child/open_kernel.h"
 
 #include <memory>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/process.h"
-#include "kernel/shared_buffers.h"
+#include "kernel/child/process.h"
+#include "kernel/child/shared_buffers.h"
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>

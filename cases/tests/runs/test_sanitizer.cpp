@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Logs as compute-sanitizer 2025.3 writes them.
-#include "kernel/sanitizer.h"
+#include "kernel/child/sanitizer.h"
 
 #include <doctest/doctest.h>
 

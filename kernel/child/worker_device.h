@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/worker_protocol.h"
+#include "kernel/child/worker_protocol.h"
 
 #include <cstddef>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/shared_buffers.h"
+#include "kernel/child/shared_buffers.h"
 
 #include "fixtures/error.h"
 

@@ -33,7 +33,7 @@ class ForeignKernel {
 };
 
 /// Opens "cuda" or "naive" (our own, which are plug-ins that lie beside this program), "plugin:FILE" (kernel/plugin.h)
-/// or "exec:COMMAND" (kernel/exec_kernel.h). `timeout`: of one run. Throws InputError and CannotTest.
+/// or "exec:COMMAND" (kernel/child/exec_kernel.h). `timeout`: of one run. Throws InputError and CannotTest.
 std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout);
 
 /// Whether open_kernel() knows the kind.

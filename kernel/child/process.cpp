@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/process.h"
+#include "kernel/child/process.h"
 
 #include "fixtures/error.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/worker_plugin.h"
+#include "kernel/child/worker_plugin.h"
 
-#include "kernel/worker_protocol.h"
+#include "kernel/child/worker_protocol.h"
 
 #include <dlfcn.h>
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/exec_kernel.h"
+#include "kernel/child/exec_kernel.h"
 
 #include "fixtures/error.h"
-#include "kernel/output_file.h"
+#include "kernel/child/output_file.h"
 
 #include <signal.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/case_folder.h"
+#include "kernel/child/case_folder.h"
 
 #include "fixtures/error.h"
 #include "fixtures/files/npy.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/sanitizer.h"
+#include "kernel/child/sanitizer.h"
 
 #include "fixtures/error.h"
-#include "kernel/plugin_kernel.h"
+#include "kernel/child/plugin_kernel.h"
 
 #include <unistd.h>
 

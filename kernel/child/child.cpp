@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/child.h"
+#include "kernel/child/child.h"
 
 #include "fixtures/error.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/foreign.h"
+#include "kernel/child/open_kernel.h"
 
 #include "fixtures/error.h"
-#include "kernel/exec_kernel.h"
-#include "kernel/plugin_kernel.h"
+#include "kernel/child/exec_kernel.h"
+#include "kernel/child/plugin_kernel.h"
 
 #include <utility>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/process.h"
-#include "kernel/worker_protocol.h"
+#include "kernel/child/process.h"
+#include "kernel/child/worker_protocol.h"
 
 #include <chrono>
 #include <filesystem>

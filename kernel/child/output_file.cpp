@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/output_file.h"
+#include "kernel/child/output_file.h"
 
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/worker_device.h"
+#include "kernel/child/worker_device.h"
 
-#include "kernel/launch_watch.h"
-#include "kernel/worker_call.h"
+#include "kernel/child/launch_watch.h"
+#include "kernel/child/worker_call.h"
 
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>

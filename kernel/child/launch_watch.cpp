@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/launch_watch.h"
+#include "kernel/child/launch_watch.h"
 
 #ifdef W4_HAS_CUPTI
 

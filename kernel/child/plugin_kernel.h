@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/child.h"
-#include "kernel/foreign.h"
-#include "kernel/shared_buffers.h"
+#include "kernel/child/child.h"
+#include "kernel/child/open_kernel.h"
+#include "kernel/child/shared_buffers.h"
 
 #include <filesystem>
 

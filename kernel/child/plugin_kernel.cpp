@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/plugin_kernel.h"
+#include "kernel/child/plugin_kernel.h"
 
 #include "fixtures/error.h"
 #include "kernel/lane_model/launch.h"

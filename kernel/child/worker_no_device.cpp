@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/worker_device.h"
+#include "kernel/child/worker_device.h"
 
 namespace w4::kernel::worker {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/case_folder.h"
-#include "kernel/foreign.h"
-#include "kernel/process.h"
+#include "kernel/child/case_folder.h"
+#include "kernel/child/open_kernel.h"
+#include "kernel/child/process.h"
 
 #include <memory>
 #include <optional>

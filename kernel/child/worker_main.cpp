@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // w4_worker FILE: loads a plug-in and runs it for the program that started this. Whatever happens to it happens here.
-#include "kernel/launch_watch.h"
-#include "kernel/worker_call.h"
-#include "kernel/worker_device.h"
-#include "kernel/worker_plugin.h"
-#include "kernel/worker_protocol.h"
+#include "kernel/child/launch_watch.h"
+#include "kernel/child/worker_call.h"
+#include "kernel/child/worker_device.h"
+#include "kernel/child/worker_plugin.h"
+#include "kernel/child/worker_protocol.h"
 
 #include <fmt/format.h>
 #include <sys/mman.h>
