@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/trials.h"
 
-#include "kernel/marlin_plan.h"
+#include "kernel/cuda/marlin_plan.h"
 
 #include <fmt/format.h>
 

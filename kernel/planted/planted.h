@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_args.h"
-#include "kernel/marlin_fault.h"
+#include "kernel/cuda/marlin_args.h"
+#include "kernel/cuda/marlin_fault.h"
 #include "kernel/plugin.h"
 
 namespace w4::kernel::planted {

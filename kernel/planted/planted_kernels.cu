@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/planted/planted.h"
 
-#include "kernel/marlin_dispatch.cuh"
+#include "kernel/cuda/marlin_dispatch.cuh"
 
 namespace w4::kernel::planted {
 

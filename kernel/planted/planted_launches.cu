@@ -2,7 +2,7 @@
 // Small kernels that end as kernels end that go wrong.
 #include "kernel/planted/planted.h"
 
-#include "kernel/cp_async.cuh"
+#include "kernel/cuda/cp_async.cuh"
 
 #include <cuda_runtime_api.h>
 

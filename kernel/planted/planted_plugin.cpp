@@ -2,7 +2,7 @@
 // Every fault that is planted on the GPU: what a launch does that has it. Around the fault all is as in marlin_run.cpp.
 #include "kernel/planted/planted.h"
 
-#include "kernel/marlin_run.h"
+#include "kernel/cuda/marlin_run.h"
 
 #include <cuda_runtime_api.h>
 

@@ -6,8 +6,8 @@
 #include "cases/prepare.h"
 #include "cases/tests/skip.h"
 #include "fixtures/random/random_layer.h"
-#include "kernel/device.h"
-#include "kernel/marlin_plan.h"
+#include "kernel/cuda/device.h"
+#include "kernel/cuda/marlin_plan.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

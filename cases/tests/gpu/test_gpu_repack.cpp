@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/gpu/gpu_case.h"
-#include "kernel/gpu_repack.h"
+#include "kernel/cuda/gpu_repack.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/gather.h"
+#include "kernel/cuda/gather.h"
 
 #include <algorithm>
 

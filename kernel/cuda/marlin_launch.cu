@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/marlin_dispatch.cuh"
+#include "kernel/cuda/marlin_dispatch.cuh"
 
 #include <type_traits>
 

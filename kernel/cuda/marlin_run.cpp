@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/marlin_run.h"
+#include "kernel/cuda/marlin_run.h"
 
-#include "kernel/gather.h"
+#include "kernel/cuda/gather.h"
 
 #include <cuda_runtime_api.h>
 

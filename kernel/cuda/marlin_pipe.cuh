@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_wgmma.cuh"
+#include "kernel/cuda/marlin_wgmma.cuh"
 
 namespace w4::kernel {
 

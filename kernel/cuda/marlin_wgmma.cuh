@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_stream.cuh"
-#include "kernel/wgmma.cuh"
+#include "kernel/cuda/marlin_stream.cuh"
+#include "kernel/cuda/wgmma.cuh"
 
 namespace w4::kernel {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_args.h"
+#include "kernel/cuda/marlin_args.h"
 #include "kernel/plugin.h"
 
 #include <algorithm>

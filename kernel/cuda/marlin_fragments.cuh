@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_output.cuh"
+#include "kernel/cuda/marlin_output.cuh"
 
 namespace w4::kernel {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_stream.cuh"
+#include "kernel/cuda/marlin_stream.cuh"
 
 namespace w4::kernel {
 

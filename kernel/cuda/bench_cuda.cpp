@@ -2,8 +2,8 @@
 // Our kernel against cuBLAS in fp16 and against the floor. Launches are captured in a graph; weights rotate over copies
 // that no cache holds together. In a .cpp, as all that uses our C++ libraries.
 #include "fixtures/random/counter_random.h"
-#include "kernel/device.h"
-#include "kernel/marlin_args.h"
+#include "kernel/cuda/device.h"
+#include "kernel/cuda/marlin_args.h"
 
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/repack_launch.h"
+#include "kernel/cuda/repack_launch.h"
 
 namespace w4::kernel {
 

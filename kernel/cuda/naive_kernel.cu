@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/naive_launch.h"
+#include "kernel/cuda/naive_launch.h"
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>

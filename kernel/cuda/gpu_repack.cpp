@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Host code, in a .cpp: what CUDA's compiler makes of Eigen and the JSON library is nobody's business here.
-#include "kernel/gpu_repack.h"
+#include "kernel/cuda/gpu_repack.h"
 
-#include "kernel/device.h"
-#include "kernel/repack_launch.h"
+#include "kernel/cuda/device.h"
+#include "kernel/cuda/repack_launch.h"
 
 namespace w4::kernel {
 

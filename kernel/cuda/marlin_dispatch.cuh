@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_kernel.cuh"
+#include "kernel/cuda/marlin_kernel.cuh"
 
 namespace w4::kernel {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/cp_async.cuh"
-#include "kernel/marlin_shape.cuh"
-#include "kernel/mma.cuh"
-#include "kernel/sync.cuh"
+#include "kernel/cuda/cp_async.cuh"
+#include "kernel/cuda/marlin_shape.cuh"
+#include "kernel/cuda/mma.cuh"
+#include "kernel/cuda/sync.cuh"
 
 namespace w4::kernel {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/dequant.cuh"
-#include "kernel/marlin_args.h"
-#include "kernel/marlin_fault.h"
+#include "kernel/cuda/dequant.cuh"
+#include "kernel/cuda/marlin_args.h"
+#include "kernel/cuda/marlin_fault.h"
 
 #include <cstdint>
 

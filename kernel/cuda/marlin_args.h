@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_sizes.h"
-#include "kernel/stripes.h"
+#include "kernel/cuda/marlin_sizes.h"
+#include "kernel/cuda/stripes.h"
 
 #include <cstdint>
 

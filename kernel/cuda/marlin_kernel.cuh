@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_pipe.cuh"
-#include "kernel/marlin_write.cuh"
+#include "kernel/cuda/marlin_pipe.cuh"
+#include "kernel/cuda/marlin_write.cuh"
 
 namespace w4::kernel {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/device.h"
+#include "kernel/cuda/device.h"
 
 #include <cuda_runtime_api.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernel/marlin_fragments.cuh"
+#include "kernel/cuda/marlin_fragments.cuh"
 
 #include <type_traits>
 

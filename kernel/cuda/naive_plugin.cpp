@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `--kernel naive` runs.
-#include "kernel/naive_launch.h"
+#include "kernel/cuda/naive_launch.h"
 #include "kernel/plugin.h"
 
 namespace {

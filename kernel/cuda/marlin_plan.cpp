@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/marlin_plan.h"
+#include "kernel/cuda/marlin_plan.h"
 
-#include "kernel/marlin_args.h"
+#include "kernel/cuda/marlin_args.h"
 
 #include <algorithm>
 
