@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/bisect.h"
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/kernel_search.h"
 #include "cases/matrix/pictures.h"
 #include "cases/repack_search.h"

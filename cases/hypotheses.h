@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/bisect.h"
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 
 #include <string>
 #include <string_view>

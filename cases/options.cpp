@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/options.h"
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/home.h"
 #include "fixtures/error.h"
 #include "fixtures/files/hub.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/report_on.h"
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/probe/box_bisect.h"
 #include "cases/repack_search.h"
 #include "cases/sweep/condition.h"

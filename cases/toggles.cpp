@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/toggles.h"
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/repack_search.h"
 #include "fixtures/error.h"
 #include "fixtures/layer/codes.h"

@@ -3,7 +3,7 @@
 #include "cases/explain/explain.h"
 #include "cases/explain/explain_options.h"
 #include "cases/explain/explain_report.h"
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/json_file.h"
 #include "fixtures/error.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/axes.h"
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/split.h"
 #include "fixtures/error.h"
 

@@ -2,7 +2,7 @@
 #include "cases/matrix/matrix_options.h"
 
 #include "cases/ctest_gpu.h"
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/matrix/sets.h"
 #include "cases/split.h"
 #include "fixtures/error.h"

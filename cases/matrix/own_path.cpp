@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/own_path.h"
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/kernel_search.h"
 #include "kernel/lane_model/lane_model.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/oracle.h"
 #include "cases/probe/probes.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalogue against what is planted: nothing promised that is not there, nothing there that is not in it.
 
-#include "cases/catalogue.h"
+#include "cases/faults/catalogue.h"
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/run_faults.h"
 #include "cases/tests/cases/planted.h"
 

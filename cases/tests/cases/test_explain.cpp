@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_options.h"
 #include "cases/explain/explain_report.h"
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/report_on.h"
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink_case.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The condition on the shape, of faults whose condition is known.
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/report.h"
 #include "cases/report_on.h"
 #include "cases/sweep/shape_space.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 
 #include "fixtures/error.h"
 #include "repack/stages/nearest.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/catalogue.h"
+#include "cases/faults/catalogue.h"
 
-#include "cases/faults.h"
+#include "cases/faults/faults.h"
 #include "cases/run_faults.h"
 
 #include <algorithm>
