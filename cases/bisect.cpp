@@ -2,8 +2,8 @@
 #include "cases/bisect.h"
 
 #include "cases/faults/faults.h"
+#include "cases/judge/pictures.h"
 #include "cases/kernel_search.h"
-#include "cases/matrix/pictures.h"
 #include "cases/repack_search.h"
 #include "fixtures/error.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/audit.h"
-#include "cases/compare.h"
-#include "cases/repeats.h"
+#include "cases/judge/audit.h"
+#include "cases/judge/compare.h"
+#include "cases/judge/launch_repeats.h"
 #include "kernel/run.h"
 
 #include <nlohmann/json.hpp>

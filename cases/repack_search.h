@@ -2,8 +2,8 @@
 #pragma once
 
 #include "cases/finding.h"
-#include "cases/stage_check.h"
-#include "cases/stage_map.h"
+#include "cases/judge/stage_check.h"
+#include "cases/judge/stage_map.h"
 #include "cases/subject.h"
 #include "fixtures/layer/layer.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/bisect.h"
-#include "cases/compare.h"
+#include "cases/judge/compare.h"
 #include "kernel/child/open_kernel.h"
 
 #include <map>

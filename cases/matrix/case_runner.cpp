@@ -2,10 +2,10 @@
 #include "cases/matrix/case_runner.h"
 
 #include "cases/bisect.h"
+#include "cases/judge/launch_repeats.h"
+#include "cases/judge/pictures.h"
 #include "cases/matrix/own_path.h"
-#include "cases/matrix/pictures.h"
 #include "cases/repack_search.h"
-#include "cases/repeats.h"
 #include "cases/report.h"
 #include "cases/report_on.h"
 #include "cases/run_faults.h"

@@ -2,7 +2,7 @@
 #include "cases/probe/evidence.h"
 
 #include "cases/bisect.h"
-#include "cases/compare.h"
+#include "cases/judge/compare.h"
 #include "cases/probe/rounding_fit.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"

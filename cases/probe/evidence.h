@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/faults/faults.h"
-#include "cases/oracle.h"
+#include "cases/judge/oracle.h"
 #include "cases/probe/probes.h"
 
 #include <map>

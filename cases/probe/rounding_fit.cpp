@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/probe/rounding_fit.h"
 
-#include "cases/compare.h"
+#include "cases/judge/compare.h"
 
 #include <algorithm>
 #include <cmath>

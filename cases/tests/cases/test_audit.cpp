@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/audit.h"
+#include "cases/judge/audit.h"
 
 #include "cases/report.h"
 #include "cases/tests/cases/ask.h"

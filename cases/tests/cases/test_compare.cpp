@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/compare.h"
+#include "cases/judge/compare.h"
 
 #include "fixtures/error.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/oracle.h"
+#include "cases/judge/oracle.h"
 #include "fixtures/layer/encode.h"
 
 #include <doctest/doctest.h>

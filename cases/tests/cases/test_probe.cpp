@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/compare.h"
 #include "cases/hypotheses.h"
+#include "cases/judge/compare.h"
 #include "cases/probe/bit_map.h"
 #include "cases/probe/box_bisect.h"
 #include "cases/probe/readings.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/judge/oracle.h"
+#include "cases/judge/pictures.h"
 #include "cases/matrix/page.h"
-#include "cases/matrix/pictures.h"
-#include "cases/oracle.h"
 #include "fixtures/error.h"
 #include "kernel/run.h"
 

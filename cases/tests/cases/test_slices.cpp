@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Slices of layers as cases: right ones match, wrongly cut ones are seen, and ranks add up to the layer.
 
-#include "cases/oracle.h"
-#include "cases/slice_check.h"
+#include "cases/judge/cut_check.h"
+#include "cases/judge/oracle.h"
 #include "cases/tests/cases/ask.h"
 #include "fixtures/random/random_layer.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/stage_check.h"
+#include "cases/judge/stage_check.h"
 
 #include "cases/repack_search.h"
 #include "fixtures/random/random_layer.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The lane model against the CUDA kernel, on the same packed tensors.
-#include "cases/compare.h"
 #include "cases/faults/faults.h"
+#include "cases/judge/compare.h"
 #include "cases/repack_search.h"
 #include "cases/tests/gpu/gpu_case.h"
 #include "fixtures/error.h"

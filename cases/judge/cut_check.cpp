@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/slice_check.h"
+#include "cases/judge/cut_check.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/stage_check.h"
+#include "cases/judge/stage_check.h"
 
-#include "cases/slice_check.h"
+#include "cases/judge/cut_check.h"
 #include "fixtures/error.h"
 #include "fixtures/parallel.h"
 

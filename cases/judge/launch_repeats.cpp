@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/repeats.h"
+#include "cases/judge/launch_repeats.h"
 
-#include "cases/compare.h"
+#include "cases/judge/compare.h"
 
 #include <fmt/format.h>
 

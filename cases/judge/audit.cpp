@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/audit.h"
+#include "cases/judge/audit.h"
 
-#include "cases/compare.h"
+#include "cases/judge/compare.h"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/oracle.h"
+#include "cases/judge/oracle.h"
 #include "kernel/run.h"
 
 #include <string>

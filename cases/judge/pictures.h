@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/compare.h"
+#include "cases/judge/compare.h"
 
 #include <nlohmann/json.hpp>
 

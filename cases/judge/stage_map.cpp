@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/stage_map.h"
+#include "cases/judge/stage_map.h"
 
 #include "fixtures/error.h"
 #include "repack/stages/stage.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/pictures.h"
+#include "cases/judge/pictures.h"
 
 #include "fixtures/error.h"
 #include "repack/stages/fragments.h"
