@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/options.h"
+#include "cases/case/own_path.h"
+#include "cases/case/prepare.h"
 #include "cases/finding.h"
-#include "cases/options.h"
-#include "cases/prepare.h"
-#include "cases/subject.h"
 
 #include <functional>
 #include <string_view>

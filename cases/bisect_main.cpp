@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
 #include "cases/bisect.h"
+#include "cases/case/prepare.h"
 #include "cases/faults/faults.h"
 #include "cases/json_file.h"
 #include "cases/matrix/page.h"
-#include "cases/prepare.h"
 #include "cases/report.h"
 #include "cases/report_on.h"
 #include "cases/toggles.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/ctest_gpu.h"
 
-#include "cases/split.h"
+#include "cases/case/split.h"
 
 #include <cstdlib>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/own_path.h"
 #include "cases/finding.h"
 #include "cases/judge/stage_check.h"
 #include "cases/judge/stage_map.h"
-#include "cases/subject.h"
 #include "fixtures/layer/layer.h"
 
 #include <functional>

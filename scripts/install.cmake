@@ -4,7 +4,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(programs libexec/w4bisect) # cases/home.cpp finds the data from here
+set(programs libexec/w4bisect) # cases/case/install_paths.cpp finds the data from here
 set(data share/w4bisect)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/w4bisect)
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/prepare.h"
 #include "cases/explain/origin.h"
 #include "cases/explain/place.h"
 #include "cases/judge/compare.h"
-#include "cases/prepare.h"
 #include "kernel/lane_model/in_registers.h"
 
 #include <optional>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/prepare.h"
 #include "cases/judge/oracle.h"
-#include "cases/prepare.h"
 #include "kernel/run.h"
 
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_options.h"
 
-#include "cases/home.h"
+#include "cases/case/install_paths.h"
 #include "fixtures/error.h"
 
 #include <CLI/CLI.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/axes.h"
 
+#include "cases/case/split.h"
 #include "cases/faults/faults.h"
-#include "cases/split.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/case_id.h"
+#include "cases/case/case_id.h"
 
 #include <span>
 #include <string>

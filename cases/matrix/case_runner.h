@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/options.h"
 #include "cases/matrix/record.h"
-#include "cases/options.h"
 #include "kernel/child/open_kernel.h"
 
 #include <chrono>

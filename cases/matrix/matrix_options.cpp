@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/matrix_options.h"
 
+#include "cases/case/split.h"
 #include "cases/ctest_gpu.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/sets.h"
-#include "cases/split.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>

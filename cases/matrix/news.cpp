@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/news.h"
 
-#include "cases/case_id.h"
+#include "cases/case/case_id.h"
 #include "cases/matrix/clean_text.h"
 #include "fixtures/error.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/subject.h"
+#include "cases/case/own_path.h"
 #include "kernel/child/open_kernel.h"
 
 namespace w4::cases {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/options.h"
 #include "cases/finding.h"
-#include "cases/options.h"
 #include "cases/probe/evidence.h"
 
 #include <vector>

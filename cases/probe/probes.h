@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/prepare.h"
+#include "cases/case/prepare.h"
 #include "cases/probe/box.h"
 
 #include <string>

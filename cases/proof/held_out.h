@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/own_path.h"
 #include "cases/proof/proof_cases.h"
-#include "cases/subject.h"
 
 #include <string>
 #include <vector>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/options.h"
-#include "cases/prepare.h"
+#include "cases/case/options.h"
+#include "cases/case/prepare.h"
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/prepare.h"
+#include "cases/case/prepare.h"
 #include "fixtures/layer/encode.h"
 
 #include <optional>

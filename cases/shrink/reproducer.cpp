@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/shrink/reproducer.h"
 
-#include "cases/home.h"
-#include "cases/prepare.h"
+#include "cases/case/install_paths.h"
+#include "cases/case/prepare.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
 #include "kernel/lane_model/lane_model.h"

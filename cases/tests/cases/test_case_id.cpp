@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/case_id.h"
+#include "cases/case/case_id.h"
 
 #include "fixtures/error.h"
 

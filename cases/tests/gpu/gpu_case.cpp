@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/gpu/gpu_case.h"
 
+#include "cases/case/prepare.h"
 #include "cases/ctest_gpu.h"
 #include "cases/judge/compare.h"
-#include "cases/prepare.h"
 #include "cases/tests/skip.h"
 #include "fixtures/random/random_layer.h"
 #include "kernel/cuda/device.h"

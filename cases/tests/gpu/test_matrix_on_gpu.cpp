@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/case/prepare.h"
 #include "cases/matrix/case_runner.h"
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/selection.h"
-#include "cases/prepare.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/gpu/gpu_case.h"
 #include "cases/tests/gpu/planted.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/home.h"
+#include "cases/case/install_paths.h"
 
 #include <cstdlib>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/options.h"
+#include "cases/case/options.h"
 #include "fixtures/random/random_layer.h"
 
 #include <string>

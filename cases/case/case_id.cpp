@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/case_id.h"
+#include "cases/case/case_id.h"
 
-#include "cases/split.h"
+#include "cases/case/split.h"
 #include "fixtures/error.h"
 
 #include <charconv>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/options.h"
+#include "cases/case/options.h"
 
+#include "cases/case/install_paths.h"
 #include "cases/faults/faults.h"
-#include "cases/home.h"
 #include "fixtures/error.h"
 #include "fixtures/files/hub.h"
 #include "kernel/child/open_kernel.h"

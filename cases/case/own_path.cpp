@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/subject.h"
+#include "cases/case/own_path.h"
 
 #include "kernel/lane_model/lane_model.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/prepare.h"
+#include "cases/case/prepare.h"
 
-#include "cases/home.h"
+#include "cases/case/install_paths.h"
 #include "fixtures/error.h"
 #include "fixtures/files/hub.h"
 #include "fixtures/layer/cut.h"
