@@ -4,7 +4,7 @@
 #include "cases/case/options.h"
 #include "cases/case/own_path.h"
 #include "cases/case/prepare.h"
-#include "cases/finding.h"
+#include "cases/report/report.h"
 
 #include <functional>
 #include <string_view>

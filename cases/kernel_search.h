@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/case/own_path.h"
-#include "cases/finding.h"
+#include "cases/report/report.h"
 
 #include <functional>
 #include <string>

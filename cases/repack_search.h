@@ -2,9 +2,9 @@
 #pragma once
 
 #include "cases/case/own_path.h"
-#include "cases/finding.h"
 #include "cases/judge/stage_check.h"
 #include "cases/judge/stage_map.h"
+#include "cases/report/report.h"
 #include "fixtures/layer/layer.h"
 
 #include <functional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/finding.h"
+#include "cases/report/report.h"
 #include "cases/trials.h"
 #include "kernel/child/sanitizer.h"
 

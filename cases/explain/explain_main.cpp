@@ -4,7 +4,7 @@
 #include "cases/explain/explain_options.h"
 #include "cases/explain/explain_report.h"
 #include "cases/faults/faults.h"
-#include "cases/json_file.h"
+#include "cases/report/write_file.h"
 #include "fixtures/error.h"
 
 #include <cstdio>

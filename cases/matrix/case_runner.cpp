@@ -6,7 +6,7 @@
 #include "cases/judge/pictures.h"
 #include "cases/matrix/own_path.h"
 #include "cases/repack_search.h"
-#include "cases/report.h"
+#include "cases/report/report_text.h"
 #include "cases/report_on.h"
 #include "cases/run_faults.h"
 #include "cases/symptoms.h"

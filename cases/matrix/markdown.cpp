@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/markdown.h"
 
-#include "cases/matrix/clean_text.h"
+#include "cases/report/clean_text.h"
 
 #include <fmt/format.h>
 

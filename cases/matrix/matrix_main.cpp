@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // matrix SET [options]: runs a set of cases and writes reports. See --help.
-#include "cases/json_file.h"
 #include "cases/matrix/baseline.h"
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/merge.h"
 #include "cases/matrix/reports.h"
 #include "cases/matrix/worker.h"
+#include "cases/report/write_file.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>

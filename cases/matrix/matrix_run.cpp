@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/matrix_run.h"
 
-#include "cases/json_file.h"
-#include "cases/lines_file.h"
-#include "cases/progress_bar.h"
+#include "cases/report/lines_file.h"
+#include "cases/report/progress_bar.h"
+#include "cases/report/write_file.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>

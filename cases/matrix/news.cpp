@@ -2,7 +2,7 @@
 #include "cases/matrix/news.h"
 
 #include "cases/case/case_id.h"
-#include "cases/matrix/clean_text.h"
+#include "cases/report/clean_text.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>

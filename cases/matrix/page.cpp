@@ -2,7 +2,7 @@
 #include "cases/matrix/page.h"
 
 #include "cases/matrix/page_pieces.h"
-#include "cases/report.h"
+#include "cases/report/report_text.h"
 
 #include <cmath>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/finding.h"
 #include "cases/matrix/news.h"
 #include "cases/matrix/record.h"
+#include "cases/report/report.h"
 
 #include <string>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/model/lint_model.h"
 
-#include "cases/lines_file.h"
 #include "cases/model/identity.h"
 #include "cases/model/walk.h"
-#include "cases/progress_bar.h"
+#include "cases/report/lines_file.h"
+#include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
 #include "fixtures/layer/model.h"
 #include "repack/layer_file.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/model/packed_folder.h"
 
-#include "cases/json_file.h"
 #include "cases/model/identity.h"
+#include "cases/report/write_file.h"
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
 #include "fixtures/files/json_text.h"

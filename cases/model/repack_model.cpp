@@ -2,7 +2,7 @@
 #include "cases/model/repack_model.h"
 
 #include "cases/model/packed_folder.h"
-#include "cases/progress_bar.h"
+#include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
 #include "fixtures/files/mapped_file.h"
 #include "fixtures/files/safetensors.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/finding.h"
 #include "cases/probe/evidence.h"
 #include "cases/probe/readings.h"
+#include "cases/report/report.h"
 
 #include <functional>
 #include <string_view>

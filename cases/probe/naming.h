@@ -2,8 +2,8 @@
 #pragma once
 
 #include "cases/case/options.h"
-#include "cases/finding.h"
 #include "cases/probe/evidence.h"
+#include "cases/report/report.h"
 
 #include <vector>
 

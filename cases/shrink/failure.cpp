@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/shrink/failure.h"
 
-#include "cases/report.h"
+#include "cases/report/report_text.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

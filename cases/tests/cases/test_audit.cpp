@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/judge/audit.h"
 
-#include "cases/report.h"
+#include "cases/report/report_text.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 #include "fixtures/error.h"

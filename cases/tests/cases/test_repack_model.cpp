@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/model/packed_folder.h"
 #include "cases/model/repack_model.h"
-#include "cases/progress_bar.h"
+#include "cases/report/progress_bar.h"
 #include "cases/tests/fixtures/model_files.h"
 #include "fixtures/random/random_layer.h"
 #include "repack/layer_file.h"

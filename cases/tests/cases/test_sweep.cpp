@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The condition on the shape, of faults whose condition is known.
 #include "cases/faults/faults.h"
-#include "cases/report.h"
+#include "cases/report/report_text.h"
 #include "cases/report_on.h"
 #include "cases/sweep/shape_space.h"
 #include "cases/sweep/stripe_relations.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/json_file.h"
+#include "cases/report/write_file.h"
 
 #include "fixtures/error.h"
 

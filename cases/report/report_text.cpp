@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/report.h"
+#include "cases/report/report_text.h"
 
 #include "fixtures/error.h"
 

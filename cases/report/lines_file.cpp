@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/lines_file.h"
+#include "cases/report/lines_file.h"
 
 #include "fixtures/error.h"
 #include "fixtures/files/mapped_file.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/progress_bar.h"
+#include "cases/report/progress_bar.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/finding.h"
+#include "cases/report/report.h"
 
 #include <nlohmann/json.hpp>
 

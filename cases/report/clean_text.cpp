@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/clean_text.h"
+#include "cases/report/clean_text.h"
 
 #include <algorithm>
 
