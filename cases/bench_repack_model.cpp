@@ -2,7 +2,7 @@
 // `repack MODEL OUT` on a model of this size made for it, beside a plain copy of the same files; bytes_per_second is
 // that of the model's tensors. Both write to a file system that drops nothing in between: figures are a ratio.
 
-#include "cases/model/repack_model.h"
+#include "cases/layers/repack_model.h"
 #include "fixtures/files/safetensors.h"
 #include "fixtures/random/random_layer.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // repack MODEL OUT: every quantised layer of a model into Marlin format. See --help.
-#include "cases/model/repack_model.h"
+#include "cases/layers/repack_model.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 

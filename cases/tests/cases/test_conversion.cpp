@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // fixture convert: what is claimed of each pair of formats is tried here a second time, by the oracle's weights.
-#include "cases/fixture/conversion_table.h"
-#include "cases/fixture/layer_diff.h"
-#include "cases/fixture/made_layer.h"
-#include "cases/fixture/weight_change.h"
+#include "cases/layers/conversion_table.h"
+#include "cases/layers/layer_diff.h"
+#include "cases/layers/made_layer.h"
+#include "cases/layers/weight_change.h"
 #include "cases/tests/fixtures/scratch.h"
 #include "fixtures/error.h"
 #include "repack/layer_file.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/model/lint_model.h"
+#include "cases/layers/lint_model.h"
 #include "cases/tests/fixtures/model_files.h"
 #include "fixtures/layer/model.h"
 #include "fixtures/random/random_layer.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/model/packed_folder.h"
-#include "cases/model/repack_model.h"
+#include "cases/layers/packed_folder.h"
+#include "cases/layers/repack_model.h"
 #include "cases/report/progress_bar.h"
 #include "cases/tests/fixtures/model_files.h"
 #include "fixtures/random/random_layer.h"

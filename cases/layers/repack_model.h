@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/model/walk.h"
+#include "cases/layers/each_layer.h"
 #include "fixtures/layer/layer.h"
 
 #include <nlohmann/json.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/model/repack_model.h"
+#include "cases/layers/repack_model.h"
 
-#include "cases/model/packed_folder.h"
+#include "cases/layers/packed_folder.h"
 #include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
 #include "fixtures/files/mapped_file.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/model/identity.h"
+#include "cases/layers/model_identity.h"
 
 #include <set>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/model/lint_model.h"
+#include "cases/layers/lint_model.h"
 
-#include "cases/model/identity.h"
-#include "cases/model/walk.h"
+#include "cases/layers/each_layer.h"
+#include "cases/layers/model_identity.h"
 #include "cases/report/lines_file.h"
 #include "cases/report/progress_bar.h"
 #include "fixtures/error.h"

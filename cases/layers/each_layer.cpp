@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/model/walk.h"
+#include "cases/layers/each_layer.h"
 
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"

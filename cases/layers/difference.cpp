@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/model/repack_model.h"
+#include "cases/layers/repack_model.h"
 #include "repack/plain_layer.h"
 
 #include <fmt/format.h>
