@@ -2,9 +2,9 @@
 #include "cases/explain/explain.h"
 
 #include "cases/bisect.h"
-#include "cases/explain/effective.h"
 #include "cases/explain/explain_expected.h"
 #include "cases/explain/in_registers.h"
+#include "cases/probe/effective.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/launch.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/explain/effective.h"
+#include "cases/probe/effective.h"
 
 #include <algorithm>
 
