@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
-#include "cases/bisect.h"
 #include "cases/case/prepare.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/page.h"
 #include "cases/report/report_text.h"
 #include "cases/report/write_file.h"
 #include "cases/report_on.h"
-#include "cases/toggles.h"
+#include "cases/search/bisect.h"
+#include "cases/search/toggles.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 

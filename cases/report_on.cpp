@@ -2,8 +2,8 @@
 #include "cases/report_on.h"
 
 #include "cases/faults/faults.h"
-#include "cases/probe/box_bisect.h"
-#include "cases/repack_search.h"
+#include "cases/search/bisect_box.h"
+#include "cases/search/repack_search.h"
 #include "cases/sweep/condition.h"
 #include "fixtures/error.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain.h"
 
-#include "cases/bisect.h"
 #include "cases/explain/explain_expected.h"
 #include "cases/explain/in_registers.h"
 #include "cases/probe/effective.h"
+#include "cases/search/bisect.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/launch.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_expected.h"
 
-#include "cases/bisect.h"
+#include "cases/search/bisect.h"
 
 #include <fmt/format.h>
 

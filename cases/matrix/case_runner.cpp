@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/case_runner.h"
 
-#include "cases/bisect.h"
 #include "cases/judge/launch_repeats.h"
 #include "cases/judge/pictures.h"
 #include "cases/matrix/own_path.h"
-#include "cases/repack_search.h"
 #include "cases/report/report_text.h"
 #include "cases/report_on.h"
-#include "cases/run_faults.h"
-#include "cases/symptoms.h"
+#include "cases/search/bisect.h"
+#include "cases/search/launch_rules.h"
+#include "cases/search/launch_symptoms.h"
+#include "cases/search/repack_search.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>

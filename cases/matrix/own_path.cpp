@@ -2,7 +2,7 @@
 #include "cases/matrix/own_path.h"
 
 #include "cases/faults/faults.h"
-#include "cases/kernel_search.h"
+#include "cases/search/kernel_search.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <fmt/format.h>

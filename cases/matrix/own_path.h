@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/case/own_path.h"
-#include "cases/repack_search.h"
+#include "cases/search/repack_search.h"
 
 #include <string>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/probe/evidence.h"
 
-#include "cases/bisect.h"
 #include "cases/judge/compare.h"
 #include "cases/probe/rounding_fit.h"
+#include "cases/search/bisect.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/proof/confusion.h"
 
-#include "cases/probe/box_bisect.h"
+#include "cases/search/bisect_box.h"
 #include "fixtures/error.h"
 #include "fixtures/parallel.h"
 #include "fixtures/random/counter_random.h"

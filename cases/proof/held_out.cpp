@@ -2,7 +2,7 @@
 #include "cases/proof/held_out.h"
 
 #include "cases/probe/bit_map.h"
-#include "cases/probe/box_bisect.h"
+#include "cases/search/bisect_box.h"
 #include "fixtures/random/counter_random.h"
 #include "kernel/lane_model/lane_model.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/bisect.h"
 #include "cases/probe/box.h"
+#include "cases/search/bisect.h"
 #include "cases/sweep/shape_space.h"
 
 #include <array>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/judge/stage_check.h"
 
-#include "cases/repack_search.h"
+#include "cases/search/repack_search.h"
 #include "fixtures/random/random_layer.h"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The examples of the docs that run on a GPU, and our own kernels through bisect.
-#include "cases/bisect.h"
+#include "cases/search/bisect.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/gpu/gpu_case.h"
 

@@ -2,7 +2,7 @@
 // The lane model against the CUDA kernel, on the same packed tensors.
 #include "cases/faults/faults.h"
 #include "cases/judge/compare.h"
-#include "cases/repack_search.h"
+#include "cases/search/repack_search.h"
 #include "cases/tests/gpu/gpu_case.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/bisect.h"
+#include "cases/search/bisect.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/gpu/gpu_case.h"
 #include "cases/tests/gpu/planted.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/bisect.h"
+#include "cases/search/bisect.h"
 #include "kernel/child/open_kernel.h"
 
 #include <memory>

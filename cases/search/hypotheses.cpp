@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/hypotheses.h"
+#include "cases/search/hypotheses.h"
 
 #include "fixtures/error.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/trials.h"
+#include "cases/search/launch_trials.h"
 
 #include <vector>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/report/report.h"
-#include "cases/trials.h"
+#include "cases/search/launch_trials.h"
 #include "kernel/child/sanitizer.h"
 
 #include <string>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/bisect.h"
 #include "cases/probe/box.h"
 #include "cases/probe/recipe_search.h"
+#include "cases/search/bisect.h"
 
 namespace w4::cases {
 

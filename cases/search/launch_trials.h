@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/bisect.h"
 #include "cases/judge/compare.h"
+#include "cases/search/bisect.h"
 #include "kernel/child/open_kernel.h"
 
 #include <map>

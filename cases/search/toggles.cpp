@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/toggles.h"
+#include "cases/search/toggles.h"
 
 #include "cases/faults/faults.h"
-#include "cases/repack_search.h"
+#include "cases/search/repack_search.h"
 #include "fixtures/error.h"
 #include "fixtures/layer/codes.h"
 #include "kernel/lane_model/lane_model.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the ways to bisect share: the task of a case, where it rounds, how its report begins.
-#include "cases/bisect.h"
 #include "cases/judge/pictures.h"
+#include "cases/search/bisect.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/kernel_search.h"
+#include "cases/search/kernel_search.h"
 
 #include "cases/faults/faults.h"
 #include "fixtures/error.h"

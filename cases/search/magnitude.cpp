@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/magnitude.h"
+#include "cases/search/magnitude.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/packed_map.h"
+#include "cases/search/packed_map.h"
 
 #include "cases/probe/recovered_map.h"
 #include "cases/probe/region.h"

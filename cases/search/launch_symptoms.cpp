@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/symptoms.h"
+#include "cases/search/launch_symptoms.h"
 
-#include "cases/run_faults.h"
+#include "cases/search/launch_rules.h"
 
 #include <fmt/format.h>
 

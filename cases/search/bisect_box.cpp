@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A path that shows nothing but its output: probes whose answers every known wrong way predicts.
-#include "cases/probe/box_bisect.h"
+#include "cases/search/bisect_box.h"
 
-#include "cases/hypotheses.h"
 #include "cases/probe/localise.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/separate.h"
+#include "cases/search/hypotheses.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 

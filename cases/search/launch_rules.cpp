@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/run_faults.h"
+#include "cases/search/launch_rules.h"
 
 #include "fixtures/error.h"
 

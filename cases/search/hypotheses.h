@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/bisect.h"
 #include "cases/faults/faults.h"
+#include "cases/search/bisect.h"
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/repack_search.h"
+#include "cases/search/repack_search.h"
 
 #include "fixtures/error.h"
 

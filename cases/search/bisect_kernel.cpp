@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Somebody's kernel on packed tensors that are known to be right: a plug-in or a command.
-#include "cases/bisect.h"
-#include "cases/hypotheses.h"
-#include "cases/magnitude.h"
-#include "cases/probe/box_bisect.h"
-#include "cases/repack_search.h"
-#include "cases/run_faults.h"
-#include "cases/symptoms.h"
+#include "cases/search/bisect.h"
+#include "cases/search/bisect_box.h"
+#include "cases/search/hypotheses.h"
+#include "cases/search/launch_rules.h"
+#include "cases/search/launch_symptoms.h"
+#include "cases/search/magnitude.h"
+#include "cases/search/repack_search.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/bisect.h"
+#include "cases/search/bisect.h"
 
 #include "cases/faults/faults.h"
 #include "cases/judge/pictures.h"
-#include "cases/kernel_search.h"
-#include "cases/repack_search.h"
+#include "cases/search/kernel_search.h"
+#include "cases/search/repack_search.h"
 #include "fixtures/error.h"
 
 #include <algorithm>

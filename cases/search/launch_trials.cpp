@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/trials.h"
+#include "cases/search/launch_trials.h"
 
 #include "kernel/cuda/marlin_plan.h"
 
