@@ -2,8 +2,8 @@
 #pragma once
 
 #include "cases/case/prepare.h"
-#include "cases/explain/origin.h"
-#include "cases/explain/place.h"
+#include "cases/explain/weight_origin.h"
+#include "cases/explain/weight_place.h"
 #include "cases/judge/compare.h"
 #include "kernel/lane_model/in_registers.h"
 

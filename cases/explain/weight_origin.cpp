@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/explain/origin.h"
+#include "cases/explain/weight_origin.h"
 
 #include "fixtures/layer/encode.h"
 #include "fixtures/parallel.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/explain/place.h"
+#include "cases/explain/weight_place.h"
 #include "fixtures/layer/layer.h"
 #include "repack/stages/stage.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/explain/place.h"
+#include "cases/explain/weight_place.h"
 
 #include "repack/stages/fragments.h"
 #include "repack/stages/scale_order.h"
