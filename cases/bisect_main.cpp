@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
+#include "cases/ask.h"
 #include "cases/case/prepare.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/page.h"
 #include "cases/report/report_text.h"
 #include "cases/report/write_file.h"
-#include "cases/report_on.h"
 #include "cases/search/bisect.h"
 #include "cases/search/toggles.h"
 #include "fixtures/error.h"

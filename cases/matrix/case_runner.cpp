@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/case_runner.h"
 
+#include "cases/ask.h"
 #include "cases/judge/launch_repeats.h"
 #include "cases/judge/pictures.h"
 #include "cases/matrix/own_path.h"
 #include "cases/report/report_text.h"
-#include "cases/report_on.h"
 #include "cases/search/bisect.h"
 #include "cases/search/launch_rules.h"
 #include "cases/search/launch_symptoms.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/shrink/shrink_case.h"
 
-#include "cases/report_on.h"
+#include "cases/ask.h"
 #include "fixtures/error.h"
 #include "fixtures/files/write_beside.h"
 

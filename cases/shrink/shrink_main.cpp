@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // shrink MODE GROUP [options of bisect] -o FOLDER: the smallest case that fails the same way. See --help.
-#include "cases/report_on.h"
+#include "cases/ask.h"
 #include "cases/shrink/reproducer.h"
 #include "cases/shrink/shrink_case.h"
 #include "fixtures/error.h"

@@ -4,7 +4,7 @@
 #include "cases/matrix/sets.h"
 #include "cases/matrix/where.h"
 
-#include "cases/report_on.h"
+#include "cases/ask.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 #include "fixtures/error.h"

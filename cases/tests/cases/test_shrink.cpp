@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/ask.h"
 #include "cases/faults/faults.h"
-#include "cases/report_on.h"
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink_case.h"
 #include "cases/tests/cases/ask.h"

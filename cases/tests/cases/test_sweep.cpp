@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The condition on the shape, of faults whose condition is known.
+#include "cases/ask.h"
 #include "cases/faults/faults.h"
 #include "cases/report/report_text.h"
-#include "cases/report_on.h"
 #include "cases/sweep/shape_space.h"
 #include "cases/sweep/stripe_relations.h"
 #include "cases/tests/cases/ask.h"

@@ -2,7 +2,7 @@
 // Somebody's kernel, swept over shapes.
 #include "cases/tests/runs/foreign_case.h"
 
-#include "cases/report_on.h"
+#include "cases/ask.h"
 #include "cases/sweep/condition.h"
 #include "cases/tests/cases/ask.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/report_on.h"
+#include "cases/ask.h"
 
 #include "cases/faults/faults.h"
 #include "cases/search/bisect_box.h"
