@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/matrix/news.h"
+#include "cases/matrix/baseline_diff.h"
 #include "cases/matrix/record.h"
 
 #include <string>

@@ -2,8 +2,8 @@
 #include "cases/matrix/matrix_options.h"
 
 #include "cases/case/split.h"
-#include "cases/ctest_gpu.h"
 #include "cases/faults/faults.h"
+#include "cases/matrix/ctest_gpu.h"
 #include "cases/matrix/sets.h"
 #include "fixtures/error.h"
 

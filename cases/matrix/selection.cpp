@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/selection.h"
 
+#include "cases/matrix/case_filter.h"
 #include "cases/matrix/sets.h"
-#include "cases/matrix/where.h"
 #include "fixtures/error.h"
 
 #include <fnmatch.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/news.h"
+#include "cases/matrix/baseline_diff.h"
 #include "cases/tests/cases/made_results.h"
 #include "cases/tests/fixtures/scratch.h"
 

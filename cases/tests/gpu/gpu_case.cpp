@@ -2,8 +2,8 @@
 #include "cases/tests/gpu/gpu_case.h"
 
 #include "cases/case/prepare.h"
-#include "cases/ctest_gpu.h"
 #include "cases/judge/compare.h"
+#include "cases/matrix/ctest_gpu.h"
 #include "cases/tests/skip.h"
 #include "fixtures/random/random_layer.h"
 #include "kernel/cuda/device.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/ctest_gpu.h"
+#include "cases/matrix/ctest_gpu.h"
 
 #include "cases/case/split.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/where.h"
+#include "cases/matrix/case_filter.h"
 
 #include "cases/faults/faults.h"
 #include "cases/matrix/axes.h"

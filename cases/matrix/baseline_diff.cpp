@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/news.h"
+#include "cases/matrix/baseline_diff.h"
 
 #include "cases/case/case_id.h"
 #include "cases/report/clean_text.h"
