@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/explain/explain_options.h"
+#include "cases/commands/explain_options.h"
 #include "cases/explain/explain_report.h"
 #include "cases/faults/faults.h"
 #include "cases/tests/cases/ask.h"

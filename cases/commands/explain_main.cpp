@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // explain M N MODE GROUP [options]: one output or one weight, traced. See --help.
+#include "cases/commands/explain_options.h"
 #include "cases/explain/explain.h"
-#include "cases/explain/explain_options.h"
 #include "cases/explain/explain_report.h"
 #include "cases/faults/faults.h"
 #include "cases/report/write_file.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/explain/explain_options.h"
+#include "cases/commands/explain_options.h"
 
 #include "cases/case/install_paths.h"
 #include "fixtures/error.h"
