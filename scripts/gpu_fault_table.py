@@ -18,7 +18,7 @@ ROW = re.compile(r'\{"([^"]+)", "([^"]+)", "([^"]+)",\s*"([^"]+)"\}')  # of kPla
 
 
 def planted():
-    return ROW.findall((ROOT / "cases/tests/gpu/planted.h").read_text())
+    return ROW.findall((ROOT / "cases/tests/kernel/cuda/planted.h").read_text())
 
 
 def ask(binaries, file, command):

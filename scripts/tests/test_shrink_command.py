@@ -67,7 +67,7 @@ def plugins(tmp_path_factory):
     compile_with("cc", *flags, ROOT / "docs/examples/plugin_host.c", "-o", folder / "sound.so")
     for fault in ("forgets_bias", "writes_nothing", "returns_code", "segfaults", "leaves_workspace", "takes_no_bias",
                   "device_pointers"):
-        compile_with("cc", *flags, f'-DFAULT="{fault}"', ROOT / "cases/tests/runs/bad_plugin.c", "-o",
+        compile_with("cc", *flags, f'-DFAULT="{fault}"', ROOT / "cases/tests/kernel/child/bad_plugin.c", "-o",
                      folder / f"{fault}.so")
     return folder
 

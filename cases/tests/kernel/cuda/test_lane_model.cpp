@@ -3,7 +3,7 @@
 #include "cases/faults/faults.h"
 #include "cases/judge/compare.h"
 #include "cases/search/repack_search.h"
-#include "cases/tests/gpu/gpu_case.h"
+#include "cases/tests/kernel/cuda/gpu_case.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/search/bisect.h"
 #include "cases/tests/cases/ask.h"
-#include "cases/tests/gpu/gpu_case.h"
-#include "cases/tests/gpu/planted.h"
+#include "cases/tests/kernel/cuda/gpu_case.h"
+#include "cases/tests/kernel/cuda/planted.h"
 
 #include <doctest/doctest.h>
 

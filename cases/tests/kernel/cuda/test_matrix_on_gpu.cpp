@@ -4,8 +4,8 @@
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/selection.h"
 #include "cases/tests/cases/ask.h"
-#include "cases/tests/gpu/gpu_case.h"
-#include "cases/tests/gpu/planted.h"
+#include "cases/tests/kernel/cuda/gpu_case.h"
+#include "cases/tests/kernel/cuda/planted.h"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 // The examples of the docs that run on a GPU, and our own kernels through bisect.
 #include "cases/search/bisect.h"
 #include "cases/tests/cases/ask.h"
-#include "cases/tests/gpu/gpu_case.h"
+#include "cases/tests/kernel/cuda/gpu_case.h"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faults of the pipeline that concern A: its rows, its padding, and the order of its columns.
 
-#include "cases/tests/kernel/known_layer.h"
+#include "cases/tests/kernel/lane_model/known_layer.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/tests/gpu/gpu_case.h"
+#include "cases/tests/kernel/cuda/gpu_case.h"
 
 #include <doctest/doctest.h>
 

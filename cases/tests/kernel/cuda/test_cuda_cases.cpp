@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The test list of the published kernel, none left out, and what our kernel takes beyond it.
-#include "cases/tests/gpu/gpu_case.h"
-#include "cases/tests/kernel/known_layer.h"
+#include "cases/tests/kernel/cuda/gpu_case.h"
+#include "cases/tests/kernel/lane_model/known_layer.h"
 
 #include <doctest/doctest.h>
 
