@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/report/clean_text.h"
-#include "cases/tests/cases/made_results.h"
+#include "cases/tests/cases/matrix/made_results.h"
 #include "cases/tests/fixtures/scratch.h"
 
 #include <doctest/doctest.h>

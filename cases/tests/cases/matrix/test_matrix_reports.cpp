@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/junit.h"
 #include "cases/matrix/markdown.h"
-#include "cases/tests/cases/made_results.h"
+#include "cases/tests/cases/matrix/made_results.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

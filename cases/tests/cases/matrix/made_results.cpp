@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/tests/cases/made_results.h"
+#include "cases/tests/cases/matrix/made_results.h"
 
 namespace w4::cases {
 namespace {
