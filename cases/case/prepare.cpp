@@ -4,6 +4,7 @@
 #include "cases/case/install_paths.h"
 #include "fixtures/error.h"
 #include "fixtures/files/hub.h"
+#include "fixtures/half.h"
 #include "fixtures/layer/cut.h"
 #include "fixtures/lint/lint.h"
 #include "fixtures/random/random_layer.h"

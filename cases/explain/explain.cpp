@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain.h"
 
+#include "cases/case/task.h"
 #include "cases/explain/explain_expected.h"
 #include "cases/explain/in_registers.h"
 #include "cases/probe/effective.h"
 #include "cases/search/bisect.h"
+#include "cases/search/new_report.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "kernel/lane_model/launch.h"
 
 #include <algorithm>

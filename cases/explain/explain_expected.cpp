@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_expected.h"
 
+#include "cases/case/task.h"
 #include "cases/search/bisect.h"
+#include "fixtures/half.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/in_registers.h"
 
+#include "fixtures/half.h"
 #include "kernel/lane_model/in_registers.h"
 
 #include <fmt/format.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/weight_origin.h"
 
+#include "fixtures/half.h"
 #include "fixtures/layer/encode.h"
 #include "fixtures/parallel.h"
 

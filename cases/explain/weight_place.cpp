@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/weight_place.h"
 
+#include "fixtures/half.h"
 #include "repack/stages/fragments.h"
 #include "repack/stages/scale_order.h"
 

@@ -2,7 +2,7 @@
 #include "cases/faults/catalogue.h"
 
 #include "cases/faults/faults.h"
-#include "cases/search/launch_rules.h"
+#include "cases/faults/run_faults.h"
 
 #include <algorithm>
 

@@ -2,6 +2,7 @@
 #include "cases/judge/audit.h"
 
 #include "cases/judge/compare.h"
+#include "fixtures/half.h"
 
 #include <algorithm>
 #include <array>

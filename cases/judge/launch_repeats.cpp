@@ -2,6 +2,7 @@
 #include "cases/judge/launch_repeats.h"
 
 #include "cases/judge/compare.h"
+#include "fixtures/half.h"
 
 #include <fmt/format.h>
 

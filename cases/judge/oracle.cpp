@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/judge/oracle.h"
 
+#include "fixtures/half.h"
 #include "fixtures/parallel.h"
 
 #include <array>

@@ -2,6 +2,7 @@
 #include "cases/judge/pictures.h"
 
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "repack/stages/fragments.h"
 
 #include <algorithm>

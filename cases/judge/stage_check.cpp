@@ -3,6 +3,7 @@
 
 #include "cases/judge/cut_check.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "fixtures/parallel.h"
 
 #include <atomic>

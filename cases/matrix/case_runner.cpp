@@ -2,6 +2,7 @@
 #include "cases/matrix/case_runner.h"
 
 #include "cases/ask.h"
+#include "cases/case/task.h"
 #include "cases/judge/launch_repeats.h"
 #include "cases/judge/pictures.h"
 #include "cases/matrix/own_path.h"

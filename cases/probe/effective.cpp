@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/probe/effective.h"
 
+#include "fixtures/half.h"
+
 #include <algorithm>
 
 namespace w4::cases {

@@ -4,6 +4,7 @@
 #include "cases/probe/recovered_map.h"
 #include "cases/probe/region.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 
 #include <fmt/format.h>
 

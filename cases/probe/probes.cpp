@@ -2,6 +2,7 @@
 #include "cases/probe/probes.h"
 
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "fixtures/layer/codes.h"
 #include "fixtures/layer/cut.h"
 #include "fixtures/random/counter_random.h"

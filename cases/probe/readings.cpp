@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/probe/readings.h"
 
+#include "fixtures/half.h"
 #include "fixtures/layer/codes.h"
 
 #include <fmt/format.h>

@@ -2,6 +2,7 @@
 #include "cases/probe/rounding_fit.h"
 
 #include "cases/judge/compare.h"
+#include "fixtures/half.h"
 
 #include <algorithm>
 #include <cmath>

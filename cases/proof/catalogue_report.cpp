@@ -2,7 +2,7 @@
 #include "cases/proof/catalogue_report.h"
 
 #include "cases/faults/catalogue.h"
-#include "cases/search/launch_rules.h"
+#include "cases/faults/run_faults.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>

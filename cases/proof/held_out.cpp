@@ -3,6 +3,7 @@
 
 #include "cases/probe/bit_map.h"
 #include "cases/search/bisect_box.h"
+#include "fixtures/half.h"
 #include "fixtures/random/counter_random.h"
 #include "kernel/lane_model/lane_model.h"
 

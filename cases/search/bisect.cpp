@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/search/bisect.h"
 
+#include "cases/case/task.h"
 #include "cases/faults/faults.h"
 #include "cases/judge/pictures.h"
 #include "cases/search/kernel_search.h"
+#include "cases/search/new_report.h"
 #include "cases/search/repack_search.h"
 #include "fixtures/error.h"
 

@@ -29,29 +29,7 @@ Report bisect_packed(const Prepared& prepared, const Options& options, const Pro
 /// own: how it ends, what it writes and leaves behind are looked at before its output is.
 Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress);
 
-/// Where this task rounds, for the oracle.
-Rounding rounding_of(const Prepared& prepared, const kernel::Task& task);
-Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task);
-
-/// The slices of every block_tile column of every 64-row problem, problem after problem.
-std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task);
-
-/// Where slices begin, but for the first; positions in the padding, from K on, are left out.
-std::vector<int> cuts_of(const std::vector<kernel::Slice>& slices, int K);
-
-/// The task of a case on packed tensors. What a foreign kernel may choose by itself is 0.
-kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options);
-
-/// A foreign kernel's task for the lane model: what that kernel chooses by itself is the lane model's default.
-kernel::Task for_lane_model(kernel::Task task);
-
 /// Somebody's output, (M, N), in the type of the layer. Throws InputError.
 Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesystem::path& path);
-
-/// What every report begins with.
-Report new_report(const Prepared& prepared, const Options& options);
-
-/// Output, counts, error and audit of a run, and the first 20 numbers.
-void describe_output(const kernel::RunResult& result, const Expected& expected, Report& report);
 
 }  // namespace w4::cases

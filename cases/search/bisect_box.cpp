@@ -2,11 +2,14 @@
 // A path that shows nothing but its output: probes whose answers every known wrong way predicts.
 #include "cases/search/bisect_box.h"
 
+#include "cases/case/task.h"
 #include "cases/probe/localise.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/separate.h"
 #include "cases/search/hypotheses.h"
+#include "cases/search/new_report.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <algorithm>

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What somebody else made: packed tensors or a recorded output. Nothing in between can be seen; every known wrong way
 // is a hypothesis that predicts what would be seen.
+#include "cases/case/task.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/recipe_search.h"
 #include "cases/search/bisect.h"
 #include "cases/search/hypotheses.h"
+#include "cases/search/new_report.h"
 #include "cases/search/packed_map.h"
 #include "cases/search/repack_search.h"
 #include "fixtures/error.h"

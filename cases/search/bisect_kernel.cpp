@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Somebody's kernel on packed tensors that are known to be right: a plug-in or a command.
+#include "cases/case/task.h"
 #include "cases/search/bisect.h"
 #include "cases/search/bisect_box.h"
 #include "cases/search/hypotheses.h"
 #include "cases/search/launch_rules.h"
 #include "cases/search/launch_symptoms.h"
 #include "cases/search/magnitude.h"
+#include "cases/search/new_report.h"
 #include "cases/search/repack_search.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"

@@ -28,13 +28,4 @@ std::vector<Culprit> faults_of_workspace(Trials& trials, const std::string& how)
 /// Most elements that two launches of the same task differ in.
 std::size_t most_differing(const std::vector<kernel::RunResult>& launches);
 
-/// Every fault that these rules name: stage, id and cure.
-struct RunFault {
-  const char* stage;
-  const char* id;
-  const char* what;
-  const char* cure;
-};
-const std::vector<RunFault>& run_faults();
-
 }  // namespace w4::cases

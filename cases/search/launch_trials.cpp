@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/search/launch_trials.h"
 
+#include "cases/case/task.h"
 #include "kernel/cuda/marlin_plan.h"
 
 #include <fmt/format.h>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/search/toggles.h"
 
+#include "cases/case/task.h"
 #include "cases/faults/faults.h"
 #include "cases/search/repack_search.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "fixtures/layer/codes.h"
 #include "kernel/lane_model/lane_model.h"
 

@@ -3,6 +3,7 @@
 
 #include "cases/case/install_paths.h"
 #include "cases/case/prepare.h"
+#include "cases/case/task.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
 #include "kernel/lane_model/lane_model.h"

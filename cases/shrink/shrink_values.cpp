@@ -2,6 +2,7 @@
 // Strategies that make the values of a case plain: what is left of them is what the failure needs.
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink.h"
+#include "fixtures/half.h"
 #include "fixtures/layer/codes.h"
 
 #include <fmt/format.h>

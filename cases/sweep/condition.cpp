@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/sweep/condition.h"
 
+#include "cases/case/task.h"
 #include "cases/sweep/random_cases.h"
 
 #include <fmt/format.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/sweep/random_cases.h"
 
+#include "cases/case/task.h"
 #include "cases/search/launch_trials.h"
 #include "fixtures/error.h"
 

@@ -4,6 +4,7 @@
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
 #include "fixtures/files/npy.h"
+#include "fixtures/half.h"
 
 #include <fstream>
 

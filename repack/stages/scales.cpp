@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repack/stages/scales.h"
 
+#include "fixtures/half.h"
+
 #include <cmath>
 #include <optional>
 

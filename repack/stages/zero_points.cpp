@@ -2,6 +2,7 @@
 #include "repack/stages/zero_points.h"
 
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 
 #include <algorithm>
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/repack/made_layer.h"
 
+#include "fixtures/half.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>

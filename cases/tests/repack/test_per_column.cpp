@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/repack/made_layer.h"
+#include "fixtures/half.h"
 #include "repack/per_column.h"
 
 #include <doctest/doctest.h>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/case/task.h"
 #include "cases/commands/explain_options.h"
 #include "cases/explain/explain_report.h"
 #include "cases/faults/faults.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
+#include "fixtures/half.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -4,7 +4,7 @@
 #include "cases/faults/catalogue.h"
 
 #include "cases/faults/faults.h"
-#include "cases/search/launch_rules.h"
+#include "cases/faults/run_faults.h"
 #include "cases/tests/cases/planted.h"
 
 #include <doctest/doctest.h>

@@ -5,6 +5,7 @@
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 
 #include <doctest/doctest.h>
 

@@ -2,6 +2,7 @@
 #include "cases/judge/compare.h"
 
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 
 #include <doctest/doctest.h>
 

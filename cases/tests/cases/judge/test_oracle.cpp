@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/judge/oracle.h"
+#include "fixtures/half.h"
 #include "fixtures/layer/encode.h"
 
 #include <doctest/doctest.h>

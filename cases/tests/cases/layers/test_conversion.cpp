@@ -6,6 +6,7 @@
 #include "cases/layers/weight_change.h"
 #include "cases/tests/fixtures/scratch.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>

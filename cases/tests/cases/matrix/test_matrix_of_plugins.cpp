@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/case_runner.h"
-#include "cases/tests/kernel/child/foreign_case.h"
+#include "cases/tests/kernel/child/kernel_case.h"
 
 #include <doctest/doctest.h>
 

@@ -3,6 +3,7 @@
 #include "cases/judge/pictures.h"
 #include "cases/matrix/page.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "kernel/run.h"
 
 #include <doctest/doctest.h>

@@ -9,6 +9,7 @@
 #include "cases/search/hypotheses.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
+#include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>

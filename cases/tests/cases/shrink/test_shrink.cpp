@@ -6,6 +6,7 @@
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 #include "cases/tests/fixtures/scratch.h"
+#include "fixtures/half.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Somebody's kernel, swept over shapes.
-#include "cases/tests/kernel/child/foreign_case.h"
+#include "cases/tests/kernel/child/kernel_case.h"
 
 #include "cases/ask.h"
 #include "cases/sweep/condition.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/tests/kernel/child/foreign_case.h"
+#include "cases/tests/kernel/child/kernel_case.h"
 
 #include "kernel/lane_model/lane_model.h"
 

@@ -2,6 +2,7 @@
 // The test list of the published kernel, none left out, and what our kernel takes beyond it.
 #include "cases/tests/kernel/cuda/gpu_case.h"
 #include "cases/tests/kernel/lane_model/known_layer.h"
+#include "fixtures/half.h"
 
 #include <doctest/doctest.h>
 

@@ -5,6 +5,7 @@
 #include "cases/search/repack_search.h"
 #include "cases/tests/kernel/cuda/gpu_case.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <cstdint>

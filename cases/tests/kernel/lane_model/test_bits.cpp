@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "fixtures/half.h"
 #include "kernel/lane_model/bit_trick.h"
 #include "kernel/lane_model/dequant.h"
 #include "kernel/lane_model/multiply.h"

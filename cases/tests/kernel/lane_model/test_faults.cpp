@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/kernel/lane_model/known_layer.h"
+#include "fixtures/half.h"
 #include "fixtures/layer/codes.h"
 #include "kernel/lane_model/pipeline.h"
 

@@ -2,6 +2,7 @@
 // Faults of the pipeline that concern A: its rows, its padding, and the order of its columns.
 
 #include "cases/tests/kernel/lane_model/known_layer.h"
+#include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>

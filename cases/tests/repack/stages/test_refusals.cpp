@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/repack/made_layer.h"
 #include "fixtures/error.h"
+#include "fixtures/half.h"
 
 #include <doctest/doctest.h>
 

@@ -3,6 +3,7 @@
 // reported.
 
 #include "cases/tests/repack/made_layer.h"
+#include "fixtures/half.h"
 
 #include <doctest/doctest.h>
 

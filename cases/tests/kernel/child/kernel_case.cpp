@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/tests/kernel/child/foreign_case.h"
+#include "cases/tests/kernel/child/kernel_case.h"
 
+#include "cases/case/task.h"
 #include "cases/tests/cases/ask.h"
 #include "fixtures/error.h"
 

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/case/task.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace w4::cases {
+namespace {
+
+/// Rows of K as the kernel sums them: by group, and as stored within a group.
+std::vector<int> summed_order(const fixtures::Layer& layer) {
+  if (!layer.g_idx || layer.group_size == layer.K) return {};
+  const auto group_of = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  std::vector<int> rows(static_cast<std::size_t>(layer.K));
+  std::iota(rows.begin(), rows.end(), 0);
+  std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) { return group_of(0, a) < group_of(0, b); });
+  return rows;
+}
+
+}  // namespace
+
+std::vector<int> cuts_of(const std::vector<kernel::Slice>& slices, int K) {
+  std::vector<int> cuts;
+  for (const kernel::Slice& slice : slices)
+    if (slice.k_begin > 0 && slice.k_begin < K) cuts.push_back(slice.k_begin);
+  return cuts;
+}
+
+std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task) {
+  const int thread_n = task.launch.block_tile.thread_n;
+  const int columns = (task.packed.N + thread_n - 1) / thread_n;
+  const int problem_rows = Rounding{}.problem_rows;
+  std::vector<std::vector<kernel::Slice>> all;
+  for (int problem = 0; problem * problem_rows < task.A.rows(); ++problem)
+    for (int column = 0; column < columns; ++column) all.push_back(kernel::slices_of(task, problem, column));
+  return all;
+}
+
+kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options) {
+  kernel::Task task{.A = prepared.A, .packed = packed, .launch = {}};
+  if (!options.foreign.empty()) task.stored = std::make_shared<const fixtures::Layer>(prepared.layer);
+  const kernel::Launch own_choice{.block_tile = {.thread_k = 0, .thread_n = 0}, .thread_blocks = 0};
+  const kernel::Launch unsaid = options.foreign.empty() ? kernel::Launch{} : own_choice;
+  task.launch.block_tile = options.block_tile.value_or(unsaid.block_tile);
+  task.launch.thread_blocks = options.thread_blocks.value_or(unsaid.thread_blocks);
+  task.launch.reduce_bits = options.reduce_bits;
+  return task;
+}
+
+kernel::Task for_lane_model(kernel::Task task) {
+  const kernel::Launch defaults;
+  if (task.launch.thread_blocks == 0) task.launch.thread_blocks = defaults.thread_blocks;
+  if (task.launch.block_tile.thread_k == 0) task.launch.block_tile = defaults.block_tile;
+  task.launch.workspace.clear();  // another kernel's: it has other locks
+  return task;
+}
+
+Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) { return rounding_of(prepared.layer, task); }
+
+Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task) {
+  Rounding rounding{.grouped = layer.group_size != layer.K,
+                    .row_order = summed_order(layer),
+                    .cuts = {},
+                    .thread_n = task.launch.block_tile.thread_n};
+  rounding.columns = (task.packed.N + rounding.thread_n - 1) / rounding.thread_n;
+  if (task.launch.reduce_bits == 16)
+    for (const auto& slices : slices_by_column(task)) rounding.cuts.push_back(cuts_of(slices, layer.K));
+  return rounding;
+}
+
+}  // namespace w4::cases

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# How rooms are built: a folder with one purpose is a static library, and links what lies below it.
+
+# Headers of the standard library and of packages, read once. A room's own headers stay out: they change.
+set(W4_COMMON_HEADERS
+  <algorithm> <array> <chrono> <cmath> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
+  <string_view> <utility> <vector> <fmt/format.h> <fmt/ranges.h> <nlohmann/json.hpp>)
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/empty.cpp CONTENT "")
+
+# w4_precompiled(NAME HEADERS... [LIBRARIES libraries...]): headers that other targets reuse.
+function(w4_precompiled name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;LIBRARIES")
+  add_library(${name} OBJECT ${PROJECT_BINARY_DIR}/empty.cpp)
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
+endfunction()
+w4_precompiled(w4_headers HEADERS ${W4_COMMON_HEADERS} LIBRARIES w4_options)
+
+# w4_library(NAME SOURCES [LIBRARY...]): SOURCES is one list.
+function(w4_library name sources)
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC w4_options ${ARGN})
+  target_precompile_headers(${name} REUSE_FROM w4_headers)
+endfunction()
+
+# w4_room(NAME FOLDER [LIBRARY...]): the library of all sources in a folder, but for programs and benchmarks.
+function(w4_room name folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "_main\\.cpp$|/bench_")
+  w4_library(${name} "${sources}" ${ARGN})
+endfunction()
+
+# w4_program(NAME SOURCE [LIBRARY...])
+function(w4_program name source)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE ${ARGN})
+  target_precompile_headers(${name} REUSE_FROM w4_headers)
+endfunction()
+
+# w4_benchmark(NAME SOURCE [LIBRARY...])
+function(w4_benchmark name source)
+  if(W4_BENCHMARKS)
+    w4_program(${name} ${source} benchmark::benchmark ${ARGN})
+  endif()
+endfunction()
