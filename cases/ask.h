@@ -10,11 +10,11 @@ repack::Recipe planted_by(const Options& options);
 
 /// The report that `bisect` gives for these options: the case is made ready, the path they name is asked, and, where
 /// that is wanted, the condition on the shape is looked for. Throws InputError, CannotTest.
-Report report_on(const Options& options, const Progress& progress);
+report::Report report_on(const Options& options, const search::Progress& progress);
 
 /// The same of a case that is ready; `planted` is how our own path does its stages, another kernel's knows nothing of
 /// it. rerun is the command of `options`. No condition is looked for.
-Report report_on(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
-                 const Progress& progress);
+report::Report report_on(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
+                         const search::Progress& progress);
 
 }  // namespace w4::cases

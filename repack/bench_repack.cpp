@@ -30,13 +30,14 @@ fixtures::Layer gptq_layer(int K, int N, bool act_order) {
   layer.K = K;
   layer.N = N;
   layer.group_size = kGroupSize;
-  layer.qweight = fixtures::tensor_of("qweight", DType::i32, filled<std::uint32_t>(K / 8, N, 0xFFFFFFFFu, 0));
-  layer.scales = fixtures::tensor_of("scales", DType::fp16, filled<std::uint16_t>(K / kGroupSize, N, 0x3FF, 0x2000));
+  layer.qweight = fixtures::files::tensor_of("qweight", DType::i32, filled<std::uint32_t>(K / 8, N, 0xFFFFFFFFu, 0));
+  layer.scales =
+      fixtures::files::tensor_of("scales", DType::fp16, filled<std::uint16_t>(K / kGroupSize, N, 0x3FF, 0x2000));
   if (act_order) {
     const auto g_idx = Grid<std::int32_t>::made(1, K, [&](std::span<std::int32_t> out) {
       for (int k = 0; k < K; ++k) out[static_cast<std::size_t>(k)] = k % (K / kGroupSize);
     });
-    layer.g_idx = fixtures::tensor_of("g_idx", DType::i32, g_idx);
+    layer.g_idx = fixtures::files::tensor_of("g_idx", DType::i32, g_idx);
   }
   return layer;
 }

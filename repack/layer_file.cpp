@@ -3,9 +3,12 @@
 
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
+#include "fixtures/files/container.h"
 #include "fixtures/layer/encode.h"
 #include "fixtures/layer/model.h"
 #include "repack/marlin_tensors.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -14,10 +17,10 @@ namespace w4::repack {
 namespace {
 
 namespace fs = std::filesystem;
-using fixtures::Container;
 using fixtures::Layer;
 using fixtures::LayerFile;
-using fixtures::Tensor;
+using fixtures::files::Container;
+using fixtures::files::Tensor;
 
 std::pair<std::string, std::string> parted(const std::string& name) {  // prefix, last part
   const std::size_t dot = name.rfind('.');
@@ -81,7 +84,7 @@ bool in_order(const Grid<std::int32_t>& g_idx, int group_size) {
 }
 
 Tensor vector_of(const char* name, DType dtype, const auto& grid) {
-  Tensor tensor = fixtures::tensor_of(name, dtype, grid);
+  Tensor tensor = fixtures::files::tensor_of(name, dtype, grid);
   tensor.shape = {grid.cols()};
   return tensor;
 }
@@ -95,7 +98,7 @@ std::optional<std::string> marlin_prefix(const Container& container, const std::
     if (prefixes.size() == 1 && !holds_stored_layer(container)) return prefixes[0];
     throw InputError("{}: holds {} Marlin-packed layers{}, name one: '{}' is the first", container.path.string(),
                      prefixes.size(), holds_stored_layer(container) ? " and others" : "",
-                     fixtures::printable(prefixes[0]));
+                     fixtures::files::printable(prefixes[0]));
   }
   std::vector<std::string> found;
   for (const std::string& prefix : prefixes) {
@@ -104,12 +107,12 @@ std::optional<std::string> marlin_prefix(const Container& container, const std::
     if (called.ends_with("." + name)) found.push_back(prefix);
   }
   if (found.size() > 1)
-    throw InputError("{}: layer '{}' may be '{}' or '{}'", container.path.string(), fixtures::printable(name),
-                     fixtures::printable(found[0]), fixtures::printable(found[1]));
+    throw InputError("{}: layer '{}' may be '{}' or '{}'", container.path.string(), fixtures::files::printable(name),
+                     fixtures::files::printable(found[0]), fixtures::files::printable(found[1]));
   if (found.size() == 1) return found[0];
   if (holds_stored_layer(container)) return std::nullopt;
-  throw InputError("{}: no layer '{}'; it holds '{}'{}", container.path.string(), fixtures::printable(name),
-                   fixtures::printable(prefixes[0]), prefixes.size() > 1 ? ", ..." : "");
+  throw InputError("{}: no layer '{}'; it holds '{}'{}", container.path.string(), fixtures::files::printable(name),
+                   fixtures::files::printable(prefixes[0]), prefixes.size() > 1 ? ", ..." : "");
 }
 
 LayerFile layer_from(const Container& container, const std::string& name) {
@@ -121,9 +124,9 @@ LayerFile layer_from(const Container& container, const std::string& name) {
   file.layer.name = !prefix->empty() ? *prefix : manifest_name(container);
   if (file.layer.name.empty()) file.layer.name = container.path.stem().string();
   file.inferred.push_back(fmt::format("Marlin-packed: B {} undone to codes (K={}, N={}), as gptq v2",
-                                      fixtures::shape_text({packed.words.rows(), packed.words.cols()}), packed.stored_K,
-                                      packed.stored_N));
-  if (file.layer.g_idx && in_order(fixtures::grid_of<std::int32_t>(*file.layer.g_idx), file.layer.group_size))
+                                      fixtures::files::shape_text({packed.words.rows(), packed.words.cols()}),
+                                      packed.stored_K, packed.stored_N));
+  if (file.layer.g_idx && in_order(fixtures::files::grid_of<std::int32_t>(*file.layer.g_idx), file.layer.group_size))
     file.layer.g_idx.reset();
   for (const std::string& at : {std::string(), *prefix})  // the layer's own before the file's
     if (const Tensor* a = find_tensor(container, at, "activations")) file.layer.activations = *a;
@@ -138,9 +141,9 @@ LayerFile read_layer(const fs::path& path, const std::string& name) {
 Container container_of(const Packed& packed, const Layer& layer) {
   Container out;
   const auto put = [&](Tensor tensor) { out.tensors[tensor.name] = std::move(tensor); };
-  put(fixtures::tensor_of("B", DType::i32, packed.words));
-  put(fixtures::tensor_of("scales", packed.dtype, packed.scales));
-  if (!packed.zeros.empty()) put(fixtures::tensor_of("zeros", DType::i32, packed.zeros));
+  put(fixtures::files::tensor_of("B", DType::i32, packed.words));
+  put(fixtures::files::tensor_of("scales", packed.dtype, packed.scales));
+  if (!packed.zeros.empty()) put(fixtures::files::tensor_of("zeros", DType::i32, packed.zeros));
   if (!packed.perm.empty()) put(vector_of("perm", DType::i32, packed.perm));
   if (!packed.bias.empty()) put(vector_of("bias", packed.dtype, packed.bias));
   if (layer.activations) put(*layer.activations);

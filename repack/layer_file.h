@@ -16,12 +16,12 @@ namespace w4::repack {
 /// and comes back as gptq v2: codes as rows were stored, perm as g_idx, with a line in `inferred` that says so. K and N
 /// of the manifest are those before padding. Throws InputError unless the tensors fit each other.
 fixtures::LayerFile read_layer(const std::filesystem::path& path, const std::string& name = "");
-fixtures::LayerFile layer_from(const fixtures::Container& container, const std::string& name = "");
+fixtures::LayerFile layer_from(const fixtures::files::Container& container, const std::string& name = "");
 
 /// The prefix under which layer_from() finds Marlin-packed tensors; no value: it reads the layer as stored.
-std::optional<std::string> marlin_prefix(const fixtures::Container& container, const std::string& name);
+std::optional<std::string> marlin_prefix(const fixtures::files::Container& container, const std::string& name);
 
 /// The container that layer_from() undoes: B, scales, where there are any zeros, perm and bias, and the activations.
-fixtures::Container container_of(const Packed& packed, const fixtures::Layer& layer);
+fixtures::files::Container container_of(const Packed& packed, const fixtures::Layer& layer);
 
 }  // namespace w4::repack

@@ -3,15 +3,18 @@
 
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
+#include "fixtures/files/container.h"
 #include "fixtures/layer/layer_manifest.h"
+
+#include <nlohmann/json.hpp>
 
 #include <optional>
 
 namespace w4::repack {
 namespace {
 
-using fixtures::Container;
-using fixtures::Tensor;
+using fixtures::files::Container;
+using fixtures::files::Tensor;
 using Shape = std::vector<std::int64_t>;
 
 constexpr std::int64_t kMostExtent = std::int64_t{1} << 27;  // of K and of N, so that products stay in range
@@ -31,8 +34,8 @@ struct Reader {
       throw InputError("{}: {} is {}, expected {}", where, name, w4::name_of(tensor.dtype), w4::name_of(dtype));
     const bool vector = expected[0] == 1 && tensor.shape == Shape{expected[1]};
     if (tensor.shape != expected && !vector)
-      throw InputError("{}: {} has shape {}, expected {}", where, name, fixtures::shape_text(tensor.shape),
-                       fixtures::shape_text(expected));
+      throw InputError("{}: {} has shape {}, expected {}", where, name, fixtures::files::shape_text(tensor.shape),
+                       fixtures::files::shape_text(expected));
   }
 
   /// K and N before padding, from the manifest, or as B has them.
@@ -43,8 +46,8 @@ struct Reader {
     const bool digits = !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
     const int said = digits ? std::stoi(text) : 0;
     if (said < 1 || said % kCodesPerWord != 0 || (said + kPadK - 1) / kPadK * kPadK != padded)
-      throw InputError("{}: manifest says {} {}, but B has {}={} in tiles of {}", where, key, fixtures::printable(text),
-                       key, padded, kPadK);
+      throw InputError("{}: manifest says {} {}, but B has {}={} in tiles of {}", where, key,
+                       fixtures::files::printable(text), key, padded, kPadK);
     return said;
   }
 };
@@ -56,10 +59,10 @@ void read_words(const Reader& reader, Packed& packed) {
                     B.shape[1] <= 2 * kMostExtent && B.shape[0] * kTileK % kPadK == 0 && B.shape[1] % (2 * kPadN) == 0;
   if (!fits)
     throw InputError("{}: B has shape {}, expected (K/{}, 2N) with K and N multiples of {}", reader.where,
-                     fixtures::shape_text(B.shape), kTileK, kPadK);
+                     fixtures::files::shape_text(B.shape), kTileK, kPadK);
   if (B.dtype != DType::i32 && B.dtype != DType::u32)
     throw InputError("{}: B is {}, expected int32", reader.where, w4::name_of(B.dtype));
-  packed.words = fixtures::grid_of<std::uint32_t>(B);
+  packed.words = fixtures::files::grid_of<std::uint32_t>(B);
   packed.K = static_cast<int>(B.shape[0]) * kTileK;
   packed.N = static_cast<int>(B.shape[1] / 2);
   packed.stored_K = reader.extent("K", packed.K);
@@ -80,7 +83,7 @@ DType dtype_of_scales(const Reader& reader, const Tensor& scales, std::optional<
 void read_groups(const Reader& reader, const Tensor& scales, std::optional<int> said, Packed& packed) {
   if (scales.shape.size() != 2 || scales.shape[0] < 1 || scales.shape[1] != packed.N)
     throw InputError("{}: scales have shape {}, expected (groups, {})", reader.where,
-                     fixtures::shape_text(scales.shape), packed.N);
+                     fixtures::files::shape_text(scales.shape), packed.N);
   const std::int64_t groups = scales.shape[0];
   const std::int64_t size = packed.K % groups == 0 ? packed.K / groups : 0;
   const bool known = groups == 1 || size == 32 || size == 64 || size == 128;
@@ -99,7 +102,7 @@ void read_groups(const Reader& reader, const Tensor& scales, std::optional<int> 
 void read_perm(const Reader& reader, const Tensor& tensor, Packed& packed) {
   if (tensor.shape == Shape{0}) return;  // published with a g_idx that was never used
   reader.check("perm", tensor, DType::i32, {1, packed.stored_K});
-  packed.perm = fixtures::grid_of<std::int32_t>(tensor);
+  packed.perm = fixtures::files::grid_of<std::int32_t>(tensor);
   std::vector<bool> seen(static_cast<std::size_t>(packed.stored_K), false);
   for (int i = 0; i < packed.stored_K; ++i) {
     const std::int32_t row = packed.perm(0, i);
@@ -123,7 +126,7 @@ Packed read_marlin(const Container& container, const std::string& prefix, std::v
   nlohmann::json claims = container.manifest;
   if (const auto format = claims.find("format"); format != claims.end() && *format != "marlin")
     throw InputError("{}: manifest says format {}, but it holds Marlin-packed tensors (B and scales)", where,
-                     fixtures::printable(format->dump()));
+                     fixtures::files::printable(format->dump()));
   claims.erase("format");
   const fixtures::Manifest manifest = fixtures::manifest_of(claims, where);
   const Reader reader{container, prefix, claims, where, inferred};
@@ -132,10 +135,10 @@ Packed read_marlin(const Container& container, const std::string& prefix, std::v
   const Tensor& scales = *(reader.find("s") ? reader.find("s") : reader.find("scales"));
   packed.dtype = dtype_of_scales(reader, scales, manifest.dtype);
   read_groups(reader, scales, manifest.group_size, packed);
-  packed.scales = fixtures::grid_of<std::uint16_t>(scales);
+  packed.scales = fixtures::files::grid_of<std::uint16_t>(scales);
   if (const Tensor* zeros = reader.find("zeros")) {
     reader.check("zeros", *zeros, DType::i32, {scales.shape[0], packed.N / kCodesPerWord});
-    packed.zeros = fixtures::grid_of<std::uint32_t>(*zeros);
+    packed.zeros = fixtures::files::grid_of<std::uint32_t>(*zeros);
   }
   if (manifest.symmetric && *manifest.symmetric != packed.zeros.empty())
     throw InputError("{}: manifest says symmetric {}, but there are {}", where, *manifest.symmetric,
@@ -144,7 +147,7 @@ Packed read_marlin(const Container& container, const std::string& prefix, std::v
   if (const Tensor* bias = reader.find("bias")) {
     const bool bits = bias->dtype == DType::u16 && packed.dtype == DType::bf16;
     reader.check("bias", *bias, bits ? DType::u16 : packed.dtype, {1, packed.stored_N});
-    packed.bias = fixtures::grid_of<std::uint16_t>(*bias);
+    packed.bias = fixtures::files::grid_of<std::uint16_t>(*bias);
   }
   return packed;
 }

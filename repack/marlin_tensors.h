@@ -9,10 +9,12 @@
 namespace w4::repack {
 
 /// The tensor `prefix`.`name`, with an empty prefix `name` alone; null: there is none.
-const fixtures::Tensor* find_tensor(const fixtures::Container& container, const std::string& prefix, const char* name);
+const fixtures::files::Tensor* find_tensor(const fixtures::files::Container& container, const std::string& prefix,
+                                           const char* name);
 
 /// Marlin-packed tensors that no layer stands beside: shapes follow from B, what the manifest says is held against
 /// them. Lines of what had to be inferred go to `inferred`. Throws InputError.
-Packed read_marlin(const fixtures::Container& container, const std::string& prefix, std::vector<std::string>& inferred);
+Packed read_marlin(const fixtures::files::Container& container, const std::string& prefix,
+                   std::vector<std::string>& inferred);
 
 }  // namespace w4::repack

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/files/container.h"
 #include "repack/stages/stage.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+
+namespace w4::fixtures::files {
+struct Container;
+}
 
 namespace w4::repack {
 
@@ -50,6 +54,6 @@ Unpacked unpack(const Packed& packed);
 /// Somebody's packed tensors: B i32 (K/16, 2N), scales (groups, N) in kernel order, zeros i32 (groups, N/8) and perm
 /// i32 (K) where there are any, plain or under the layer's name; bias comes from the layer. Throws InputError unless
 /// they fit the layer's shape.
-Packed read_packed(const fixtures::Container& container, const fixtures::Layer& layer);
+Packed read_packed(const fixtures::files::Container& container, const fixtures::Layer& layer);
 
 }  // namespace w4::repack

@@ -93,14 +93,14 @@ int nearest_code(double value, const ColumnGrid& grid) {
 
 Matrix activations_of(const Layer& layer) {  // (M, K)
   if (!layer.activations) return {};
-  const fixtures::Tensor& tensor = *layer.activations;
+  const fixtures::files::Tensor& tensor = *layer.activations;
   const auto filled = [&](const auto& grid, const auto& value) {
     Matrix a(grid.rows(), grid.cols());
     for (std::size_t i = 0; i < grid.size(); ++i) a.data()[i] = value(grid[i]);
     return a;
   };
-  if (tensor.dtype == DType::fp32) return filled(fixtures::grid_of<float>(tensor), [](float x) { return x; });
-  return filled(fixtures::grid_of<std::uint16_t>(tensor),
+  if (tensor.dtype == DType::fp32) return filled(fixtures::files::grid_of<float>(tensor), [](float x) { return x; });
+  return filled(fixtures::files::grid_of<std::uint16_t>(tensor),
                 [&](std::uint16_t bits) { return value_of(bits, tensor.dtype); });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 #include "repack/marlin_tensors.h"
 #include "repack/packed.h"
 #include "repack/stages/checkpoint.h"
@@ -10,8 +11,8 @@
 namespace w4::repack {
 namespace {
 
-using fixtures::Container;
-using fixtures::Tensor;
+using fixtures::files::Container;
+using fixtures::files::Tensor;
 
 /// Under its plain name, or the layer's.
 const Tensor* find(const Container& container, const std::string& layer, const char* name) {
@@ -31,8 +32,8 @@ Grid<T> read(const Container& container, const std::string& layer, const char* n
   const bool fits = tensor->shape == matrix || (rows == 1 && tensor->shape == std::vector<std::int64_t>{cols});
   if (!fits)
     throw InputError("{}: {} is {} where the layer's is {}", container.path.string(), name,
-                     fixtures::shape_text(tensor->shape), fixtures::shape_text(matrix));
-  return fixtures::grid_of<T>(*tensor);
+                     fixtures::files::shape_text(tensor->shape), fixtures::files::shape_text(matrix));
+  return fixtures::files::grid_of<T>(*tensor);
 }
 
 /// A kernel would read A through it, so it must stay inside A. That it is a permutation is for the stages to judge.

@@ -10,12 +10,12 @@ namespace w4::repack {
 namespace {
 
 using fixtures::Layer;
-using fixtures::Tensor;
+using fixtures::files::Tensor;
 
 /// Every row, or every column, `parts` times in place of once.
 template <class T>
 Tensor repeated_as(const Tensor& tensor, bool rows, int parts) {
-  const Grid<T> grid = fixtures::grid_of<T>(tensor);
+  const Grid<T> grid = fixtures::files::grid_of<T>(tensor);
   const int by_row = rows ? parts : 1;
   const int by_col = rows ? 1 : parts;
   const int cols = grid.cols() * by_col;
@@ -23,7 +23,7 @@ Tensor repeated_as(const Tensor& tensor, bool rows, int parts) {
     for (std::size_t i = 0; i < cells.size(); ++i)
       cells[i] = grid(static_cast<int>(i / cols) / by_row, static_cast<int>(i % cols) / by_col);
   });
-  return fixtures::tensor_of<T>(tensor.name, tensor.dtype, out);
+  return fixtures::files::tensor_of<T>(tensor.name, tensor.dtype, out);
 }
 
 Tensor repeated(const Tensor& tensor, bool rows, int parts) {
@@ -32,7 +32,7 @@ Tensor repeated(const Tensor& tensor, bool rows, int parts) {
 }
 
 Tensor split_g_idx(const Layer& layer, int group_size, int parts) {
-  const auto g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  const auto g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
   std::vector<int> seen(static_cast<std::size_t>(layer.groups()));
   const auto split = Grid<std::int32_t>::made(1, layer.K, [&](std::span<std::int32_t> out) {
     for (int k = 0; k < layer.K; ++k) {
@@ -44,7 +44,7 @@ Tensor split_g_idx(const Layer& layer, int group_size, int parts) {
       out[static_cast<std::size_t>(k)] = group * parts + part;
     }
   });
-  Tensor out = fixtures::tensor_of<std::int32_t>(layer.g_idx->name, DType::i32, split);
+  Tensor out = fixtures::files::tensor_of<std::int32_t>(layer.g_idx->name, DType::i32, split);
   out.shape = layer.g_idx->shape;
   return out;
 }

@@ -19,8 +19,8 @@ namespace {
 
 using namespace w4::cases;
 
-MatrixOptions thousand_cases(const std::string& kernel = "cpu") {
-  MatrixOptions options;
+matrix::MatrixOptions thousand_cases(const std::string& kernel = "cpu") {
+  matrix::MatrixOptions options;
   std::string seeds = "seed=0";
   for (int seed = 1; seed < 125; ++seed) seeds += fmt::format(",{}", seed);
   options.selection = {.set = "axes", .axes = {"M=1,2,4,8,16,32,48,64", seeds, "kernel=" + kernel}};
@@ -30,15 +30,15 @@ MatrixOptions thousand_cases(const std::string& kernel = "cpu") {
   return options;
 }
 
-std::size_t passes(const Results& results) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(results.records, [](const Record& record) { return record.outcome == Outcome::pass; }));
+std::size_t passes(const matrix::Results& results) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      results.records, [](const matrix::Record& record) { return record.outcome == matrix::Outcome::pass; }));
 }
 
 /// Processes, pipes, records and all.
-void run_in_workers(benchmark::State& state, const MatrixOptions& options) {
+void run_in_workers(benchmark::State& state, const matrix::MatrixOptions& options) {
   std::size_t passed = 0;
-  for (auto _ : state) passed = passes(run_matrix(options, W4_MATRIX).results);
+  for (auto _ : state) passed = passes(matrix::run_matrix(options, W4_MATRIX).results);
   state.counters["passed"] = static_cast<double>(passed);
 }
 
@@ -46,7 +46,7 @@ void in_workers(benchmark::State& state) { run_in_workers(state, thousand_cases(
 
 void on_a_gpu(benchmark::State& state) {
   try {
-    w4::kernel::open_kernel("cuda", std::chrono::seconds(60));
+    w4::kernel::child::open_kernel("cuda", std::chrono::seconds(60));
   } catch (const w4::CannotTest& error) {
     return state.SkipWithError(error.what());
   }
@@ -56,9 +56,9 @@ void on_a_gpu(benchmark::State& state) {
 /// The arithmetic alone, one after another on one thread: what as many workers as cores share.
 void in_this_process(benchmark::State& state) {
   const tbb::global_control one_thread(tbb::global_control::max_allowed_parallelism, 1);
-  const MatrixOptions options = thousand_cases();
-  const std::vector<CaseId> cases = selected(options.selection);
-  CaseRunner runner(options.plan);
+  const matrix::MatrixOptions options = thousand_cases();
+  const std::vector<CaseId> cases = matrix::selected(options.selection);
+  matrix::CaseRunner runner(options.plan);
   for (auto _ : state)
     for (const CaseId& id : cases) benchmark::DoNotOptimize(runner.check(id).outcome);
 }

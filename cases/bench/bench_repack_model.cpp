@@ -3,6 +3,7 @@
 // that of the model's tensors. Both write to a file system that drops nothing in between: figures are a ratio.
 
 #include "cases/layers/repack_model.h"
+#include "fixtures/files/container.h"
 #include "fixtures/files/safetensors.h"
 #include "fixtures/random/random_layer.h"
 
@@ -27,7 +28,7 @@ class MadeModel {
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
     root_ = pattern;
     fs::create_directory(folder());
-    const fixtures::Layer layer = fixtures::random_layer(
+    const fixtures::Layer layer = fixtures::random::random_layer(
         {.K = kK, .N = kN, .group_size = kGroupSize, .seed = 7});  // the same for all: speed does not depend on it
     for (int shard = 0; shard < kShards; ++shard) write_shard(layer, shard);
   }
@@ -41,13 +42,13 @@ class MadeModel {
 
  private:
   void write_shard(const fixtures::Layer& layer, int shard) {
-    fixtures::Container container;
+    fixtures::files::Container container;
     for (int i = 0; i < kLayersPerShard; ++i)
       for (const auto& [part, tensor] : fixtures::container_of(layer).tensors) {
         container.tensors[fmt::format("model.layers.{}.mlp.up_proj.{}", shard * kLayersPerShard + i, part)] = tensor;
         bytes_ += static_cast<std::int64_t>(tensor.bytes());
       }
-    fixtures::write_safetensors(container, folder() / fmt::format("model-{}.safetensors", shard));
+    fixtures::files::write_safetensors(container, folder() / fmt::format("model-{}.safetensors", shard));
   }
 
   fs::path root_;
@@ -61,9 +62,9 @@ const MadeModel& model() {
 
 void repack(benchmark::State& state, bool verify) {
   for (auto _ : state) {
-    const cases::RepackedModel repacked = cases::repack_model(
+    const cases::layers::RepackedModel repacked = cases::layers::repack_model(
         {.model = model().folder(), .output = model().output(), .layers = {}, .verify = verify, .quiet = true});
-    if (repacked.exit_code() != 0) state.SkipWithError(text_of(repacked, {}).c_str());
+    if (repacked.exit_code() != 0) state.SkipWithError(layers::text_of(repacked, {}).c_str());
     state.PauseTiming();
     fs::remove_all(model().output());
     state.ResumeTiming();

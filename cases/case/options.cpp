@@ -10,6 +10,7 @@
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <charconv>
 
@@ -64,7 +65,7 @@ void parse_kernel(const std::string& text, Options& options) {
     options.recorded = text.substr(kRecorded.size());
     return;
   }
-  if (!kernel::is_foreign(text))
+  if (!kernel::child::is_foreign(text))
     throw InputError("--kernel {}: it is one of cpu, cuda, naive, plugin:FILE, exec:COMMAND, recorded:FILE", text);
   options.foreign = text;
 }
@@ -111,9 +112,9 @@ void check_runs(const Options& options) {
   if (!options.workspace.empty() && options.workspace != "dirty" && options.workspace != "short")
     throw InputError("--workspace {}: it is one of dirty, short", options.workspace);
   for (const std::string& tool : options.sanitize)
-    if (std::find(std::begin(kernel::kSanitizers), std::end(kernel::kSanitizers), tool) ==
-        std::end(kernel::kSanitizers))
-      throw InputError("--sanitize {}: it is one of {}", tool, fmt::join(kernel::kSanitizers, ", "));
+    if (std::find(std::begin(kernel::child::kSanitizers), std::end(kernel::child::kSanitizers), tool) ==
+        std::end(kernel::child::kSanitizers))
+      throw InputError("--sanitize {}: it is one of {}", tool, fmt::join(kernel::child::kSanitizers, ", "));
   const bool asked = !options.workspace.empty() || !options.sanitize.empty();
   if (asked && options.foreign.empty())
     throw InputError("--workspace and --sanitize are for --kernel cuda, naive and plugin:FILE");
@@ -150,7 +151,7 @@ void check_ranges(const Options& options) {
   if (options.toggles && !options.html.empty())
     throw InputError("--toggles prints a table: it does not go with --html");
   if (options.html == "-") throw InputError("--html -: a page is written to a file");
-  if (fixtures::is_on_hub(options.fixture) && options.layer.empty())
+  if (fixtures::files::is_on_hub(options.fixture) && options.layer.empty())
     throw InputError("--fixture {}: a model of a hub holds many layers, --layer NAME says which",
                      options.fixture.string());
   if (options.shape && !options.fixture.empty())
@@ -294,7 +295,7 @@ Options parse_options(int argc, char** argv, const Command& command) {
     std::vector<std::string> known;
     for (const CLI::Option* option : app.get_options()) known.push_back(option->get_name());
     const std::string word = app.remaining().empty() ? "" : app.remaining().front();
-    throw InputError("unknown option '{}'{}; --help prints all", word, did_you_mean(word, known));
+    throw InputError("unknown option '{}'{}; --help prints all", word, faults::did_you_mean(word, known));
   } catch (const CLI::ParseError& error) {
     throw InputError("{}", error.what());
   }

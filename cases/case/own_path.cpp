@@ -23,10 +23,10 @@ repack::Weights Subject::stage(int index, const repack::Weights& before, const r
 }
 
 kernel::RunResult Subject::run(const kernel::Task& task, const repack::Recipe& put_right) const {
-  const auto of_kernel = [&](const kernel::Stage& stage) { return put_right.contains(stage.id); };
-  if (kernel_way_ && std::none_of(kernel::stages().begin(), kernel::stages().end(), of_kernel))
+  const auto of_kernel = [&](const kernel::lane_model::Stage& stage) { return put_right.contains(stage.id); };
+  if (kernel_way_ && std::none_of(kernel::lane_model::stages().begin(), kernel::lane_model::stages().end(), of_kernel))
     return kernel_way_(task);
-  return kernel::run_lane_model(task, with(put_right));
+  return kernel::lane_model::run_lane_model(task, with(put_right));
 }
 
 }  // namespace w4::cases

@@ -19,8 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using fixtures::Layer;
-using fixtures::RandomSpec;
-using fixtures::Tensor;
+using fixtures::files::Tensor;
+using fixtures::random::RandomSpec;
 
 constexpr int kMostElements = 1 << 30;
 constexpr std::uint64_t kCostSeed = 1;
@@ -32,8 +32,8 @@ void check_group(const CaseId& id) {
 
 /// Static checks, as notes; what is true of sound layers too is left out.
 void note_lint(const Layer& layer, std::vector<std::string>& notes) {
-  for (const fixtures::LintLine& line : fixtures::lint(layer))
-    if (line.severity != fixtures::Severity::note) notes.push_back("lint: " + line.sentence);
+  for (const fixtures::lint::LintLine& line : fixtures::lint::lint(layer))
+    if (line.severity != fixtures::lint::Severity::note) notes.push_back("lint: " + line.sentence);
 }
 
 CaseId describe(const Layer& layer, const Options& options) {
@@ -58,11 +58,11 @@ CaseId describe(const Layer& layer, const Options& options) {
 
 /// The 16-bit tensor in another type, each value rounded to nearest.
 Tensor converted(const Tensor& tensor, DType to) {
-  const auto from = fixtures::grid_of<std::uint16_t>(tensor);
+  const auto from = fixtures::files::grid_of<std::uint16_t>(tensor);
   const auto cells = Grid<std::uint16_t>::made(from.rows(), from.cols(), [&](std::span<std::uint16_t> out) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = bits_of(value_of(from[i], tensor.dtype), to);
   });
-  Tensor result = fixtures::tensor_of(tensor.name, to, cells);
+  Tensor result = fixtures::files::tensor_of(tensor.name, to, cells);
   result.shape = tensor.shape;
   return result;
 }
@@ -79,8 +79,9 @@ void change_dtype(Layer& layer, DType to, std::vector<std::string>& notes) {
 /// The layer with activations, random ones where it has none: the cost of a conversion is told of outputs too.
 Layer with_activations(Layer layer) {
   if (!layer.activations)
-    layer.activations = fixtures::tensor_of(
-        "activations", layer.dtype, fixtures::random_activations(kDefaultRows, layer.K, layer.dtype, kCostSeed));
+    layer.activations =
+        fixtures::files::tensor_of("activations", layer.dtype,
+                                   fixtures::random::random_activations(kDefaultRows, layer.K, layer.dtype, kCostSeed));
   return layer;
 }
 
@@ -131,7 +132,7 @@ Layer mixed(const Layer& real, const Options& options) {
   CaseId id = describe(real, options);
   id.group = real.group_size == real.K ? -1 : real.group_size;
   id.act_order = id.act_order && id.group != -1;
-  Layer random = fixtures::random_layer(spec_of(id));
+  Layer random = fixtures::random::random_layer(spec_of(id));
   random.bias = real.bias;
   random.activations = real.activations;
   random.name = real.name;
@@ -162,7 +163,7 @@ Layer made_layer(const Options& options) {
   if (options.dtype) id.dtype = *options.dtype;
   if (options.shape) std::tie(id.K, id.N) = *options.shape;
   check_group(id);
-  Layer layer = fixtures::random_layer(spec_of(id));
+  Layer layer = fixtures::random::random_layer(spec_of(id));
   layer.name = "random";
   return layer;
 }
@@ -179,7 +180,7 @@ Grid<std::uint16_t> scaled(const Grid<std::uint16_t>& A, int magnitude, DType dt
 
 /// M rows: the fixture's own as far as they go, random ones behind them.
 Grid<std::uint16_t> activations_of(const Layer& layer, int M, std::uint64_t seed, std::vector<std::string>& notes) {
-  const Grid<std::uint16_t> random = fixtures::random_activations(M, layer.K, layer.dtype, seed);
+  const Grid<std::uint16_t> random = fixtures::random::random_activations(M, layer.K, layer.dtype, seed);
   if (!layer.activations) return random;
   const Tensor& tensor = *layer.activations;
   const int rows = std::min(M, static_cast<int>(tensor.shape[0]));
@@ -188,10 +189,10 @@ Grid<std::uint16_t> activations_of(const Layer& layer, int M, std::uint64_t seed
     std::copy(random.cells().begin(), random.cells().end(), out.begin());
     const std::size_t count = static_cast<std::size_t>(rows) * layer.K;
     if (tensor.dtype == DType::fp32) {
-      const auto values = fixtures::grid_of<float>(tensor);
+      const auto values = fixtures::files::grid_of<float>(tensor);
       for (std::size_t i = 0; i < count; ++i) out[i] = bits_of(values[i], layer.dtype);
     } else {
-      const auto bits = fixtures::grid_of<std::uint16_t>(tensor);
+      const auto bits = fixtures::files::grid_of<std::uint16_t>(tensor);
       for (std::size_t i = 0; i < count; ++i) out[i] = bits_of(value_of(bits[i], tensor.dtype), layer.dtype);
     }
   });
@@ -228,8 +229,8 @@ fs::path shipped_fixture(const std::string& name) { return source_root() / "fixt
 
 fs::path fixture_path(const Options& options) {
   if (options.fixture.empty()) return shipped_fixture("up");
-  if (!fixtures::is_on_hub(options.fixture)) return options.fixture;
-  return fixtures::fetched_from_hub(options.fixture, options.layer, source_root());
+  if (!fixtures::files::is_on_hub(options.fixture)) return options.fixture;
+  return fixtures::files::fetched_from_hub(options.fixture, options.layer, source_root());
 }
 
 RandomSpec spec_of(const CaseId& id) {
@@ -250,9 +251,10 @@ RandomSpec spec_of(const CaseId& id) {
 }
 
 Prepared random_case(const CaseId& id, int magnitude) {
-  Prepared out{.id = id, .fixture = "random", .layer = fixtures::random_layer(spec_of(id)), .A = {}, .notes = {}};
+  Prepared out{
+      .id = id, .fixture = "random", .layer = fixtures::random::random_layer(spec_of(id)), .A = {}, .notes = {}};
   out.layer.name = "random";
-  out.A = scaled(fixtures::random_activations(id.M, id.K, id.dtype, id.seed), magnitude, id.dtype);
+  out.A = scaled(fixtures::random::random_activations(id.M, id.K, id.dtype, id.seed), magnitude, id.dtype);
   return out;
 }
 

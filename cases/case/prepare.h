@@ -19,7 +19,7 @@ struct Prepared {
 };
 
 /// The random layer that a case of mode r is.
-fixtures::RandomSpec spec_of(const CaseId& id);
+fixtures::random::RandomSpec spec_of(const CaseId& id);
 
 /// The case for a kernel that takes no bias.
 Prepared without_bias(Prepared prepared);

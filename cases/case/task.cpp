@@ -10,7 +10,7 @@ namespace {
 /// Rows of K as the kernel sums them: by group, and as stored within a group.
 std::vector<int> summed_order(const fixtures::Layer& layer) {
   if (!layer.g_idx || layer.group_size == layer.K) return {};
-  const auto group_of = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  const auto group_of = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
   std::vector<int> rows(static_cast<std::size_t>(layer.K));
   std::iota(rows.begin(), rows.end(), 0);
   std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) { return group_of(0, a) < group_of(0, b); });
@@ -29,10 +29,11 @@ std::vector<int> cuts_of(const std::vector<kernel::Slice>& slices, int K) {
 std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task) {
   const int thread_n = task.launch.block_tile.thread_n;
   const int columns = (task.packed.N + thread_n - 1) / thread_n;
-  const int problem_rows = Rounding{}.problem_rows;
+  const int problem_rows = judge::Rounding{}.problem_rows;
   std::vector<std::vector<kernel::Slice>> all;
   for (int problem = 0; problem * problem_rows < task.A.rows(); ++problem)
-    for (int column = 0; column < columns; ++column) all.push_back(kernel::slices_of(task, problem, column));
+    for (int column = 0; column < columns; ++column)
+      all.push_back(kernel::lane_model::slices_of(task, problem, column));
   return all;
 }
 
@@ -55,13 +56,15 @@ kernel::Task for_lane_model(kernel::Task task) {
   return task;
 }
 
-Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) { return rounding_of(prepared.layer, task); }
+judge::Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) {
+  return rounding_of(prepared.layer, task);
+}
 
-Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task) {
-  Rounding rounding{.grouped = layer.group_size != layer.K,
-                    .row_order = summed_order(layer),
-                    .cuts = {},
-                    .thread_n = task.launch.block_tile.thread_n};
+judge::Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task) {
+  judge::Rounding rounding{.grouped = layer.group_size != layer.K,
+                           .row_order = summed_order(layer),
+                           .cuts = {},
+                           .thread_n = task.launch.block_tile.thread_n};
   rounding.columns = (task.packed.N + rounding.thread_n - 1) / rounding.thread_n;
   if (task.launch.reduce_bits == 16)
     for (const auto& slices : slices_by_column(task)) rounding.cuts.push_back(cuts_of(slices, layer.K));

@@ -10,8 +10,8 @@
 namespace w4::cases {
 
 /// Where this task rounds, for the oracle.
-Rounding rounding_of(const Prepared& prepared, const kernel::Task& task);
-Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task);
+judge::Rounding rounding_of(const Prepared& prepared, const kernel::Task& task);
+judge::Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task);
 
 /// The slices of every block_tile column of every 64-row problem, problem after problem.
 std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task);

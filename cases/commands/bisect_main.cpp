@@ -12,6 +12,7 @@
 #include "kernel/lane_model/lane_model.h"
 
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -23,7 +24,7 @@ namespace {
 using namespace w4;
 using namespace w4::cases;
 
-Progress progress_to_stderr(const Options& options) {
+search::Progress progress_to_stderr(const Options& options) {
   if (options.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
   return [](std::string_view step) { fmt::print(stderr, "\r\033[Kbisect: {}", step); };
 }
@@ -33,7 +34,7 @@ void clear_progress(const Options& options) {
 }
 
 void list_faults() {
-  for (const Fault& fault : faults())
+  for (const faults::Fault& fault : faults::faults())
     if (!fault.id.empty())
       fmt::print("{:<34} {:<12} {}\n{:<34} {:<12} seen when {}\n", fault.name, fault.stage, fault.what, "", "",
                  fault.visible);
@@ -49,14 +50,14 @@ void limit_time(const Options& options) {
   }).detach();
 }
 
-void write(const Report& report, const Options& options) {
-  if (!options.html.empty()) write_json(options.html, page_of(results_of(report), nullptr));
+void write(const report::Report& report, const Options& options) {
+  if (!options.html.empty()) report::write_json(options.html, matrix::page_of(matrix::results_of(report), nullptr));
   if (options.json == "-") {
-    fmt::print("{}\n", json_of(report).dump(2));
+    fmt::print("{}\n", report::json_of(report).dump(2));
     return;
   }
-  if (!options.json.empty()) write_json(options.json, json_of(report).dump(2));
-  fmt::print("{}", text_of(report, options.color));
+  if (!options.json.empty()) report::write_json(options.json, report::json_of(report).dump(2));
+  fmt::print("{}", report::text_of(report, options.color));
 }
 
 int run(int argc, char** argv) {
@@ -68,20 +69,20 @@ int run(int argc, char** argv) {
   }
   fixture_path(options);  // before the time limit begins: a model of a hub may have to be fetched
   if (options.foreign.empty()) limit_time(options);  // a foreign kernel has the limit for each of its runs
-  const Progress progress = progress_to_stderr(options);
-  check_writable(options.json);
-  check_writable(options.html);
-  Report report = report_on(options, progress);
+  const search::Progress progress = progress_to_stderr(options);
+  report::check_writable(options.json);
+  report::check_writable(options.html);
+  report::Report report = report_on(options, progress);
   if (options.toggles) {
-    const ToggleTable table = toggle(options, planted_by(options), progress);
+    const search::ToggleTable table = search::toggle(options, planted_by(options), progress);
     clear_progress(options);
-    fmt::print("{}", text_of(table, report, options));
-    return exit_code_of(report.verdict);
+    fmt::print("{}", search::text_of(table, report, options));
+    return report::exit_code_of(report.verdict);
   }
   clear_progress(options);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   write(report, options);
-  return exit_code_of(report.verdict);
+  return report::exit_code_of(report.verdict);
 }
 
 }  // namespace

@@ -49,13 +49,13 @@ auto progress(const char* what) {
   return [what](int done, int count) { tell(what, done, count); };
 }
 
-HeldOutResult try_held_out(const char* what, HeldOut (*make)(int), int count) {
-  const ProofCase& proof_case = pair_cases()[0];
-  HeldOutResult result{.what = what, .count = count, .localised = 0, .missed = {}};
+proof::HeldOutResult try_held_out(const char* what, proof::HeldOut (*make)(int), int count) {
+  const proof::ProofCase& proof_case = proof::pair_cases()[0];
+  proof::HeldOutResult result{.what = what, .count = count, .localised = 0, .missed = {}};
   for (int i = 0; i < count; ++i) {
-    const HeldOut held_out = make(i);
+    const proof::HeldOut held_out = make(i);
     std::string said;
-    if (localised(held_out, proof_case, said))
+    if (proof::localised(held_out, proof_case, said))
       ++result.localised;
     else
       result.missed.push_back(held_out.what + " -> " + said);
@@ -64,16 +64,18 @@ HeldOutResult try_held_out(const char* what, HeldOut (*make)(int), int count) {
   return result;
 }
 
-Proof prove(const Asked& asked) {
-  Proof proof;
-  proof.singles = try_all(singles_in(single_cases()), progress("single faults"));
-  const std::vector<Trial> alone = try_all(singles_in(pair_cases()), progress("single faults, cases of pairs"));
-  proof.pairs = try_all(pairs_in(pair_cases(), alone, asked.quick ? kQuickPairs : 1), progress("faults in twos"));
+proof::Proof prove(const Asked& asked) {
+  proof::Proof proof;
+  proof.singles = proof::try_all(proof::singles_in(proof::single_cases()), progress("single faults"));
+  const std::vector<proof::Trial> alone =
+      proof::try_all(proof::singles_in(proof::pair_cases()), progress("single faults, cases of pairs"));
+  proof.pairs = proof::try_all(proof::pairs_in(proof::pair_cases(), alone, asked.quick ? kQuickPairs : 1),
+                               progress("faults in twos"));
   proof.healthy = asked.quick ? std::min(asked.healthy, kQuickHealthy) : asked.healthy;
-  proof.accused = accused_healthy(proof.healthy, progress("healthy cases"));
+  proof.accused = proof::accused_healthy(proof.healthy, progress("healthy cases"));
   const int held_out = asked.quick ? 8 : kHeldOut;
-  proof.held_out = {try_held_out("random permutations", random_permutation, held_out),
-                    try_held_out("random misfits", random_misfit, held_out)};
+  proof.held_out = {try_held_out("random permutations", proof::random_permutation, held_out),
+                    try_held_out("random misfits", proof::random_misfit, held_out)};
   return proof;
 }
 
@@ -83,13 +85,13 @@ void write(const std::string& file, const std::string& text) {
 
 /// Faults of the repack in front of somebody's kernel, and healthy cases on it.
 int prove_on_kernel(const Asked& asked) {
-  const auto kernel = kernel::open_kernel(asked.kernel, kLimit);
-  Proof proof;
-  proof.singles = try_on_kernel(*kernel, asked.kernel, progress("faults of the repack"));
+  const auto kernel = kernel::child::open_kernel(asked.kernel, kLimit);
+  proof::Proof proof;
+  proof.singles = proof::try_on_kernel(*kernel, asked.kernel, progress("faults of the repack"));
   proof.healthy = asked.quick ? std::min(asked.healthy, kQuickHealthy) : asked.healthy;
-  proof.accused = accused_on_kernel(*kernel, asked.kernel, proof.healthy, progress("healthy cases"));
-  if (!asked.gpu.empty()) write_gpu_column(gpu_column(proof.singles), asked.gpu);
-  fmt::print("{}", summary_of(proof));
+  proof.accused = proof::accused_on_kernel(*kernel, asked.kernel, proof.healthy, progress("healthy cases"));
+  if (!asked.gpu.empty()) proof::write_gpu_column(proof::gpu_column(proof.singles), asked.gpu);
+  fmt::print("{}", proof::summary_of(proof));
   return proof.holds() ? kMatch : kMismatch;
 }
 
@@ -115,11 +117,11 @@ int run(int argc, char** argv) {
     throw InputError("{}", error.what());
   }
   if (!asked.kernel.empty()) return prove_on_kernel(asked);
-  const OnGpu on_gpu = asked.gpu.empty() ? OnGpu() : read_gpu_column(asked.gpu);
-  const Proof proof = prove(asked);
-  write(asked.markdown, markdown_of(proof));
-  write(asked.catalogue, catalogue_markdown(proof.singles, on_gpu));
-  fmt::print("{}", summary_of(proof));
+  const proof::OnGpu on_gpu = asked.gpu.empty() ? proof::OnGpu() : proof::read_gpu_column(asked.gpu);
+  const proof::Proof proof = prove(asked);
+  write(asked.markdown, proof::markdown_of(proof));
+  write(asked.catalogue, proof::catalogue_markdown(proof.singles, on_gpu));
+  fmt::print("{}", proof::summary_of(proof));
   return proof.holds() ? kMatch : kMismatch;
 }
 

@@ -7,6 +7,8 @@
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdio>
 
 namespace {
@@ -14,21 +16,22 @@ namespace {
 using namespace w4;
 using namespace w4::cases;
 
-void write(const Trace& trace, const std::filesystem::path& json) {
+void write(const explain::Trace& trace, const std::filesystem::path& json) {
   if (json == "-") {
-    fmt::print("{}\n", json_of(trace).dump(2));
+    fmt::print("{}\n", explain::json_of(trace).dump(2));
     return;
   }
-  if (!json.empty()) write_json(json, json_of(trace).dump(2));
-  fmt::print("{}", text_of(trace));
+  if (!json.empty()) report::write_json(json, explain::json_of(trace).dump(2));
+  fmt::print("{}", explain::text_of(trace));
 }
 
 int run(int argc, char** argv) {
   const ExplainOptions options = parse_explain_options(argc, argv);
   const Options& shared = options.shared;
-  const repack::Recipe planted = merged(recipe_of_faults(shared.inject), recipe_of_settings(shared.settings));
-  check_writable(shared.json);
-  Trace trace = explain(prepare(shared), planted, shared, options.question);
+  const repack::Recipe planted =
+      faults::merged(faults::recipe_of_faults(shared.inject), faults::recipe_of_settings(shared.settings));
+  report::check_writable(shared.json);
+  explain::Trace trace = explain::explain(prepare(shared), planted, shared, options.question);
   trace.rerun = command_line(options);
   trace.bisect = command_line(shared);
   write(trace, shared.json);

@@ -39,7 +39,7 @@ void check_meant_for_explain(const Options& options) {
 ExplainOptions parse_explain_options(int argc, char** argv) {
   ExplainOptions options;
   std::string row, column;
-  Traced& question = options.question;
+  explain::Traced& question = options.question;
   const Command command = {.name = "explain",
                            .about = kAbout,
                            .example = "explain 0 3 b 128",
@@ -62,7 +62,7 @@ ExplainOptions parse_explain_options(int argc, char** argv) {
 
 std::string command_line(const ExplainOptions& options) {
   const std::string bisect = launcher() + " ";
-  const Traced& question = options.question;
+  const explain::Traced& question = options.question;
   return fmt::format("{}explain {}{} {} {}{}", bisect, question.weight ? "--weight " : "", question.row, question.n,
                      command_line(options.shared).substr(bisect.size()), question.all ? " --all" : "");
 }

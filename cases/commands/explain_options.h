@@ -7,7 +7,7 @@ namespace w4::cases {
 
 struct ExplainOptions {
   Options shared;
-  Traced question;
+  explain::Traced question;
 };
 
 /// Parses the command line of `explain`: [--weight] ROW COLUMN MODE GROUP and the options of bisect that choose a path.

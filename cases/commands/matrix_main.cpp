@@ -20,60 +20,60 @@ namespace {
 using namespace w4;
 using namespace w4::cases;
 
-void print_list(const MatrixOptions& options) {
-  for (const CaseId& id : shard_of(selected(options.selection), options.shard, options.shards))
+void print_list(const matrix::MatrixOptions& options) {
+  for (const CaseId& id : matrix::shard_of(matrix::selected(options.selection), options.shard, options.shards))
     fmt::print("{}\n", id.text());
 }
 
 int run_set(int argc, char** argv) {
-  const MatrixOptions options = parse_matrix(argc, argv);
+  const matrix::MatrixOptions options = matrix::parse_matrix(argc, argv);
   if (options.list) {
     print_list(options);
     return kMatch;
   }
-  check_reports(options.reports);
-  const MatrixRun run = run_matrix(options, "/proc/self/exe");
-  return report_results(run.results, options.reports, run.not_written);
+  matrix::check_reports(options.reports);
+  const matrix::MatrixRun run = matrix::run_matrix(options, "/proc/self/exe");
+  return matrix::report_results(run.results, options.reports, run.not_written);
 }
 
 int merge(int argc, char** argv) {
-  const JoinOptions options = parse_merge(argc, argv);
-  check_writable(options.out);
-  check_reports(options.reports);
-  std::vector<Results> shards;
-  for (const std::string& file : options.in) shards.push_back(read_results(file));
-  const Results whole = merged(shards, options.in);
-  write_json(options.out, text_of(whole));
-  return report_results(whole, options.reports);
+  const matrix::JoinOptions options = matrix::parse_merge(argc, argv);
+  report::check_writable(options.out);
+  matrix::check_reports(options.reports);
+  std::vector<matrix::Results> shards;
+  for (const std::string& file : options.in) shards.push_back(matrix::read_results(file));
+  const matrix::Results whole = matrix::merged(shards, options.in);
+  report::write_json(options.out, matrix::text_of(whole));
+  return matrix::report_results(whole, options.reports);
 }
 
 int report(int argc, char** argv) {
-  const JoinOptions options = parse_report(argc, argv);
-  check_reports(options.reports);
-  return report_results(read_results(options.in.at(0)), options.reports);
+  const matrix::JoinOptions options = matrix::parse_report(argc, argv);
+  matrix::check_reports(options.reports);
+  return matrix::report_results(matrix::read_results(options.in.at(0)), options.reports);
 }
 
 int make_baseline(int argc, char** argv) {
-  const BaselineOptions options = parse_baseline(argc, argv);
-  Results baseline = slim(read_results(options.in));
-  for (const KnownFailure& known : options.known)
-    baseline = with_known(std::move(baseline), known.glob, known.reason, known.expires);
-  check_baseline(baseline, options.out);
-  write_json(options.out, text_of(baseline));
+  const matrix::BaselineOptions options = matrix::parse_baseline(argc, argv);
+  matrix::Results baseline = matrix::slim(matrix::read_results(options.in));
+  for (const matrix::KnownFailure& known : options.known)
+    baseline = matrix::with_known(std::move(baseline), known.glob, known.reason, known.expires);
+  matrix::check_baseline(baseline, options.out);
+  report::write_json(options.out, matrix::text_of(baseline));
   fmt::print("{} cases, {} known to fail\n", baseline.records.size(),
-             std::ranges::count_if(baseline.records, [](const Record& r) { return r.known.has_value(); }));
+             std::ranges::count_if(baseline.records, [](const matrix::Record& r) { return r.known.has_value(); }));
   return kMatch;
 }
 
 /// matrix --worker PLAN GPU
 int work(char** argv) {
   if (*argv[3] != '\0') ::setenv("CUDA_VISIBLE_DEVICES", argv[3], 1);
-  return serve_cases(argv[2]);
+  return matrix::serve_cases(argv[2]);
 }
 
 int run(int argc, char** argv) {
   const std::string word = argc > 1 ? argv[1] : "";
-  if (word == kWorkerWord && argc == 4) return work(argv);
+  if (word == matrix::kWorkerWord && argc == 4) return work(argv);
   if (word == "merge") return merge(argc - 1, argv + 1);
   if (word == "report") return report(argc - 1, argv + 1);
   if (word == "baseline") return make_baseline(argc - 1, argv + 1);

@@ -5,6 +5,7 @@
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -26,7 +27,7 @@ constexpr const char* kAbout =
     "form, the others are done; 129 bad input, of a layer or altogether.";
 
 int run(int argc, char** argv) {
-  RepackModelOptions options;
+  layers::RepackModelOptions options;
   std::string json;
   int memory_mib = 4096;
   CLI::App app(kAbout, "repack");
@@ -49,11 +50,11 @@ int run(int argc, char** argv) {
     throw InputError("{}; see repack --help", error.what());
   }
   options.memory_bytes = static_cast<std::uint64_t>(memory_mib) << 20;
-  check_writable(json);
-  const RepackedModel repacked = repack_model(options);
-  const std::string report = json_of(repacked, options).dump(2);
-  if (!json.empty() && json != "-") write_json(json, report);
-  fmt::print("{}", json == "-" ? report + "\n" : text_of(repacked, options));
+  report::check_writable(json);
+  const layers::RepackedModel repacked = layers::repack_model(options);
+  const std::string report = layers::json_of(repacked, options).dump(2);
+  if (!json.empty() && json != "-") report::write_json(json, report);
+  fmt::print("{}", json == "-" ? report + "\n" : layers::text_of(repacked, options));
   return repacked.exit_code();
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <charconv>
 #include <cstdlib>
@@ -34,7 +35,7 @@ constexpr const char* kHelp =
 struct OwnOptions {
   fs::path output;
   fs::path reproducer;
-  int budget = kDefaultBudget;
+  int budget = shrink::kDefaultBudget;
   std::vector<char*> rest;
 };
 
@@ -103,7 +104,7 @@ void check_options(const Options& options, const OwnOptions& own) {
     throw InputError("-o and --reproducer are both {}", own.output.string());
 }
 
-Progress progress_to_stderr(const Options& options) {
+search::Progress progress_to_stderr(const Options& options) {
   if (options.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
   return [](std::string_view step) { fmt::print(stderr, "\r\033[Kshrink: {}", step); };
 }
@@ -112,16 +113,16 @@ int run(int argc, char** argv) {
   OwnOptions own = own_options(argc, argv);
   const Options options = parse_options(static_cast<int>(own.rest.size()), own.rest.data());
   check_options(options, own);
-  const Progress progress = progress_to_stderr(options);
-  const ShrunkCase shrunk = shrink_case(options, own.budget, progress);
+  const search::Progress progress = progress_to_stderr(options);
+  const shrink::ShrunkCase shrunk = shrink::shrink_case(options, own.budget, progress);
   remove_empty(own.output);
-  const Report report = write_shrunk(shrunk, own.output, progress);
+  const report::Report report = shrink::write_shrunk(shrunk, own.output, progress);
   if (!own.reproducer.empty()) {
     remove_empty(own.reproducer);
-    write_reproducer(shrunk, own.reproducer);
+    shrink::write_reproducer(shrunk, own.reproducer);
   }
   if (!options.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
-  fmt::print("{}", text_of(shrunk, own.output, own.reproducer, report));
+  fmt::print("{}", shrink::text_of(shrunk, own.output, own.reproducer, report));
   return kMatch;
 }
 

@@ -8,6 +8,7 @@
 #include "cases/search/bisect.h"
 #include "cases/search/new_report.h"
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 #include "fixtures/half.h"
 #include "kernel/lane_model/launch.h"
 
@@ -15,7 +16,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 namespace {
 
 using repack::Packed;
@@ -40,14 +41,14 @@ class Tracing {
  public:
   /// `foreign`: null for our own kernel and for a recorded output.
   Tracing(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question,
-          kernel::ForeignKernel* foreign)
+          kernel::child::ForeignKernel* foreign)
       : prepared_(prepared), recipe_(recipe), options_(options), foreign_(foreign) {
     trace_.question = question;
     trace_.case_id = prepared.id.text();
     trace_.fixture = prepared.fixture;
     trace_.notes = prepared.notes;
     if (is_ours()) {
-      trace_.kernel = "cpu: " + new_report(prepared, options).launch;
+      trace_.kernel = "cpu: " + search::new_report(prepared, options).launch;
       return;
     }
     trace_.kernel = foreign ? foreign->name() : "recorded:" + options.recorded.string();
@@ -61,9 +62,9 @@ class Tracing {
     check_index("n", asked.n, prepared_.layer.N, trace_.case_id);
     const kernel::Task task = task_of(prepared_, packed(), options_);
     task_ = for_lane_model(task);
-    kernel::check(task_);
+    kernel::lane_model::check(task_);
     describe_path();
-    if (foreign_) effective_ = effective_column(*foreign_, task, asked.n);
+    if (foreign_) effective_ = probe::effective_column(*foreign_, task, asked.n);
     if (!asked.weight) {
       trace_output(run_of(task));
       trace_slices();
@@ -77,14 +78,14 @@ class Tracing {
  private:
   Packed packed() const {
     if (options_.packed.empty()) return repack::repack(prepared_.layer, recipe_);
-    return repack::read_packed(fixtures::read_container(options_.packed), prepared_.layer);
+    return repack::read_packed(fixtures::files::read_container(options_.packed), prepared_.layer);
   }
 
   void describe_path() {
     trace_.path = options_.packed.empty() ? "our repack" : "packed tensors " + options_.packed.string();
     for (const auto& [stage, variant] : recipe_)
       if (variant != "reference") trace_.path += fmt::format(", {}={}", stage, variant);
-    trace_.plan = kernel::plan_of(task_, task_.packed.N);
+    trace_.plan = kernel::lane_model::plan_of(task_, task_.packed.N);
     trace_.one_group = task_.packed.one_group();
     trace_.stores_zeros = !task_.packed.zeros.empty();
     trace_.reduce_bits = task_.launch.reduce_bits;
@@ -95,7 +96,7 @@ class Tracing {
 
   double bias() const {
     if (!prepared_.layer.bias) return 0;
-    const auto bits = fixtures::grid_of<std::uint16_t>(*prepared_.layer.bias);
+    const auto bits = fixtures::files::grid_of<std::uint16_t>(*prepared_.layer.bias);
     return value_of(bits(0, trace_.question.n), prepared_.layer.dtype);
   }
 
@@ -104,17 +105,17 @@ class Tracing {
   /// One run of the path, or what somebody recorded of one.
   kernel::RunResult run_of(const kernel::Task& task) {
     if (foreign_) return foreign_->run(task);
-    if (options_.recorded.empty()) return kernel::run_lane_model(task, recipe_);
+    if (options_.recorded.empty()) return kernel::lane_model::run_lane_model(task, recipe_);
     kernel::RunResult run;
-    run.C = recorded_output(prepared_, options_.recorded);
+    run.C = search::recorded_output(prepared_, options_.recorded);
     return run;
   }
 
   void trace_output(const kernel::RunResult& run) {
     const auto [weight, m, n, all] = trace_.question;
-    const Expected expected = expected_row(prepared_, task_, m);
+    const judge::Expected expected = expected_row(prepared_, task_, m);
     OutputLine line{.want = expected.at(0, n), .used = value_of(run.C(m, n), prepared_.layer.dtype)};
-    line.error = element_error(line.used, expected, 0, n);
+    line.error = judge::element_error(line.used, expected, 0, n);
     if (run.C(m, n) == task_.launch.fill) line.missing = "never written" + how_it_ended(run);
     line.bias = bias();
     trace_.output = line;
@@ -122,19 +123,20 @@ class Tracing {
 
   void trace_slices() {
     const auto [weight, m, n, all] = trace_.question;
-    const kernel::Plan& plan = trace_.plan;
-    const int column = m / kernel::kProblemRows * plan.columns + n / plan.block_tile.thread_n;
-    const auto sums = is_ours() ? kernel::slice_sums(task_, recipe_, m, n) : std::vector<kernel::SliceSum>{};
-    for (const kernel::PlannedSlice& slice : kernel::column_slices(plan, column)) {
+    const kernel::lane_model::Plan& plan = trace_.plan;
+    const int column = m / kernel::lane_model::kProblemRows * plan.columns + n / plan.block_tile.thread_n;
+    const auto sums =
+        is_ours() ? kernel::lane_model::slice_sums(task_, recipe_, m, n) : std::vector<kernel::lane_model::SliceSum>{};
+    for (const kernel::lane_model::PlannedSlice& slice : kernel::lane_model::column_slices(plan, column)) {
       SliceLine line{.slice = slice,
                      .k_begin = slice.k_tile_begin * plan.block_tile.thread_k,
                      .k_end = std::min(plan.K, slice.k_tile_end * plan.block_tile.thread_k),
                      .stripe_begin = plan.iters * slice.thread_block,
                      .stripe_end = std::min(plan.block_tiles(), plan.iters * (slice.thread_block + 1LL))};
-      const Expected expected = expected_slice(prepared_, task_, m, n, {line.k_begin, line.k_end});
+      const judge::Expected expected = expected_slice(prepared_, task_, m, n, {line.k_begin, line.k_end});
       line.want = expected.y[0];
       if (trace_.slices.size() < sums.size()) line.used = sums[trace_.slices.size()].sum;
-      line.right = !is_ours() || (line.used && element_error(*line.used, expected, 0, 0).right());
+      line.right = !is_ours() || (line.used && judge::element_error(*line.used, expected, 0, 0).right());
       trace_.slices.push_back(line);
     }
   }
@@ -150,7 +152,7 @@ class Tracing {
   }
 
   Term term(int k, std::optional<int> row, bool again) const {
-    Term out{.k = k, .place = {}, .again = again, .want = expected_parts(prepared_.layer, k, trace_.question.n)};
+    Term out{.k = k, .place = {}, .again = again, .want = judge::expected_parts(prepared_.layer, k, trace_.question.n)};
     if (!trace_.question.weight) out.a = a(k);
     if (!row) return out;
     out.place = place_of(task_.packed, *row, trace_.question.n);
@@ -163,8 +165,8 @@ class Tracing {
   /// What a kernel in a process of its own makes of an activation of one: the weight and the bias, rounded after each.
   void judge_effective(double got, Term& term) const {
     const double weight = term.want.weight();
-    const Expected expected = expected_weight(prepared_, weight, bias());
-    if (element_error(got, expected, 0, 0).right()) return;
+    const judge::Expected expected = expected_weight(prepared_, weight, bias());
+    if (judge::element_error(got, expected, 0, 0).right()) return;
     term.in_registers.push_back(
         fmt::format("the kernel adds {:.5g} for an activation of one where {:.5g} is right", got - bias(), weight));
   }
@@ -175,7 +177,8 @@ class Tracing {
     if (!trace_.question.weight) return differs_in_registers(task_, recipe_, trace_.question.row, place);
     std::vector<std::string> all;
     for (int problem = 0; problem < trace_.plan.problems; ++problem)
-      for (const std::string& line : differs_in_registers(task_, recipe_, problem * kernel::kProblemRows, place))
+      for (const std::string& line :
+           differs_in_registers(task_, recipe_, problem * kernel::lane_model::kProblemRows, place))
         if (std::find(all.begin(), all.end(), line) == all.end()) all.push_back(line);
     return all;
   }
@@ -218,16 +221,17 @@ class Tracing {
     auto& [code, zero, scale] = term.from;
     const Cell own = {.row = term.k, .n = trace_.question.n};
     const Cell own_group = {.row = term.want.group, .n = trace_.question.n};
-    if (code && *code != own && expected_parts(layer, code->row, code->n).code != term.used.code) code.reset();
-    if (zero && *zero != own_group && expected_group(layer, zero->row, zero->n).zero != term.used.zero) zero.reset();
-    if (scale && *scale != own_group && expected_group(layer, scale->row, scale->n).scale != term.used.scale)
+    if (code && *code != own && judge::expected_parts(layer, code->row, code->n).code != term.used.code) code.reset();
+    if (zero && *zero != own_group && judge::expected_group(layer, zero->row, zero->n).zero != term.used.zero)
+      zero.reset();
+    if (scale && *scale != own_group && judge::expected_group(layer, scale->row, scale->n).scale != term.used.scale)
       scale.reset();
   }
 
   const Prepared& prepared_;
   const repack::Recipe& recipe_;
   const Options& options_;
-  kernel::ForeignKernel* foreign_;
+  kernel::child::ForeignKernel* foreign_;
   kernel::Task task_;              // as the lane model takes it
   std::vector<double> effective_;  // of a kernel in a process of its own: what it adds for each k
   Trace trace_;
@@ -237,7 +241,7 @@ class Tracing {
 
 Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question) {
   if (options.foreign.empty()) return Tracing(prepared, recipe, options, question, nullptr).run();
-  const auto foreign = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+  const auto foreign = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
   Prepared asked = prepared;
   if (prepared.layer.bias && !foreign->takes_bias()) {
     asked.layer.bias.reset();
@@ -247,4 +251,4 @@ Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Opti
   return Tracing(asked, recipe, options, question, foreign.get()).run();
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

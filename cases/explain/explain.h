@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 
 /// What `explain` was asked, besides the case: output (m, n), or weight (k, n). k is a row of the layer as it is
 /// stored, and the column of A that is to meet it.
@@ -28,7 +28,7 @@ struct Term {
   std::optional<Place> place = {};  // of the row of B that meets column k; none: no row does
   bool again = false;               // another row has met this column: nothing is to be added here
   double a = 0;                     // a(m, k); 0 for a weight
-  WeightParts want = {};
+  judge::WeightParts want = {};
   Used used = {};
   Origin from = {};  // of a wrong term that is shown
 
@@ -45,7 +45,7 @@ struct Term {
 
 /// One of the slices that sum an output.
 struct SliceLine {
-  kernel::PlannedSlice slice;
+  kernel::lane_model::PlannedSlice slice;
   int k_begin = 0, k_end = 0;                  // rows of B
   long long stripe_begin = 0, stripe_end = 0;  // block_tiles of its thread block, over all columns
   std::optional<double> used = {};             // none: it was not seen to run
@@ -57,7 +57,7 @@ struct SliceLine {
 struct OutputLine {
   double want = 0;
   double used = 0;
-  ElementError error = {};
+  judge::ElementError error = {};
   std::string missing = {};  // why there is no number: "never written: return code 2"
   double bias = 0;
 };
@@ -67,7 +67,7 @@ struct Trace {
   Traced question;
   std::string case_id, fixture, path, kernel;
   std::vector<std::string> notes;
-  kernel::Plan plan;
+  kernel::lane_model::Plan plan;
   bool one_group = false;
   bool stores_zeros = false;  // the kernel reads zero points; otherwise all are 8
   int reduce_bits = 32;
@@ -91,4 +91,4 @@ struct Trace {
 /// kernel does not take.
 Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

@@ -10,10 +10,10 @@
 #include <algorithm>
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 namespace {
 
-Expected one_element(const Prepared& prepared, double y, double norm, double variance) {
+judge::Expected one_element(const Prepared& prepared, double y, double norm, double variance) {
   return {.M = 1,
           .N = 1,
           .K = prepared.layer.K,
@@ -25,23 +25,23 @@ Expected one_element(const Prepared& prepared, double y, double norm, double var
 
 }  // namespace
 
-Expected expected_row(const Prepared& prepared, const kernel::Task& task, int m) {
-  Rounding rounding = rounding_of(prepared, task);
+judge::Expected expected_row(const Prepared& prepared, const kernel::Task& task, int m) {
+  judge::Rounding rounding = rounding_of(prepared, task);
   if (!rounding.cuts.empty()) {
     const auto first = rounding.cuts.begin() + m / rounding.problem_rows * rounding.columns;
     rounding.cuts = std::vector(first, first + rounding.columns);
   }
   const auto row = prepared.A.row(m);
   const Grid<std::uint16_t> alone(1, prepared.layer.K, {row.begin(), row.end()});
-  return expected_output(prepared.layer, alone, rounding);
+  return judge::expected_output(prepared.layer, alone, rounding);
 }
 
-Expected expected_slice(const Prepared& prepared, const kernel::Task& task, int m, int n, kernel::Slice rows) {
+judge::Expected expected_slice(const Prepared& prepared, const kernel::Task& task, int m, int n, kernel::Slice rows) {
   const std::vector<int> order = rounding_of(prepared, task).row_order;
   double sum = 0, squares = 0;
   for (int row = rows.k_begin; row < std::min(rows.k_end, prepared.layer.K); ++row) {
     const int k = order.empty() ? row : order[static_cast<std::size_t>(row)];
-    const WeightParts parts = expected_parts(prepared.layer, k, n);
+    const judge::WeightParts parts = judge::expected_parts(prepared.layer, k, n);
     const double a = value_of(prepared.A(m, k), prepared.layer.dtype);
     const double product = a * (task.packed.one_group() ? parts.code - parts.zero : parts.weight());
     sum += product;
@@ -50,7 +50,7 @@ Expected expected_slice(const Prepared& prepared, const kernel::Task& task, int 
   return one_element(prepared, sum, std::sqrt(squares), sum * sum + squares);
 }
 
-Expected expected_weight(const Prepared& prepared, double weight, double bias) {
+judge::Expected expected_weight(const Prepared& prepared, double weight, double bias) {
   const double y = weight + bias;
   return one_element(prepared, y, std::abs(weight), 2 * weight * weight + y * y);  // rounded before and after the bias
 }
@@ -64,4 +64,4 @@ std::string how_it_ended(const kernel::RunResult& run) {
   return run.timed_out ? ": a thread block waits for ever" : "";
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

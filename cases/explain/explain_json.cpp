@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_report.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 namespace {
 
 using nlohmann::ordered_json;
@@ -34,7 +36,7 @@ ordered_json json_of(const Place& place, bool stores_zeros) {
           {"zero", zero}};
 }
 
-ordered_json json_of(const kernel::Spot& loader) {
+ordered_json json_of(const kernel::lane_model::Spot& loader) {
   return {{"thread_block", loader.slice.thread_block},
           {"slice", loader.slice.index},
           {"block_tile", {loader.slice.column, loader.k_tile}},
@@ -45,10 +47,10 @@ ordered_json json_of(const kernel::Spot& loader) {
 
 ordered_json loaders_of(const Trace& trace, const Place& place) {
   ordered_json out = ordered_json::array();
-  const int only = trace.question.row / kernel::kProblemRows;
+  const int only = trace.question.row / kernel::lane_model::kProblemRows;
   for (int problem = 0; problem < trace.plan.problems; ++problem)
     if (trace.question.weight || problem == only)
-      out.push_back(json_of(kernel::spot_of(trace.plan, problem, place.row, place.n)));
+      out.push_back(json_of(kernel::lane_model::spot_of(trace.plan, problem, place.row, place.n)));
   return out;
 }
 
@@ -122,4 +124,4 @@ ordered_json json_of(const Trace& trace) {
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

@@ -3,11 +3,14 @@
 
 #include "cases/explain/explain.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::explain {
+
+/// A value in five digits, as text and sentences show it.
+std::string digits(double value);
 
 /// The trace as people read it; its last line is the command that asks the same again.
 std::string text_of(const Trace& trace);
@@ -18,4 +21,4 @@ nlohmann::ordered_json json_of(const Trace& trace);
 /// "code 5 where 9 is right; it is the code of k=12 n=3": a sentence for each part of a term that is wrong.
 std::vector<std::string> sentences_of(const Trace& trace, const Term& term);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

@@ -3,10 +3,8 @@
 
 #include <fmt/format.h>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 namespace {
-
-std::string number(double value) { return fmt::format("{:.5g}", value); }
 
 /// Where a wrong part is from; `own`: where it is to be from.
 std::string whence(const Trace& trace, const char* part, const char* row_name, const std::optional<Cell>& from,
@@ -40,11 +38,11 @@ std::vector<std::string> sentences_of(const Trace& trace, const Term& term) {
         fmt::format("zero point {} where {} of group {} is right", term.used.zero, term.want.zero, term.want.group) +
         whence(trace, "zero point", "group", term.from.zero, {term.want.group, trace.question.n}));
   if (!term.right_scale())
-    out.push_back(fmt::format("scale {} where {} of group {} is right", number(term.used.scale),
-                              number(term.want.scale), term.want.group) +
+    out.push_back(fmt::format("scale {} where {} of group {} is right", digits(term.used.scale),
+                              digits(term.want.scale), term.want.group) +
                   whence_scale(trace, term));
   out.insert(out.end(), term.in_registers.begin(), term.in_registers.end());
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

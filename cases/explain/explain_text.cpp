@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 namespace {
 
 constexpr const char* kRow = "{:<6} {:>6} {:>6} {:>10} {:>6} {:>5} {:>21} {:>21} {:>11}  {:<16} {:<18} {:<11} {}";
@@ -30,7 +30,6 @@ class Lines {
 std::string against(const std::string& used, const std::string& want, bool right) {
   return right ? used : used + "!" + want;
 }
-std::string number(double value) { return fmt::format("{:.5g}", value); }
 
 std::string register_of(const Place& place) {
   return fmt::format("b{}.{}", place.element / 2, place.element % 2 == 0 ? "lo" : "hi");
@@ -62,13 +61,14 @@ void add_slice(const SliceLine& line, int thread_blocks, Lines& out) {
 }
 
 void add_slices(const Trace& trace, Lines& out) {
-  const kernel::Plan& plan = trace.plan;
-  const int problem = trace.question.row / kernel::kProblemRows;
+  const kernel::lane_model::Plan& plan = trace.plan;
+  const int problem = trace.question.row / kernel::lane_model::kProblemRows;
   const int column = trace.question.n / plan.block_tile.thread_n;
   const int first_n = column * plan.block_tile.thread_n;
   out.add("summed by", "block_tile column {} (n {}..{}) of problem {} (m {}..{}): {} slice{}", column, first_n,
-          std::min(plan.N, first_n + plan.block_tile.thread_n) - 1, problem, problem * kernel::kProblemRows,
-          problem * kernel::kProblemRows + plan.rows_of(problem) - 1, trace.slices.size(), plural(trace.slices.size()));
+          std::min(plan.N, first_n + plan.block_tile.thread_n) - 1, problem, problem * kernel::lane_model::kProblemRows,
+          problem * kernel::lane_model::kProblemRows + plan.rows_of(problem) - 1, trace.slices.size(),
+          plural(trace.slices.size()));
   out.add("", "{:<6} {:<13} {:<12} {:<12} {:>13} {:>13}", "slice", "thread block", "stripe", "rows of B",
           trace.one_group ? "unscaled sum" : "partial sum", "right");
   for (const SliceLine& line : trace.slices) add_slice(line, plan.thread_blocks, out);
@@ -82,19 +82,19 @@ void add_slices(const Trace& trace, Lines& out) {
 void add_term(const Trace& trace, const Term& term, Lines& out) {
   const char* mark = term.right() ? "" : "wrong";
   const std::string weight =
-      against(number(term.used_weight()), number(term.wanted_weight()), term.used_weight() == term.wanted_weight());
+      against(digits(term.used_weight()), digits(term.wanted_weight()), term.used_weight() == term.wanted_weight());
   if (!term.place) {
-    out.raw(fmt::format(kRow, mark, term.k, "none", number(term.a), "", "", "", weight, number(0), "", "", "", ""));
+    out.raw(fmt::format(kRow, mark, term.k, "none", digits(term.a), "", "", "", weight, digits(0), "", "", "", ""));
     return;
   }
   const Place& place = *term.place;
-  const kernel::Spot loader =
-      kernel::spot_of(trace.plan, trace.question.row / kernel::kProblemRows, place.row, place.n);
-  out.raw(fmt::format(kRow, mark, term.k, place.row, number(term.a),
-                      against(fmt::format("{}", term.used.code), number(term.want.code), term.right_code()),
-                      against(fmt::format("{}", term.used.zero), number(term.want.zero), term.right_zero()),
-                      against(number(term.used.scale), number(term.want.scale), term.right_scale()), weight,
-                      number(term.a * term.used_weight()),
+  const kernel::lane_model::Spot loader = kernel::lane_model::spot_of(
+      trace.plan, trace.question.row / kernel::lane_model::kProblemRows, place.row, place.n);
+  out.raw(fmt::format(kRow, mark, term.k, place.row, digits(term.a),
+                      against(fmt::format("{}", term.used.code), digits(term.want.code), term.right_code()),
+                      against(fmt::format("{}", term.used.zero), digits(term.want.zero), term.right_zero()),
+                      against(digits(term.used.scale), digits(term.want.scale), term.right_scale()), weight,
+                      digits(term.a * term.used_weight()),
                       fmt::format("({},{}).{}", place.word_row, place.word_column, place.slot),
                       fmt::format("{:>2} {} {} {}", place.lane, place.fragment, place.mma, register_of(place)),
                       fmt::format("({},{})", place.group, place.scale_place),
@@ -157,11 +157,12 @@ void add_terms(const Trace& trace, Lines& out) {
 
 void add_loaders(const Trace& trace, const Place& place, Lines& out) {
   for (int problem = 0; problem < trace.plan.problems; ++problem) {
-    const kernel::Spot loader = kernel::spot_of(trace.plan, problem, place.row, place.n);
+    const kernel::lane_model::Spot loader = kernel::lane_model::spot_of(trace.plan, problem, place.row, place.n);
     out.add(problem == 0 ? "loaded by" : "",
             "problem {} (m {}..{}): thread block {}, slice {} of {}, block_tile {}, warp {}", problem,
-            problem * kernel::kProblemRows, problem * kernel::kProblemRows + trace.plan.rows_of(problem) - 1,
-            loader.slice.thread_block, loader.slice.index, loader.slice.count, loader.k_tile, loader.warp);
+            problem * kernel::lane_model::kProblemRows,
+            problem * kernel::lane_model::kProblemRows + trace.plan.rows_of(problem) - 1, loader.slice.thread_block,
+            loader.slice.index, loader.slice.count, loader.k_tile, loader.warp);
   }
 }
 
@@ -181,11 +182,11 @@ void add_place(const Trace& trace, const Term& term, Lines& out) {
 void add_weight(const Trace& trace, Lines& out) {
   for (const Term& term : trace.terms) {
     out.gap();
-    out.add("weight", "(k={}, n={}): {} where {} is right", term.k, trace.question.n, number(term.used_weight()),
-            number(term.wanted_weight()));
+    out.add("weight", "(k={}, n={}): {} where {} is right", term.k, trace.question.n, digits(term.used_weight()),
+            digits(term.wanted_weight()));
     out.add("parts", "scale {} * (code {} - zero point {}), group {}; right: {} * ({} - {}), group {}",
-            number(term.used.scale), term.used.code, term.used.zero, term.place ? term.place->group : -1,
-            number(term.want.scale), term.want.code, term.want.zero, term.want.group);
+            digits(term.used.scale), term.used.code, term.used.zero, term.place ? term.place->group : -1,
+            digits(term.want.scale), term.want.code, term.want.zero, term.want.group);
     for (const std::string& line : sentences_of(trace, term))
       out.add("", "k={} n={}: {}", term.k, trace.question.n, line);
     if (term.place) add_place(trace, term, out);
@@ -193,6 +194,8 @@ void add_weight(const Trace& trace, Lines& out) {
 }
 
 }  // namespace
+
+std::string digits(double value) { return fmt::format("{:.5g}", value); }
 
 std::string text_of(const Trace& trace) {
   Lines out;
@@ -215,4 +218,4 @@ std::string text_of(const Trace& trace) {
   return out.take();
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

@@ -8,7 +8,7 @@
 
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 namespace {
 
 /// NaN equals NaN here: both come from the same bits.
@@ -24,7 +24,7 @@ double wanted_weight(const repack::Packed& packed, const Used& used) {
 
 std::vector<std::string> differs_in_registers(const kernel::Task& task, const repack::Recipe& recipe, int m,
                                               const Place& place) {
-  const auto loaded = kernel::loaded_at(task, recipe, m, place.row, place.n);
+  const auto loaded = kernel::lane_model::loaded_at(task, recipe, m, place.row, place.n);
   if (!loaded) return {};
   const repack::Packed& packed = task.packed;
   const Used used = used_at(packed, place);
@@ -46,4 +46,4 @@ std::vector<std::string> differs_in_registers(const kernel::Task& task, const re
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 
 /// What the warp of row m finds otherwise than it lies in memory, a sentence each: a code, a scale, the number that
 /// becomes of both, the activation. Empty: nothing, or the kernel does not get there.
 std::vector<std::string> differs_in_registers(const kernel::Task& task, const repack::Recipe& recipe, int m,
                                               const Place& place);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

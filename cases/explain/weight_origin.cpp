@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 namespace {
 
 using fixtures::Layer;
@@ -150,4 +150,4 @@ std::vector<Origin> origins_of(const Layer& layer, const repack::Recipe& recipe,
   return origins;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

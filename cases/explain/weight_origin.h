@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 
 /// Where in the layer something comes from: row k of codes, or a group of scales and zero points, and a column.
 struct Cell {
@@ -30,4 +30,4 @@ struct Origin {
 std::vector<Origin> origins_of(const fixtures::Layer& layer, const repack::Recipe& recipe,
                                const std::vector<Place>& places);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

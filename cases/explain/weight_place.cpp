@@ -5,7 +5,7 @@
 #include "repack/stages/fragments.h"
 #include "repack/stages/scale_order.h"
 
-namespace w4::cases {
+namespace w4::cases::explain {
 
 Place place_of(const repack::Packed& packed, int row, int n) {
   const auto [word, slot] = repack::fragments::place_of({.k = row % repack::kTileK, .n = n % repack::kTileN});
@@ -36,4 +36,4 @@ Used used_at(const repack::Packed& packed, const Place& place) {
   return used;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

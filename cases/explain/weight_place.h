@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace w4::cases {
+namespace w4::cases::explain {
 
 /// Where a weight lies in packed tensors, by the formulas of a right kernel. Row and column are the kernel's: sorted
 /// and padded.
@@ -37,4 +37,4 @@ struct Used {
 };
 Used used_at(const repack::Packed& packed, const Place& place);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::explain

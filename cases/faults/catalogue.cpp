@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::faults {
 namespace {
 
 constexpr std::string_view kNoFault = "no fault: ";
@@ -159,4 +159,4 @@ const std::vector<CatalogueRow>& catalogue() {
   return rows;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::faults

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::faults {
 
 /// A row of the catalogue of faults that people met, and where this program has it.
 struct CatalogueRow {
@@ -32,4 +32,4 @@ CataloguePlace place_of(const CatalogueRow& row);
 /// Ids that are planted or named and that no row of the catalogue has.
 const std::vector<std::string_view>& own_ids();
 
-}  // namespace w4::cases
+}  // namespace w4::cases::faults

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::faults {
 namespace {
 
 /// The catalogue joins two faults under some ids; here each has its own.
@@ -33,8 +33,8 @@ std::vector<Fault> collect() {
   std::vector<Fault> all;
   for (const repack::Stage& stage : repack::stages())
     for (const repack::Variant& variant : stage.variants.subspan(1)) all.push_back(fault_from(stage.id, variant));
-  for (const kernel::Stage& stage : kernel::stages()) {
-    for (const kernel::Variant& variant : stage.variants.subspan(1)) {
+  for (const kernel::lane_model::Stage& stage : kernel::lane_model::stages()) {
+    for (const kernel::lane_model::Variant& variant : stage.variants.subspan(1)) {
       all.push_back(fault_from(stage.id, variant));
       all.back().repeats_differ = variant.repeats_differ;
     }
@@ -72,7 +72,7 @@ const std::vector<std::string>& stage_ids() {
   static const std::vector<std::string> ids = [] {
     std::vector<std::string> all;
     for (const repack::Stage& stage : repack::stages()) all.emplace_back(stage.id);
-    for (const kernel::Stage& stage : kernel::stages()) all.emplace_back(stage.id);
+    for (const kernel::lane_model::Stage& stage : kernel::lane_model::stages()) all.emplace_back(stage.id);
     return all;
   }();
   return ids;
@@ -130,4 +130,4 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return meant.empty() ? "" : fmt::format(", did you mean '{}'?", meant);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::faults

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::faults {
 
 /// A known wrong way to do a stage, of the repack or of the kernel, as one list.
 struct Fault {
@@ -46,4 +46,4 @@ repack::Recipe merged(const repack::Recipe& a, const repack::Recipe& b);
 /// ", did you mean 'x'?" when something known is near, otherwise nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::faults

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/faults/run_faults.h"
 
-namespace w4::cases {
+namespace w4::cases::faults {
 
 const std::vector<RunFault>& run_faults() {
   static const std::vector<RunFault> all = {
@@ -51,4 +51,4 @@ const std::vector<RunFault>& run_faults() {
   return all;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::faults

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::faults {
 
 /// Every fault that the rules on launches name (search/launch_rules.h): stage, id and cure.
 struct RunFault {
@@ -14,4 +14,4 @@ struct RunFault {
 };
 const std::vector<RunFault>& run_faults();
 
-}  // namespace w4::cases
+}  // namespace w4::cases::faults

@@ -8,7 +8,7 @@
 #include <array>
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 namespace {
 
 constexpr double kRelative = 0.15, kAbsolute = 0.001;  // the allclose rule
@@ -103,4 +103,4 @@ std::vector<AuditLine> audit(const Grid<std::uint16_t>& C, const Expected& expec
   return lines;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

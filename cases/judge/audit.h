@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 
 /// One acceptance rule of the table in numerics.md, and what it says of an output. A row with two limits is two rules.
 struct AuditLine {
@@ -23,4 +23,4 @@ struct AuditLine {
 /// rules cannot know that nothing was written. Throws InputError for an output of another shape.
 std::vector<AuditLine> audit(const Grid<std::uint16_t>& C, const Expected& expected, std::uint16_t fill);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

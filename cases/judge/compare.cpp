@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 namespace {
 
 /// A gain <y,R>/<R,R> and what rounding may do to it.
@@ -184,4 +184,4 @@ ElementError element_error(double got, const Expected& expected, int m, int n) {
   return {.bound = rest + kMaxZ * sigma, .z = z_of(got - expected.y[i], rest, sigma)};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

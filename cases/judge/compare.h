@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 
 /// The gates of numerics.md. All limits of this program stand here and nowhere else.
 inline constexpr double kMaxZ = 8.0;
@@ -52,4 +52,4 @@ struct ElementError {
 };
 ElementError element_error(double got, const Expected& expected, int m, int n);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/judge/cut_check.h"
 
+#include "cases/judge/nibbles.h"
+
 #include <fmt/format.h>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 namespace {
 
 using fixtures::Format;
@@ -32,9 +34,6 @@ Origin origin_of(const Weights& slice) {
   }
   return origin;
 }
-
-int nibble(std::uint32_t word, int position) { return static_cast<int>((word >> (4 * position)) & 15u); }
-int awq_position(int column) { return column % 8 / 2 + (column % 2 == 0 ? 0 : 4); }
 
 int code(const Weights& w, int k, int n) {
   switch (w.format) {
@@ -101,4 +100,4 @@ class Checker {
 
 SliceCheck check_slice(const Weights& slice) { return slice.cut_from ? Checker(slice).checked() : SliceCheck{}; }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

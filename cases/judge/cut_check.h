@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 
 /// A slice held against the layer it was cut out of.
 struct SliceCheck {
@@ -20,4 +20,4 @@ struct SliceCheck {
 /// definitions of design.md, section 3, and calling nothing in repack/ or fixtures/layer/cut.h. A whole layer is right.
 SliceCheck check_slice(const repack::Weights& slice);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <set>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 namespace {
 
 using kernel::RunResult;
@@ -83,4 +83,4 @@ std::string triage_of(const Repeats& repeats) {
                        : "benign: " + seen + ", each difference within the bound: another order of sums";
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

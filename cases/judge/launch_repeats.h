@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 
 /// Several launches of one task: how they ended, and whether they gave the same bits.
 struct Repeats {
@@ -26,4 +26,4 @@ Repeats repeats_of(const std::vector<kernel::RunResult>& launches, const Expecte
 /// differences are rounding) or "race: ...".
 std::string triage_of(const Repeats& repeats);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

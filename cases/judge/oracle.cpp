@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/judge/oracle.h"
 
+#include "cases/judge/nibbles.h"
+
 #include "fixtures/half.h"
 #include "fixtures/parallel.h"
 
 #include <array>
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 namespace {
 
 using fixtures::Format;
@@ -20,14 +22,14 @@ constexpr int kStrip = 64;  // columns one task works on
 class LayerWeights {
  public:
   explicit LayerWeights(const Layer& layer) : layer_(layer) {
-    scales_ = grid_of<std::uint16_t>(layer.scales);
-    if (layer.g_idx) g_idx_ = grid_of<std::int32_t>(*layer.g_idx);
+    scales_ = fixtures::files::grid_of<std::uint16_t>(layer.scales);
+    if (layer.g_idx) g_idx_ = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
     if (layer.format == Format::pair_packed) {
-      pairs_ = grid_of<std::uint8_t>(layer.qweight);
-      float_zeros_ = grid_of<std::uint16_t>(*layer.qzeros);
+      pairs_ = fixtures::files::grid_of<std::uint8_t>(layer.qweight);
+      float_zeros_ = fixtures::files::grid_of<std::uint16_t>(*layer.qzeros);
     } else {
-      words_ = grid_of<std::uint32_t>(layer.qweight);
-      if (!layer.symmetric) zero_words_ = grid_of<std::uint32_t>(layer.qzeros.value());
+      words_ = fixtures::files::grid_of<std::uint32_t>(layer.qweight);
+      if (!layer.symmetric) zero_words_ = fixtures::files::grid_of<std::uint32_t>(layer.qzeros.value());
     }
   }
 
@@ -47,12 +49,6 @@ class LayerWeights {
   }
 
  private:
-  static int nibble(std::uint32_t word, int position) { return static_cast<int>((word >> (4 * position)) & 15u); }
-  static int awq_position(int column) {
-    static constexpr std::array<int, 8> kPosition = {0, 4, 1, 5, 2, 6, 3, 7};
-    return kPosition[static_cast<std::size_t>(column % 8)];
-  }
-
   double code(int k, int n) const {
     switch (layer_.format) {
       case Format::gptq: return nibble(words_(k / 8, n), k % 8);
@@ -137,7 +133,7 @@ void store(const Strip& strip, int m0, int n0, int count, const std::vector<doub
 std::vector<double> bias_of(const Layer& layer) {
   std::vector<double> bias;
   if (!layer.bias) return bias;
-  const auto stored = grid_of<std::uint16_t>(*layer.bias);
+  const auto stored = fixtures::files::grid_of<std::uint16_t>(*layer.bias);
   for (const std::uint16_t bits : stored.cells()) bias.push_back(value_of(bits, layer.dtype));
   return bias;
 }
@@ -194,4 +190,4 @@ std::vector<double> expected_weights(const Layer& layer, int k_begin, int k_end)
 WeightParts expected_parts(const Layer& layer, int k, int n) { return LayerWeights(layer).parts(k, n); }
 WeightParts expected_group(const Layer& layer, int group, int n) { return LayerWeights(layer).of_group(group, n); }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

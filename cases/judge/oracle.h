@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 
 /// Where a kernel rounds, as far as numerics.md needs it. The oracle is told; it does not look at the kernel.
 struct Rounding {
@@ -55,4 +55,4 @@ struct WeightParts {
 WeightParts expected_parts(const fixtures::Layer& layer, int k, int n);
 WeightParts expected_group(const fixtures::Layer& layer, int group, int n);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

@@ -5,11 +5,13 @@
 #include "fixtures/half.h"
 #include "repack/stages/fragments.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 namespace {
 
 using nlohmann::ordered_json;
@@ -178,4 +180,4 @@ ordered_json permutation_picture(std::string_view what, const std::vector<int>& 
   return {{"what", what}, {"size", source.size()}, {"source", source}};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

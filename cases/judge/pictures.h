@@ -3,12 +3,12 @@
 
 #include "cases/judge/compare.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 
 inline constexpr int kPictureCells = 64;       // the most rows, and columns, of the picture of the output
 inline constexpr int kPictureFirstWrong = 20;  // elements that are told one by one
@@ -23,4 +23,4 @@ nlohmann::ordered_json pictures_of(const Grid<std::uint16_t>& C, const Expected&
 /// picture or is unknown. `what` says what is moved: "places of 64 columns' scales".
 nlohmann::ordered_json permutation_picture(std::string_view what, const std::vector<int>& source);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/judge/stage_check.h"
 
+#include "cases/judge/nibbles.h"
+
 #include "cases/judge/cut_check.h"
 #include "fixtures/error.h"
 #include "fixtures/half.h"
@@ -11,7 +13,7 @@
 #include <optional>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 namespace {
 
 using fixtures::Format;
@@ -69,10 +71,6 @@ void compare_same(const Grid<T>& got, const Grid<T>& want, const char* noun, Sta
 /// The Marlin format holds multiples of 64 rows and columns.
 int padded(int extent) { return (extent + 63) / 64 * 64; }
 int kernel_groups(const Weights& w) { return w.kernel_group_size >= w.K ? 1 : padded(w.K) / w.kernel_group_size; }
-
-int nibble(std::uint32_t word, int position) { return static_cast<int>((word >> (4 * position)) & 15u); }
-/// AWQ's eight columns stand in the order 0 2 4 6 1 3 5 7: even columns in the low half, odd ones in the high half.
-int awq_position(int column) { return column % 8 / 2 + (column % 2 == 0 ? 0 : 4); }
 
 void check_number(const char* name, int got, int want, StageCheck& check) {
   ++check.compared;
@@ -288,4 +286,4 @@ StageCheck check_stage(int stage, const Weights& before, const Weights& after) {
   return kChecks[stage](before, after);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

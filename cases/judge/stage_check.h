@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 
 /// What a stage made, held against the definition of design.md applied to what it was given.
 struct StageCheck {
@@ -21,4 +21,4 @@ struct StageCheck {
 /// input is right. The definitions are written a second time here, from the closed forms, and call nothing in repack/.
 StageCheck check_stage(int stage, const repack::Weights& before, const repack::Weights& after);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <map>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 namespace {
 
 using repack::Weights;
@@ -252,4 +252,4 @@ std::optional<StageMap> map_of_stage(int stage, const Weights& before, const Way
   return std::nullopt;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

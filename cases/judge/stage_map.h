@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::judge {
 
 /// Where a repacking stage puts values, among the first places of what it makes.
 struct StageMap {
@@ -22,4 +22,4 @@ struct StageMap {
 std::optional<StageMap> map_of_stage(int stage, const repack::Weights& before,
                                      const std::function<repack::Weights(const repack::Weights&)>& way);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::judge

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 namespace {
 
 using fixtures::PlainLayer;
@@ -42,4 +42,4 @@ std::string difference(const fixtures::Layer& a, const fixtures::Layer& b) {
   return {};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

@@ -12,7 +12,7 @@
 #include <mutex>
 #include <thread>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 namespace {
 
 LayerOutcome outcome_of(const std::string& layer, const LayerWork& work) {
@@ -66,7 +66,7 @@ std::vector<std::string> layers_like(const std::vector<std::string>& layers, con
   for (const std::string& pattern : patterns)
     if (std::none_of(layers.begin(), layers.end(), [&](const std::string& layer) { return fits(layer, pattern); }))
       throw InputError("--layer '{}' fits none of the {} layers; the first is {}", pattern, layers.size(),
-                       fixtures::printable(layers.at(0)));
+                       fixtures::files::printable(layers.at(0)));
   std::vector<std::string> chosen;
   for (const std::string& layer : layers)
     if (std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return fits(layer, pattern); }))
@@ -74,4 +74,4 @@ std::vector<std::string> layers_like(const std::vector<std::string>& layers, con
   return chosen;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 
 /// What became of one layer of a model.
 struct LayerOutcome {
@@ -35,4 +35,4 @@ std::vector<LayerOutcome> walk(const std::vector<std::string>& layers, int at_on
 /// that fits no layer.
 std::vector<std::string> layers_like(const std::vector<std::string>& layers, const std::vector<std::string>& patterns);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

@@ -6,20 +6,23 @@
 #include "cases/report/lines_file.h"
 #include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 #include "fixtures/layer/model.h"
 #include "repack/layer_file.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
 #include <thread>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 namespace {
 
-using fixtures::LintedFile;
-using fixtures::LintLine;
 using fixtures::Model;
-using fixtures::Severity;
+using fixtures::lint::LintedFile;
+using fixtures::lint::LintLine;
+using fixtures::lint::Severity;
 using nlohmann::json;
 
 constexpr Severity kWorstFirst[] = {Severity::error, Severity::warning, Severity::note};
@@ -27,7 +30,8 @@ constexpr Severity kWorstFirst[] = {Severity::error, Severity::warning, Severity
 json json_of(const LintedLayer& layer) {
   json lines = json::array();
   for (const LintLine& line : layer.lines)
-    lines.push_back({{"id", line.id}, {"severity", name_of(line.severity)}, {"sentence", line.sentence}});
+    lines.push_back(
+        {{"id", line.id}, {"severity", fixtures::lint::name_of(line.severity)}, {"sentence", line.sentence}});
   return {{"layer", layer.layer}, {"lines", std::move(lines)}};
 }
 
@@ -35,7 +39,7 @@ LintedLayer layer_from(const json& stored) {
   LintedLayer layer{.layer = stored.at("layer"), .lines = {}};
   for (const json& line : stored.at("lines")) {
     const auto severity = std::ranges::find(kWorstFirst, line.at("severity").get<std::string>(),
-                                            [](Severity s) { return std::string(name_of(s)); });
+                                            [](Severity s) { return std::string(fixtures::lint::name_of(s)); });
     if (severity == std::end(kWorstFirst)) throw InputError("severity {} is not known", line.at("severity").dump());
     layer.lines.push_back({.id = line.at("id"), .severity = *severity, .sentence = line.at("sentence")});
   }
@@ -75,10 +79,10 @@ std::map<std::string, Found> findings(const LintedModel& model, Severity severit
 
 }  // namespace
 
-LintedFile linted(const fixtures::Container& container, const std::string& layer) {
-  const auto undone = [&](const fixtures::Container& all) { return repack::layer_from(all, layer); };
-  return repack::marlin_prefix(container, layer) ? fixtures::lint_file(container, undone)
-                                                 : fixtures::lint_stored(container, layer);
+LintedFile linted(const fixtures::files::Container& container, const std::string& layer) {
+  const auto undone = [&](const fixtures::files::Container& all) { return repack::layer_from(all, layer); };
+  return repack::marlin_prefix(container, layer) ? fixtures::lint::lint_file(container, undone)
+                                                 : fixtures::lint::lint_stored(container, layer);
 }
 
 int LintedModel::count(Severity severity) const {
@@ -90,7 +94,7 @@ int LintedModel::count(Severity severity) const {
 
 LintedModel lint_model(const std::filesystem::path& folder, const std::filesystem::path& results, bool quiet) {
   const Model model(folder);
-  LinesFile file(
+  report::LinesFile file(
       results, identity_of(model),
       fmt::format("was begun from other files than those of {}, or they have changed since", model.folder().string()));
   std::map<std::string, LintedLayer> linted;
@@ -99,7 +103,7 @@ LintedModel lint_model(const std::filesystem::path& folder, const std::filesyste
   std::vector<std::string> missing;
   std::ranges::copy_if(model.layers(), std::back_inserter(missing),
                        [&](const std::string& layer) { return !linted.contains(layer); });
-  ProgressBar bar("lint", missing.size(), quiet);
+  report::ProgressBar bar("lint", missing.size(), quiet);
   std::mutex one_at_a_time;
   const auto work = [&](const std::string& name) {
     LintedLayer layer = lint_layer(model, name);
@@ -119,8 +123,8 @@ std::string text_of(const LintedModel& model) {
   std::string text;
   for (const Severity severity : kWorstFirst)
     for (const auto& [id, found] : findings(model, severity))
-      text += fmt::format("{:<8} {} of {} layers, first {}\n         {}: {}\n", name_of(severity), found.layers,
-                          model.layers.size(), found.first_layer, id, found.sentence);
+      text += fmt::format("{:<8} {} of {} layers, first {}\n         {}: {}\n", fixtures::lint::name_of(severity),
+                          found.layers, model.layers.size(), found.first_layer, id, found.sentence);
   const auto clean = std::ranges::count_if(model.layers, [](const LintedLayer& layer) {
     return std::ranges::all_of(layer.lines, [](const LintLine& line) { return line.severity == Severity::note; });
   });
@@ -135,4 +139,4 @@ json json_of(const LintedModel& model) {
   return {{"schema", 1}, {"path", model.folder}, {"layers", std::move(layers)}};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

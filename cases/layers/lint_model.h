@@ -3,28 +3,28 @@
 
 #include "fixtures/lint/lint_file.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 
 /// lint_file() of the layer in a container, which may be Marlin-packed.
-fixtures::LintedFile linted(const fixtures::Container& container, const std::string& layer);
+fixtures::lint::LintedFile linted(const fixtures::files::Container& container, const std::string& layer);
 
 /// What lint says of one layer of a model. A layer that cannot be read at all has one error: why.
 struct LintedLayer {
   std::string layer;
-  std::vector<fixtures::LintLine> lines;
+  std::vector<fixtures::lint::LintLine> lines;
 };
 
 struct LintedModel {
   std::string folder;
   std::vector<LintedLayer> layers;  // in the model's order
 
-  int count(fixtures::Severity severity) const;  // lines, over all layers
+  int count(fixtures::lint::Severity severity) const;  // lines, over all layers
 };
 
 /// Lints every layer, a few at a time. `results`, when not empty, is a file that gets a line of JSON for each layer as
@@ -36,4 +36,4 @@ LintedModel lint_model(const std::filesystem::path& folder, const std::filesyste
 std::string text_of(const LintedModel& model);
 nlohmann::json json_of(const LintedModel& model);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/layers/model_identity.h"
 
+#include <nlohmann/json.hpp>
+
 #include <set>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -22,4 +24,4 @@ json identity_of(const fixtures::Model& model) {
   return identity;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

@@ -14,11 +14,12 @@
 #include <re2/re2.h>
 #include <sys/file.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <cstring>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 namespace {
 
 namespace fs = std::filesystem;
@@ -48,8 +49,9 @@ void begin(const fs::path& folder, const json& identity) {
     if (holds_something(folder))
       throw InputError("{}: is not empty and has no {}: nothing is overwritten", folder.string(), kBegun);
     const std::string text = identity.dump(2) + "\n";
-    fixtures::write_beside(begun, [&](const fs::path& temporary) { fixtures::write_file(temporary, {text}); });
-  } else if (fixtures::parse_json(fixtures::map_file(begun).text(), begun.string()) != identity) {
+    fixtures::files::write_beside(begun,
+                                  [&](const fs::path& temporary) { fixtures::files::write_file(temporary, {text}); });
+  } else if (fixtures::files::parse_json(fixtures::files::map_file(begun).text(), begun.string()) != identity) {
     throw InputError("{}: was begun from other files than those of {}, or they have changed since", begun.string(),
                      identity["model"].get<std::string>());
   }
@@ -82,7 +84,7 @@ PackedFolder::~PackedFolder() { ::close(lock_); }
 fs::path PackedFolder::file_of(const std::string& layer) const {
   const bool possible = !layer.empty() && layer[0] != '.' && layer.size() <= kMostNameBytes &&
                         layer.find('/') == std::string::npos && layer.find('\0') == std::string::npos;
-  if (!possible) throw InputError("layer '{}' has a name that no file can have", fixtures::printable(layer));
+  if (!possible) throw InputError("layer '{}' has a name that no file can have", fixtures::files::printable(layer));
   return folder_ / (layer + ".safetensors");
 }
 
@@ -91,14 +93,14 @@ void PackedFolder::write_index(const std::vector<std::string>& layers) const {
   std::uint64_t bytes = 0;
   for (const std::string& layer : layers) {
     const fs::path file = file_of(layer);
-    for (const auto& [name, tensor] : fixtures::parse_safetensors(fixtures::map_file(file)).tensors) {
+    for (const auto& [name, tensor] : fixtures::files::parse_safetensors(fixtures::files::map_file(file)).tensors) {
       weight_map[name] = file.filename().string();
       bytes += tensor.bytes();
     }
   }
   const json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", weight_map}};
-  write_json(folder_ / "config.json", json{{"quantization_config", {{"quant_method", "marlin"}}}}.dump(2));
-  write_json(folder_ / "model.safetensors.index.json", index.dump(2));
+  report::write_json(folder_ / "config.json", json{{"quantization_config", {{"quant_method", "marlin"}}}}.dump(2));
+  report::write_json(folder_ / "model.safetensors.index.json", index.dump(2));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 
 /// A folder into which a model is repacked, one file a layer; itself a model's folder when all is done. It belongs to
 /// one run at a time, and can be gone on with after an interruption.
@@ -34,4 +34,4 @@ class PackedFolder {
   int lock_ = -1;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

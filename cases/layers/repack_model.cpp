@@ -4,10 +4,13 @@
 #include "cases/layers/packed_folder.h"
 #include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 #include "fixtures/files/mapped_file.h"
 #include "fixtures/files/safetensors.h"
 #include "fixtures/files/write_beside.h"
 #include "repack/layer_file.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -15,13 +18,13 @@
 #include <numeric>
 #include <thread>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 namespace {
 
 namespace fs = std::filesystem;
-using fixtures::Container;
 using fixtures::Layer;
 using fixtures::Model;
+using fixtures::files::Container;
 using Kind = LayerOutcome::Kind;
 
 /// What a layer at work takes beside its own mapped bytes, for each byte of it: codes as bytes, rows in another order,
@@ -59,7 +62,8 @@ Container named(Container container, const std::string& layer) {
 
 /// What differs between a layer and what its file gives when it is undone; empty: nothing.
 std::string verified(const Layer& layer, const fs::path& file) {
-  return difference(repack::layer_from(fixtures::parse_safetensors(fixtures::map_file(file)), layer.name).layer, layer);
+  return difference(
+      repack::layer_from(fixtures::files::parse_safetensors(fixtures::files::map_file(file)), layer.name).layer, layer);
 }
 
 /// Nothing is left under the layer's name that did not stand the comparison.
@@ -68,8 +72,8 @@ std::string write_layer(const Layer& layer, const fs::path& target, bool verify)
   std::string differs;
   struct Refused {};
   try {
-    fixtures::write_beside(target, [&](const fs::path& temporary) {
-      fixtures::write_safetensors(packed, temporary);
+    fixtures::files::write_beside(target, [&](const fs::path& temporary) {
+      fixtures::files::write_safetensors(packed, temporary);
       if (verify) differs = verified(layer, temporary);
       if (!differs.empty()) throw Refused{};
     });
@@ -129,7 +133,7 @@ RepackedModel repack_model(const RepackModelOptions& options) {
   repacked.at_once = layers_at_once(options, largest(model, layers));
   const auto begin = std::chrono::steady_clock::now();
   {
-    ProgressBar bar("repack", layers.size(), options.quiet);
+    report::ProgressBar bar("repack", layers.size(), options.quiet);
     repacked.layers = walk(
         layers, repacked.at_once,
         [&](const std::string& layer) { return repack_layer(model, folder, layer, options.verify); },
@@ -170,4 +174,4 @@ nlohmann::json json_of(const RepackedModel& repacked, const RepackModelOptions& 
           {"seconds", repacked.seconds}};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

@@ -4,13 +4,13 @@
 #include "cases/layers/each_layer.h"
 #include "fixtures/layer/layer.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::layers {
 
 struct RepackModelOptions {
   std::filesystem::path model;
@@ -45,4 +45,4 @@ std::string difference(const fixtures::Layer& a, const fixtures::Layer& b);
 std::string text_of(const RepackedModel& repacked, const RepackModelOptions& options);
 nlohmann::json json_of(const RepackedModel& repacked, const RepackModelOptions& options);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::layers

@@ -10,7 +10,7 @@
 #include <charconv>
 #include <set>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using fixtures::Format;
@@ -239,7 +239,8 @@ void set_axis(std::string_view text, Axes& axes) {
     if (axis.name == name) return axis.set(split(text.substr(equals + 1), ','), axes);
     known.emplace_back(axis.name);
   }
-  throw InputError("unknown axis '{}'{}; there are {}", name, did_you_mean(name, known), fmt::join(known, ", "));
+  throw InputError("unknown axis '{}'{}; there are {}", name, faults::did_you_mean(name, known),
+                   fmt::join(known, ", "));
 }
 
 std::vector<CaseId> cases_of(const std::vector<Axes>& products) {
@@ -251,4 +252,4 @@ std::vector<CaseId> cases_of(const std::vector<Axes>& products) {
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// The format of a layer and how it stores zero points, as one axis: "sym", "v1", "v2", "sym-v2", "awq", "sym-awq",
 /// "pair", "sym-pair", "ct", "sym-ct"; v1 and v2 are asymmetric GPTQ, sym is symmetric GPTQ v1.
@@ -65,4 +65,4 @@ void set_axis(std::string_view text, Axes& axes);
 /// layer's: its K, N, symmetry and bias stand in place of the product's.
 std::vector<CaseId> cases_of(const std::vector<Axes>& products);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

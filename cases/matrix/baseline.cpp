@@ -10,7 +10,7 @@
 #include <charconv>
 #include <chrono>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 constexpr std::string_view kDateShape = "YYYY-MM-DD";
@@ -82,4 +82,4 @@ Results read_baseline(const std::string& path) {
   return baseline;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// A baseline is a result file that later results are compared with (news.h): its records hold no findings and no
 /// pictures, and every red one says why it may fail and until when (Known).
@@ -31,4 +31,4 @@ void check_date(std::string_view date, std::string_view where);
 /// Today (UTC), written so.
 std::string today();
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -13,7 +13,7 @@
 #include <tuple>
 #include <unordered_map>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using ByCase = std::unordered_map<std::string_view, const Record*>;
@@ -42,7 +42,7 @@ std::string is(const Record& record) {
 }
 
 NewsItem item(NewsKind kind, const Record& record, const std::string& text) {
-  return {.kind = kind, .case_text = record.case_text, .text = one_line(text)};
+  return {.kind = kind, .case_text = record.case_text, .text = report::one_line(text)};
 }
 
 /// Whether a known failure does what it is known for. One that is flaky passes at times: that is no cure.
@@ -195,4 +195,4 @@ std::string text_of(const News& news) {
   return text;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

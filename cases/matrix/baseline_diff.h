@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// What is new about a case, in the order in which it is told.
 enum class NewsKind {
@@ -69,4 +69,4 @@ std::string known_text(std::string_view outcome, const Known& known);
 /// A line an item; empty without news.
 std::string text_of(const News& news);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

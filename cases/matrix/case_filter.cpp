@@ -12,7 +12,7 @@
 #include <cmath>
 #include <optional>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using Test = std::function<bool(const CaseId&)>;
@@ -151,7 +151,7 @@ class Parser {
   static std::string known_axes(std::string_view word) {
     std::vector<std::string> names;
     for (const Axis& axis : all_axes()) names.emplace_back(axis.name);
-    return fmt::format("{}; axes are {}", did_you_mean(word, names), fmt::join(names, ", "));
+    return fmt::format("{}; axes are {}", faults::did_you_mean(word, names), fmt::join(names, ", "));
   }
 
   Side sum() {
@@ -215,4 +215,4 @@ class Parser {
 
 Test parse_where(std::string_view text) { return Parser(text).parse(); }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

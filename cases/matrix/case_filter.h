@@ -6,7 +6,7 @@
 #include <functional>
 #include <string_view>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// "M <= 16 and group < K", "N % 128 == 64 and not (dtype == bf16 or act == yes)", "N/8 == K/group": an expression on
 /// the axes of a case. Numbers know + - * / % and < <= == != >= >; words know == and !=; and, or, not and parentheses
@@ -14,4 +14,4 @@ namespace w4::cases {
 /// is not understood, also for a word that the axis cannot have.
 std::function<bool(const CaseId&)> parse_where(std::string_view text);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -14,10 +14,11 @@
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <new>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using kernel::RunResult;
@@ -31,12 +32,12 @@ constexpr int kMostFaultsAtOnce = 2;
 /// M=1024.
 constexpr long long kBytesPerWeight = 7, kBytesPerOutput = 40, kBytesPerActivation = 8, kBytesAlways = 32 << 20;
 
-ErrorFigures figures_of(const Comparison& c) {
+ErrorFigures figures_of(const judge::Comparison& c) {
   return {.max_z = c.max_z, .rms_z = c.rms_z, .nrmse = c.nrmse, .gain = c.gain};
 }
 
 /// How a run that did not reach its end ended, and what that is called.
-std::pair<Outcome, std::string> ending_of(const RunResult& result, const Repeats& repeats, int timeout_seconds) {
+std::pair<Outcome, std::string> ending_of(const RunResult& result, const judge::Repeats& repeats, int timeout_seconds) {
   if (result.timed_out) return {Outcome::timed_out, fmt::format("the kernel is not done after {} s", timeout_seconds)};
   std::string reason = fmt::format("{}", fmt::join(repeats.failures, "; "));
   if (!result.message.empty()) reason += ": " + result.message;
@@ -46,9 +47,11 @@ std::pair<Outcome, std::string> ending_of(const RunResult& result, const Repeats
 
 /// What is wrong with a kernel all of whose launches gave the right output; empty: nothing. It is what bisect calls a
 /// mismatch too.
-std::string wrong_beside_output(Trials& trials, int timeout_seconds) {
-  if (const Symptoms symptoms = symptoms_of(trials, timeout_seconds); !symptoms.wrong.empty()) return symptoms.wrong[0];
-  if (const std::vector<Culprit> found = faults_of_side_effects(trials); !found.empty()) return found[0].evidence.at(0);
+std::string wrong_beside_output(search::Trials& trials, int timeout_seconds) {
+  if (const search::Symptoms symptoms = search::symptoms_of(trials, timeout_seconds); !symptoms.wrong.empty())
+    return symptoms.wrong[0];
+  if (const std::vector<report::Culprit> found = search::faults_of_side_effects(trials); !found.empty())
+    return found[0].evidence.at(0);
   return "";
 }
 
@@ -85,9 +88,9 @@ Options CaseRunner::options_of_case(const CaseId& id) const {
   return options;
 }
 
-kernel::ForeignKernel& CaseRunner::opened(const std::string& spec) {
+kernel::child::ForeignKernel& CaseRunner::opened(const std::string& spec) {
   auto& kernel = kernels_[spec];
-  if (!kernel) kernel = kernel::open_kernel(spec, std::chrono::seconds(plan_.timeout_seconds));
+  if (!kernel) kernel = kernel::child::open_kernel(spec, std::chrono::seconds(plan_.timeout_seconds));
   return *kernel;
 }
 
@@ -96,23 +99,24 @@ CaseRunner::Checked CaseRunner::lane_model(const Options& options) const {
   const OwnPath path(planted_by(options), prepared.layer);
   const Task task = task_of(prepared, repack::packed_of(path.last()), options);
   const RunResult result = path.run(task);
-  const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-  const Comparison comparison = compare(result.C, expected, task.launch.fill);
+  const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+  const judge::Comparison comparison = judge::compare(result.C, expected, task.launch.fill);
   Checked checked{.error = figures_of(comparison)};
   if (result.ran() && comparison.right()) {
     checked.reason = path.wrong_beside_output(task, result, options.repeat);
     if (!checked.reason.empty()) checked.outcome = Outcome::fail;
     return checked;
   }
-  checked.pictures = pictures_of(result.C, expected, task.launch.fill);
+  checked.pictures = judge::pictures_of(result.C, expected, task.launch.fill);
   checked.outcome = Outcome::fail;
-  checked.reason = result.ran() ? comparison.failed_gate
-                                : ending_of(result, repeats_of({result}, expected), plan_.timeout_seconds).second;
+  checked.reason = result.ran()
+                       ? comparison.failed_gate
+                       : ending_of(result, judge::repeats_of({result}, expected), plan_.timeout_seconds).second;
   return checked;
 }
 
 CaseRunner::Checked CaseRunner::foreign(const Options& options) {
-  kernel::ForeignKernel* kernel = nullptr;
+  kernel::child::ForeignKernel* kernel = nullptr;
   try {
     kernel = &opened(options.foreign);
   } catch (const CannotTest& error) {
@@ -120,20 +124,20 @@ CaseRunner::Checked CaseRunner::foreign(const Options& options) {
   }
   const Prepared whole = made_ready(options);
   const Prepared prepared = kernel->takes_bias() ? whole : without_bias(whole);
-  const Task task = task_of(prepared, repack::packed_of(repack_with(prepared.layer, {})), options);
-  const Progress nobody = [](std::string_view) {};
-  Trials trials(*kernel, prepared, options, task, nobody);
+  const Task task = task_of(prepared, repack::packed_of(search::repack_with(prepared.layer, {})), options);
+  const search::Progress nobody = [](std::string_view) {};
+  search::Trials trials(*kernel, prepared, options, task, nobody);
   Checked checked;
   for (const RunResult& result : trials.launches()) {
-    const Comparison comparison = trials.compared(result);
+    const judge::Comparison comparison = trials.compared(result);
     if (comparison.judged > 0) checked.error = figures_of(comparison);
     if (result.ran() && comparison.right()) continue;
     checked.outcome = Outcome::fail;
     checked.reason = comparison.failed_gate;
-    checked.pictures = pictures_of(result.C, trials.expected(), task.launch.fill);
+    checked.pictures = judge::pictures_of(result.C, trials.expected(), task.launch.fill);
     if (!result.ran())
       std::tie(checked.outcome, checked.reason) =
-          ending_of(result, repeats_of(trials.launches(), trials.expected()), plan_.timeout_seconds);
+          ending_of(result, judge::repeats_of(trials.launches(), trials.expected()), plan_.timeout_seconds);
     return checked;
   }
   checked.reason = wrong_beside_output(trials, plan_.timeout_seconds);
@@ -181,18 +185,18 @@ Record CaseRunner::check(const CaseId& id) {
 void CaseRunner::find(const CaseId& id, Record& record) {
   try {
     const auto begin = std::chrono::steady_clock::now();
-    Report report = report_on(options_of_case(id), [](std::string_view) {});
+    report::Report report = report_on(options_of_case(id), [](std::string_view) {});
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    record.finding = json_of(report);
-    if (record.pictures.is_null())
-      record.pictures = report.pictures;
-    else if (report.pictures.contains("permutation"))
-      record.pictures["permutation"] = report.pictures["permutation"];
+    record.finding = report::json_of(report);
+    if (record.pictures.is_null() && report.pictures)
+      record.pictures = *report.pictures;
+    else if (report.pictures && report.pictures->contains("permutation"))
+      record.pictures["permutation"] = (*report.pictures)["permutation"];
     if (record.outcome != Outcome::fail) return;
-    if (report.verdict == Verdict::match) {
+    if (report.verdict == report::Verdict::match) {
       record.outcome = Outcome::flaky;
       record.reason = "bisect ran it again and saw nothing wrong; the first run: " + record.reason;
-    } else if (report.verdict == Verdict::cannot_test) {
+    } else if (report.verdict == report::Verdict::cannot_test) {
       record.outcome = Outcome::skipped;
       record.reason = one_line("cannot be tested here: " + report.reason);
     }
@@ -203,4 +207,4 @@ void CaseRunner::find(const CaseId& id, Record& record) {
   }
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

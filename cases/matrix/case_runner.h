@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// How cases are run, beyond what they say themselves.
 struct RunPlan {
@@ -47,13 +47,13 @@ class CaseRunner {
   Checked once(const Options& options);
   Checked lane_model(const Options& options) const;
   Checked foreign(const Options& options);
-  kernel::ForeignKernel& opened(const std::string& spec);
+  kernel::child::ForeignKernel& opened(const std::string& spec);
 
   RunPlan plan_;
-  std::map<std::string, std::unique_ptr<kernel::ForeignKernel>> kernels_;
+  std::map<std::string, std::unique_ptr<kernel::child::ForeignKernel>> kernels_;
 };
 
 /// Bytes that a case needs at once, roughly: layer, stages, packed tensors, the oracle's weights and outputs.
 long long bytes_needed(const CaseId& id);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

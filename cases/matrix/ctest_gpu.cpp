@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 std::optional<std::string> gpu_given_by_ctest() {
   const char* const given = std::getenv("CTEST_RESOURCE_GROUP_0_GPUS");
@@ -15,4 +15,4 @@ std::optional<std::string> gpu_given_by_ctest() {
   return std::string(id.substr(3));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -2,8 +2,9 @@
 #include "cases/matrix/finding_text.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using nlohmann::ordered_json;
@@ -37,4 +38,4 @@ std::string finding_text(const Record& record) {
   return text + (record.rerun.empty() ? "" : "rerun: " + record.rerun + "\n");
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

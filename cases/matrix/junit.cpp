@@ -11,7 +11,7 @@
 #include <map>
 #include <sstream>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 /// What JUnit calls an outcome: the name of its element, or nullptr where a test case without one is a pass.
@@ -29,7 +29,7 @@ const char* element_of(Outcome outcome) {
 }
 
 void set(pugi::xml_node node, const char* attribute, std::string_view text) {
-  node.append_attribute(attribute).set_value(clean_text(text).c_str());
+  node.append_attribute(attribute).set_value(report::clean_text(text).c_str());
 }
 
 double sound(double seconds) { return std::isfinite(seconds) && seconds > 0 ? seconds : 0; }
@@ -140,7 +140,7 @@ void add_case(pugi::xml_node suite, const std::string& set_name, const TestCase&
   pugi::xml_node mark = node.append_child(test.mark.element);
   set(mark, "message", test.mark.message);
   set(mark, "type", test.mark.type);
-  if (!test.mark.text.empty()) mark.text().set(clean_text(test.mark.text).c_str());
+  if (!test.mark.text.empty()) mark.text().set(report::clean_text(test.mark.text).c_str());
 }
 
 }  // namespace
@@ -164,4 +164,4 @@ std::string junit_of(const Results& results, const News* news) {
   return out.str();
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

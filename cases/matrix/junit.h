@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// A result as JUnit XML, as CI systems read it: one <testsuite>, one <testcase> a case with its set as class name.
 /// fail and flaky are a <failure>, crashed and timed-out an <error>, both with the finding as text; skipped and
@@ -15,4 +15,4 @@ namespace w4::cases {
 /// no time of day and no host: the same result gives the same bytes.
 std::string junit_of(const Results& results, const News* news);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -11,7 +11,7 @@
 #include <set>
 #include <string_view>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 // Bytes of a text before it is escaped, which makes it at most 9 times as long; and of a table with all its rows.
@@ -22,7 +22,7 @@ static_assert(4 * kTableBytes + 9 * kCellBytes + 1000 < kMaxMarkdown);  // four 
 std::string plain(std::string_view text, std::size_t bytes = kCellBytes) {
   constexpr std::string_view kSpecial = "\\`*_{}[]<>|~!$";
   std::string out;
-  for (const char c : shortened(one_line(text), bytes)) {
+  for (const char c : report::shortened(report::one_line(text), bytes)) {
     if (c == '&') {
       out += "&amp;";
       continue;
@@ -36,7 +36,7 @@ std::string plain(std::string_view text, std::size_t bytes = kCellBytes) {
 
 /// Text to be copied, in a cell. Between backticks a backslash and a backtick cannot be escaped: as HTML then.
 std::string code(std::string_view text, std::size_t bytes = kCellBytes) {
-  const std::string line = shortened(one_line(text), bytes);
+  const std::string line = report::shortened(report::one_line(text), bytes);
   if (line.empty()) return "";
   const bool as_html = line.find_first_of("\\`") != line.npos;
   std::string out = as_html ? "<code>" : "`";
@@ -129,4 +129,4 @@ std::string markdown_of(const Results& results, const News* news) {
   return text + idle_table(results);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

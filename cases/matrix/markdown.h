@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// A comment on a pull request takes so many characters; the summary has fewer bytes, whatever the result.
 inline constexpr std::size_t kMaxMarkdown = 65536;
@@ -15,4 +15,4 @@ inline constexpr std::size_t kMarkdownRows = 20;  // of each table; then "and N 
 /// their findings and the commands that repeat them, and folded away what was known before and what was not run.
 std::string markdown_of(const Results& results, const News* news);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -16,7 +16,7 @@
 #include <cstdlib>
 #include <thread>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 constexpr const char* kExit =
@@ -79,7 +79,7 @@ void parse(CLI::App& app, int argc, char** argv) {
     std::vector<std::string> known;
     for (const CLI::Option* option : app.get_options()) known.push_back(option->get_name());
     const std::string word = app.remaining().empty() ? "" : app.remaining().front();
-    throw InputError("'{}' is not understood{}; --help prints all", word, did_you_mean(word, known));
+    throw InputError("'{}' is not understood{}; --help prints all", word, faults::did_you_mean(word, known));
   } catch (const CLI::ParseError& error) {
     throw InputError("{}", error.what());
   }
@@ -87,7 +87,7 @@ void parse(CLI::App& app, int argc, char** argv) {
 
 /// What is mistyped is said before anything runs.
 void check(const MatrixOptions& options) {
-  merged(recipe_of_faults(options.plan.inject), recipe_of_settings(options.plan.settings));
+  faults::merged(faults::recipe_of_faults(options.plan.inject), faults::recipe_of_settings(options.plan.settings));
   const bool planted = !options.plan.inject.empty() || !options.plan.settings.empty();
   for (const CaseId& id : selected(options.selection)) {
     const Options asked = options_of(id);
@@ -194,4 +194,4 @@ BaselineOptions parse_baseline(int argc, char** argv) {
   return options;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

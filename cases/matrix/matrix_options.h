@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// Files that a result is written to, or held against; empty: not asked for.
 struct ReportFiles {
@@ -49,4 +49,4 @@ JoinOptions parse_merge(int argc, char** argv);
 JoinOptions parse_report(int argc, char** argv);
 BaselineOptions parse_baseline(int argc, char** argv);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -7,11 +7,12 @@
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <map>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 constexpr std::size_t kMostShown = 20;  // red cases in the summary; the reports have all
@@ -60,7 +61,7 @@ class Keeper {
       if (auto found = records_.extract(id.text())) run.results.records.push_back(std::move(found.mapped()));
     if (path_.empty() || !not_written_.empty()) return run;
     try {
-      write_json(path_, text_of(run.results));
+      report::write_json(path_, text_of(run.results));
     } catch (const Error& error) {
       run.not_written = error.what();
     }
@@ -69,7 +70,7 @@ class Keeper {
 
  private:
   std::string path_;
-  LinesFile file_;
+  report::LinesFile file_;
   std::map<std::string, Record> records_;
   std::string not_written_;
 };
@@ -90,7 +91,7 @@ MatrixRun run_matrix(const MatrixOptions& options, const std::string& program) {
   std::vector<CaseId> missing;
   for (const CaseId& id : cases)
     if (!keeper.has(id)) missing.push_back(id);
-  ProgressBar bar("matrix " + options.selection.set, missing.size(), options.quiet);
+  report::ProgressBar bar("matrix " + options.selection.set, missing.size(), options.quiet);
   Pool pool(program, options.plan, options.budget, options.search);
   pool.run(missing, [&](Record record) {
     bar.advance(record.case_text);
@@ -127,4 +128,4 @@ int exit_code_of(const Results& results) {
   return passed ? kMatch : kCannotTest;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// What a run brought, and what kept it from being written as it came (empty: nothing).
 struct MatrixRun {
@@ -25,4 +25,4 @@ std::string summary_of(const Results& results);
 /// 1 something is red, 125 nothing could be run, otherwise 0.
 int exit_code_of(const Results& results);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

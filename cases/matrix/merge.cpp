@@ -4,13 +4,14 @@
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
 #include <string_view>
 #include <unordered_map>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 /// One of the results, and the file it comes from.
@@ -170,4 +171,4 @@ Results merged(const std::vector<Results>& results, const std::vector<std::strin
   return {.heading = heading, .records = interleaved(fullest, cases)};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// The shards of one run joined to a whole result, in the order of the set: record j (from 0) of shard i of n is case
 /// j * n + i - 1. The same bytes whatever the order of the arguments. `names` are the files, for messages.
@@ -17,4 +17,4 @@ namespace w4::cases {
 /// contradictions (headings that differ in more than the shard, a case with two outcomes or in two shards).
 Results merged(const std::vector<Results>& results, const std::vector<std::string>& names);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -2,7 +2,9 @@
 // Sizes are those of the models' own config.json: hidden_size, intermediate_size, heads, key-value heads, head_dim.
 #include "cases/matrix/sets.h"
 
-namespace w4::cases {
+#include <nlohmann/json.hpp>
+
+namespace w4::cases::matrix {
 namespace {
 
 constexpr ModelLayer kLayers[] = {
@@ -67,4 +69,4 @@ constexpr ModelLayer kLayers[] = {
 
 std::span<const ModelLayer> model_layers() { return kLayers; }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

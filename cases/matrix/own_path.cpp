@@ -9,32 +9,32 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using kernel::RunResult;
 using kernel::Task;
 
-std::string text_of(const BrokenStage& broken) {
+std::string text_of(const search::BrokenStage& broken) {
   return fmt::format("in stage {} {} of {} compared differ, first {}",
-                     stage_ids()[static_cast<std::size_t>(broken.stage)], broken.check.wrong, broken.check.compared,
-                     broken.check.first);
+                     faults::stage_ids()[static_cast<std::size_t>(broken.stage)], broken.check.wrong,
+                     broken.check.compared, broken.check.first);
 }
 
 }  // namespace
 
 OwnPath::OwnPath(const repack::Recipe& planted, const fixtures::Layer& layer)
-    : planted_(planted), layer_(layer), subject_(planted), walk_(checked_repack(subject_, layer)) {}
+    : planted_(planted), layer_(layer), subject_(planted), walk_(search::checked_repack(subject_, layer)) {}
 
 /// The lane model is held against itself with nothing planted: where nothing is planted in it, it is that.
 std::string OwnPath::wrong_in_kernel(Task task, const RunResult& seen, int repeat) const {
-  const auto in_kernel = [](const auto& way) { return stage_index(way.first) >= kRepackStages; };
+  const auto in_kernel = [](const auto& way) { return faults::stage_index(way.first) >= faults::kRepackStages; };
   if (std::ranges::none_of(planted_, in_kernel)) return "";
-  const RunResult good = kernel::run_lane_model(task);
-  if (!same_result(seen, good)) return differences(seen, good).at(0);
+  const RunResult good = kernel::lane_model::run_lane_model(task);
+  if (!search::same_result(seen, good)) return search::differences(seen, good).at(0);
   for (int i = 1; i < repeat; ++i) {
     task.launch.number = static_cast<std::uint64_t>(i);
-    if (!same_result(subject_.run(task), seen)) return "launches of the same task differ";
+    if (!search::same_result(subject_.run(task), seen)) return "launches of the same task differ";
   }
   return "";
 }
@@ -43,11 +43,12 @@ std::string OwnPath::wrong_beside_output(const Task& task, const RunResult& seen
   std::string wrong;
   if (!walk_.broken.empty())
     wrong = text_of(walk_.broken[0]);
-  else if (const ZeroPointProbe probe = probe_zero_points(subject_, layer_, walk_); !probe.broken.empty())
+  else if (const search::ZeroPointProbe probe = search::probe_zero_points(subject_, layer_, walk_);
+           !probe.broken.empty())
     wrong = text_of(probe.broken[0]) + ", with one bit of qzeros flipped";
   else
     wrong = wrong_in_kernel(task, seen, repeat);
   return wrong.empty() ? "" : "the output is within the bound, but " + wrong;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// Our own path through one layer, with whatever is planted in it, as a case of the matrix runs it: once, without a
 /// search. What bisect calls a mismatch is one here.
@@ -31,7 +31,7 @@ class OwnPath {
   repack::Recipe planted_;
   const fixtures::Layer& layer_;
   Subject subject_;
-  RepackWalk walk_;
+  search::RepackWalk walk_;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

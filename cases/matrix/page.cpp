@@ -4,9 +4,11 @@
 #include "cases/matrix/page_pieces.h"
 #include "cases/report/report_text.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using nlohmann::ordered_json;
@@ -115,14 +117,14 @@ std::string page_of(const Results& results, const News* news) {
   return page;
 }
 
-Results results_of(const Report& report) {
+Results results_of(const report::Report& report) {
   constexpr Outcome kOutcomes[] = {Outcome::pass, Outcome::fail, Outcome::unsupported};
   Record record{.case_text = report.case_id,
                 .outcome = kOutcomes[static_cast<std::size_t>(report.verdict)],
                 .reason = report.reason,
                 .seconds = report.seconds,
-                .finding = json_of(report),
-                .pictures = report.pictures,
+                .finding = report::json_of(report),
+                .pictures = report.pictures ? *report.pictures : nullptr,
                 .rerun = report.rerun};
   if (report.comparison && report.comparison->judged > 0)
     record.error = {.max_z = report.comparison->max_z,
@@ -132,4 +134,4 @@ Results results_of(const Report& report) {
   return {.heading = {.set = "bisect", .cases = 1}, .records = {std::move(record)}};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// Cases of which the page carries the pictures. It also has a limit in bytes for findings and pictures together; what
 /// is left out it says, in its summary and on the page of the case.
@@ -19,6 +19,6 @@ inline constexpr std::size_t kMostPictured = 500;
 std::string page_of(const Results& results, const News* news);
 
 /// One finding of bisect as a result of one case, pictures included: what `bisect --html` draws.
-Results results_of(const Report& report);
+Results results_of(const report::Report& report);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// The files of matrix/page/, as they are: the program carries them (embed.cmake). A file is one string.
 struct PagePieces {
@@ -12,4 +12,4 @@ struct PagePieces {
 };
 PagePieces page_pieces();
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

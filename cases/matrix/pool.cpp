@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -15,7 +16,7 @@
 #include <fstream>
 #include <thread>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -85,7 +86,7 @@ class Worker {
 
   Record end(Outcome outcome, const std::string& reason) {
     process_.reset();
-    channel_ = kernel::Descriptor();
+    channel_ = kernel::child::Descriptor();
     buffer_.clear();
     Record record{.case_text = case_->text(), .outcome = outcome, .reason = reason};
     if (first_) {
@@ -102,10 +103,10 @@ class Worker {
  private:
   void start() {
     buffer_.clear();
-    auto [ours, theirs] = kernel::channel(SOCK_STREAM);
+    auto [ours, theirs] = kernel::child::channel(SOCK_STREAM);
     std::vector<std::string> words = words_;
     words.push_back(gpu_);
-    process_ = std::make_unique<kernel::Process>(
+    process_ = std::make_unique<kernel::child::Process>(
         words, std::vector<std::pair<int, int>>{{theirs.get(), kWorkerChannel}, {STDERR_FILENO, STDERR_FILENO}});
     channel_ = std::move(ours);
   }
@@ -127,7 +128,7 @@ class Worker {
   }
 
   Record ended() {
-    std::optional<kernel::Ended> how;
+    std::optional<kernel::child::Ended> how;
     for (const auto until = Clock::now() + 1s; !(how = process_->ended()) && Clock::now() < until;)
       std::this_thread::sleep_for(1ms);
     return end(Outcome::crashed, !how ? "its process closed its channel"
@@ -146,8 +147,8 @@ class Worker {
   std::vector<std::string> words_;
   std::string gpu_;
   bool has_gpu_;
-  std::unique_ptr<kernel::Process> process_;
-  kernel::Descriptor channel_;
+  std::unique_ptr<kernel::child::Process> process_;
+  kernel::child::Descriptor channel_;
   std::string buffer_;
   std::optional<CaseId> case_;
   std::optional<Record> first_;  // of the check, while bisect is at work
@@ -276,4 +277,4 @@ void Pool::run(const std::vector<CaseId>& cases, const std::function<void(Record
   Floor(std::move(workers), plan_, budget_, search_, done).run(cases);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

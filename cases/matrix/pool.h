@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// What the workers may take together.
 struct Budget {
@@ -40,4 +40,4 @@ class Pool {
 /// Bytes in memory of a process and all that it has started. 0 when it is gone.
 long long resident_bytes(int process);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

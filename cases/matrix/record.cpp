@@ -6,12 +6,13 @@
 #include "fixtures/files/mapped_file.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <array>
 #include <cmath>
 #include <set>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using nlohmann::ordered_json;
@@ -118,7 +119,7 @@ Record record_of(const ordered_json& value, std::string_view where) {
 }
 
 Results read_results(const std::string& path) {
-  const std::string text(fixtures::map_file(path).text());
+  const std::string text(fixtures::files::map_file(path).text());
   Results results;
   std::set<std::string> seen;
   std::size_t line = 0;
@@ -169,4 +170,4 @@ std::string finding_line(const Record& record) {
   return fmt::format("{}", fmt::join(names, "; "));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

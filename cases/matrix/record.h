@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// The number of the format that result files and reports are written in; docs/matrix.md describes it.
 inline constexpr int kResultsSchema = 1;
@@ -89,4 +89,4 @@ std::string counts_text(const std::vector<Record>& records);
 /// Of a record with a finding: "scale-perm-missing in stage scale_order; ...", or "unexplained in stage launch".
 std::string finding_line(const Record& record);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

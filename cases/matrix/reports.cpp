@@ -12,10 +12,10 @@
 
 #include <optional>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 void check_reports(const ReportFiles& files) {
-  for (const std::string& file : {files.junit, files.markdown, files.html}) check_writable(file);
+  for (const std::string& file : {files.junit, files.markdown, files.html}) report::check_writable(file);
   if (!files.baseline.empty()) read_baseline(files.baseline);
 }
 
@@ -28,7 +28,7 @@ int report_results(const Results& results, const ReportFiles& files, const std::
   const auto write = [&](const std::string& file, const auto& text_of) {
     if (file.empty()) return;
     try {
-      write_json(file, text_of());
+      report::write_json(file, text_of());
     } catch (const Error& error) {
       failed.emplace_back(error.what());
     }
@@ -45,4 +45,4 @@ int report_results(const Results& results, const ReportFiles& files, const std::
   return news->empty() ? kMatch : kMismatch;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -4,7 +4,7 @@
 #include "cases/matrix/matrix_options.h"
 #include "cases/matrix/record.h"
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// Said before anything long begins. Throws InputError for a baseline that is none and for a file that cannot be
 /// written.
@@ -16,4 +16,4 @@ void check_reports(const ReportFiles& files);
 /// nothing could be run: that is held against no baseline.
 int report_results(const Results& results, const ReportFiles& files, const std::string& not_written = "");
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

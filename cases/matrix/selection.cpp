@@ -7,7 +7,7 @@
 
 #include <fnmatch.h>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 bool fits(const std::string& glob, const std::string& text) { return ::fnmatch(glob.c_str(), text.c_str(), 0) == 0; }
@@ -54,4 +54,4 @@ std::vector<CaseId> shard_of(const std::vector<CaseId>& cases, int shard, int sh
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// Which cases of which set, as the command line says it.
 struct Selection {
@@ -23,4 +23,4 @@ std::vector<CaseId> selected(const Selection& selection);
 /// Shard `shard` (from 1) of `shards`: every shards-th case, so that neighbours, which cost alike, are spread.
 std::vector<CaseId> shard_of(const std::vector<CaseId>& cases, int shard, int shards);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using fixtures::Format;
@@ -136,4 +136,4 @@ std::vector<Axes> products_of(std::string_view name) {
   throw InputError("unknown set '{}': it is one of {}", name, fmt::join(names, ", "));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// A named set of cases: some products of axes.
 struct NamedSet {
@@ -32,4 +32,4 @@ struct ModelLayer {
 };
 std::span<const ModelLayer> model_layers();
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -6,11 +6,12 @@
 #include <sys/socket.h>
 #include <tbb/global_control.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <cstdlib>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 
 using nlohmann::json;
@@ -89,4 +90,4 @@ int serve_cases(const std::string& plan) {
   return 0;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

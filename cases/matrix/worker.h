@@ -3,11 +3,11 @@
 
 #include "cases/matrix/case_runner.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 
 /// A worker runs cases in a process of its own, so that one that crashes, hangs or eats memory takes no other with it.
 /// Over a channel come requests, lines of JSON: {"case": text, "bisect": bool}. Answers are lines too: the record of a
@@ -32,4 +32,4 @@ bool take_line(std::string& buffer, std::string& line);
 /// False: the other end is closed.
 bool write_line(int channel, const nlohmann::ordered_json& value);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix

@@ -5,7 +5,7 @@
 
 #include <bit>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 std::uint32_t BitMap::operator()(std::uint32_t index) const {
   std::uint32_t image = constant;
@@ -54,4 +54,4 @@ std::string text_of(const BitMap& map, const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(changes, ", "));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

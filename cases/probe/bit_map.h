@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// A map of indices that is affine over the bits of the index: bit j of the image is the parity of index & masks[j],
 /// flipped where constant says so. Layout permutations of tiles and fragments are of this kind.
@@ -25,4 +25,4 @@ std::optional<BitMap> bit_map_of(const std::vector<std::uint32_t>& images);
 /// "k0 = n3, n3 = k0 ^ n1 ^ 1", the bits that change; `names`: of the bits, from the lowest.
 std::string text_of(const BitMap& map, const std::vector<std::string>& names);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

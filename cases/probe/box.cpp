@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/probe/box.h"
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 kernel::RunResult PathBox::answer(const Question& question) {
   repack::Weights value = repack::weights_of(*question.layer);
@@ -16,4 +16,4 @@ kernel::RunResult KernelBox::answer(const Question& question) {
                       .stored = question.layer});
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

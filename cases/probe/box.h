@@ -4,7 +4,7 @@
 #include "cases/case/own_path.h"
 #include "kernel/child/open_kernel.h"
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// What a black box is asked: C (M, N) = A (M, K) W + bias of this layer.
 struct Question {
@@ -48,14 +48,14 @@ class PathBox final : public Box {
 /// Somebody's kernel, on what our repack makes of the layer: rightly, unless a recipe for it is given.
 class KernelBox final : public Box {
  public:
-  explicit KernelBox(kernel::ForeignKernel& kernel, repack::Recipe recipe = {})
+  explicit KernelBox(kernel::child::ForeignKernel& kernel, repack::Recipe recipe = {})
       : kernel_(kernel), recipe_(std::move(recipe)) {}
   bool sums_as_lane_model() const override { return false; }
 
  private:
   kernel::RunResult answer(const Question& question) override;
-  kernel::ForeignKernel& kernel_;
+  kernel::child::ForeignKernel& kernel_;
   repack::Recipe recipe_;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 constexpr int kMostLaunches = 64;
@@ -21,7 +21,7 @@ Grid<std::uint16_t> one_hot(int rows, int K, int first, DType dtype) {
 
 }  // namespace
 
-std::vector<double> effective_column(kernel::ForeignKernel& kernel, const kernel::Task& task, int n) {
+std::vector<double> effective_column(kernel::child::ForeignKernel& kernel, const kernel::Task& task, int n) {
   const int K = task.packed.stored_K;
   const int rows = std::max(task.A.rows(), (K + kMostLaunches - 1) / kMostLaunches);
   std::vector<double> column;
@@ -35,4 +35,4 @@ std::vector<double> effective_column(kernel::ForeignKernel& kernel, const kernel
   return column;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

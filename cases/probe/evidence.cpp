@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 using kernel::RunResult;
@@ -56,21 +56,21 @@ bool alike_at_large(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& 
 }
 
 /// Where the lane model rounds: partial sums too, when they are handed over in 16 bits.
-Rounding rounding_of_question(const Question& question) {
+judge::Rounding rounding_of_question(const Question& question) {
   kernel::Task task{.A = question.A, .packed = {}, .launch = question.launch};
   if (question.launch.reduce_bits == 16) {
     task.packed = repack::repack(*question.layer);
     return rounding_of(*question.layer, for_lane_model(task));
   }
-  Rounding rounding;
+  judge::Rounding rounding;
   rounding.grouped = question.layer->group_size != question.layer->K;
   return rounding;
 }
 
 /// What the oracle expects of the weights that a repack done this way packs, read as they are to be read: where a large
 /// scale comes to small codes, more is rounded off than in a right output. None: this repack cannot be done or read.
-std::optional<Expected> expected_as_packed(const Recipe& recipe, const Question& question) {
-  const auto is_repack = [](const auto& stage) { return stage_index(stage.first) < kRepackStages; };
+std::optional<judge::Expected> expected_as_packed(const Recipe& recipe, const Question& question) {
+  const auto is_repack = [](const auto& stage) { return faults::stage_index(stage.first) < faults::kRepackStages; };
   if (std::ranges::none_of(recipe, is_repack)) return std::nullopt;
   try {
     const repack::Unpacked packed = repack::unpack(repack::repack(*question.layer, recipe));
@@ -78,7 +78,7 @@ std::optional<Expected> expected_as_packed(const Recipe& recipe, const Question&
     plain.codes = packed.codes;
     plain.scales = packed.scales;
     if (!packed.zeros.empty()) plain.zeros = packed.zeros;
-    return expected_output(*stored_like(*question.layer, plain), question.A, rounding_of_question(question));
+    return judge::expected_output(*stored_like(*question.layer, plain), question.A, rounding_of_question(question));
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -100,7 +100,7 @@ Evidence::Prediction Evidence::predict(const Recipe& recipe, const Question& que
   try {
     const kernel::Task task{
         .A = question.A, .packed = repack::repack(*question.layer, recipe), .launch = question.launch};
-    return kernel::run_lane_model(for_lane_model(task), recipe);
+    return kernel::lane_model::run_lane_model(for_lane_model(task), recipe);
   } catch (const CannotTest&) {  // this way cannot be done to this layer
     return std::nullopt;
   }
@@ -111,10 +111,10 @@ const RunResult& Evidence::right(Asked& asked) {
   return *asked.right;
 }
 
-const Expected& Evidence::expected(Asked& asked) const {
+const judge::Expected& Evidence::expected(Asked& asked) const {
   if (asked.expected) return *asked.expected;
   const Question& question = asked.probe.question;
-  return asked.expected.emplace(expected_output(*question.layer, question.A, rounding_of_question(question)));
+  return asked.expected.emplace(judge::expected_output(*question.layer, question.A, rounding_of_question(question)));
 }
 
 bool Evidence::seen_alike(const RunResult& a, const RunResult& b) const {
@@ -132,10 +132,11 @@ bool Evidence::fits(const RunResult& made, const Recipe& recipe, Asked& asked) {
   if (made.C == asked.answer.C) return true;
   if (is_of_exact_sums(made, asked.probe)) return false;
   const std::uint16_t fill = asked.probe.question.launch.fill;
-  const Expected& right = expected(asked);
+  const judge::Expected& right = expected(asked);
   // A wrong answer is not explained by a prediction that is right.
-  const bool wrong = !compare(asked.answer.C, right, fill).right();
-  if (wrong && (compare(made.C, right, fill).right() || !nearer(asked.answer.C, made.C, right, fill))) return false;
+  const bool wrong = !judge::compare(asked.answer.C, right, fill).right();
+  if (wrong && (judge::compare(made.C, right, fill).right() || !nearer(asked.answer.C, made.C, right, fill)))
+    return false;
   const Unwritten unwritten = recorded ? Unwritten::reads_as_zero : Unwritten::keeps_fill;
   if (near(asked.answer.C, made.C, right, fill, unwritten)) return true;
   if (!alike_at_large(asked.answer.C, made.C, right.dtype)) return false;
@@ -185,4 +186,4 @@ bool Evidence::tells_apart(const Recipe& a, const Recipe& b, const Question& que
   return from_a && from_b && !seen_alike(*from_a, *from_b);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

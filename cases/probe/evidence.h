@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// What a black box was asked and what it answered, held against what any recipe would have answered: the same question
 /// put to our repack and the lane model, done as that recipe says.
@@ -50,8 +50,8 @@ class Evidence {
   struct Asked {
     Probe probe;
     kernel::RunResult answer;
-    std::optional<kernel::RunResult> right;  // of the all-reference recipe
-    std::optional<Expected> expected;        // of the oracle, when rounding has to be judged
+    std::optional<kernel::RunResult> right;   // of the all-reference recipe
+    std::optional<judge::Expected> expected;  // of the oracle, when rounding has to be judged
   };
   struct Held {
     bool agrees = false;
@@ -67,7 +67,7 @@ class Evidence {
   /// Whether what is looked at of two predictions is equal.
   bool seen_alike(const kernel::RunResult& a, const kernel::RunResult& b) const;
   bool fits(const kernel::RunResult& made, const repack::Recipe& recipe, Asked& asked);
-  const Expected& expected(Asked& asked) const;
+  const judge::Expected& expected(Asked& asked) const;
 
   Judged judged_;
   std::vector<Asked> asked_;
@@ -78,4 +78,4 @@ class Evidence {
 /// All that a caller sees of two runs is equal: how they ended, C, workspace, guard zones.
 bool looks_same(const kernel::RunResult& a, const kernel::RunResult& b);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

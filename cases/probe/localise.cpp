@@ -13,10 +13,10 @@
 #include <map>
 #include <numeric>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
-constexpr int kLeastRows = 64;           // of the identity at a time
+constexpr int kLeastIdentityRows = 64;   // of the identity at a time
 constexpr std::size_t kMostMisfits = 4;  // told one by one
 constexpr const char* kSums = "multiply or reduce or epilogue";
 
@@ -40,7 +40,7 @@ class Localiser {
   Localiser(const Prepared& prepared, const Readings& read)
       : layer_(prepared.layer), read_(read), groups_(groups_of(layer_)), order_(groups_) {}
 
-  std::vector<Culprit> run() {
+  std::vector<report::Culprit> run() {
     if (read_.uneven > 0) {
       say(kSums, {fmt::format("{} outputs of rows of the identity do not change their sign with the row: what is done "
                               "to sums is not linear, and no weights can be read out of them",
@@ -239,7 +239,7 @@ class Localiser {
 
   /// Weights are what they should be on probes: as they are, they may not be.
   void look_at_weights() {
-    const std::vector<double> right = expected_weights(layer_, 0, layer_.K);
+    const std::vector<double> right = judge::expected_weights(layer_, 0, layer_.K);
     const double unit = layer_.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
     std::vector<bool> wrong(cells());
     for (std::size_t i = 0; i < cells(); ++i)
@@ -258,12 +258,12 @@ class Localiser {
   const Readings& read_;
   std::vector<int> groups_;
   RowOrder order_;
-  std::vector<Culprit> culprits_;
+  std::vector<report::Culprit> culprits_;
 };
 
 }  // namespace
 
-std::vector<Culprit> localise(const Prepared& prepared, const Readings& read) {
+std::vector<report::Culprit> localise(const Prepared& prepared, const Readings& read) {
   return Localiser(prepared, read).run();
 }
 
@@ -306,8 +306,9 @@ bool writes_zeros(const Readings& read, Evidence& evidence) {
 
 }  // namespace
 
-std::vector<Culprit> localise(const Prepared& prepared, Box& box, const kernel::Launch& launch, Evidence& evidence,
-                              int tried, const std::function<void(std::string_view)>& step) {
+std::vector<report::Culprit> localise(const Prepared& prepared, Box& box, const kernel::Launch& launch,
+                                      Evidence& evidence, int tried,
+                                      const std::function<void(std::string_view)>& step) {
   std::vector<std::string> why = {
       fmt::format("no known wrong way predicts these answers, nor up to {} of them together ({} predictions)", tried,
                   evidence.predictions())};
@@ -321,23 +322,24 @@ std::vector<Culprit> localise(const Prepared& prepared, Box& box, const kernel::
         "a slice is not read weight by weight: ask the same of the whole layer, or of the slice as a fixture");
     return {{.stage = "", .fault = "unexplained", .evidence = why}};
   }
-  const Readings read = read_box(prepared, box, launch, std::max(kLeastRows, prepared.A.rows()), step);
+  const Readings read = read_box(prepared, box, launch, std::max(kLeastIdentityRows, prepared.A.rows()), step);
   why.push_back(fmt::format("its weights were read in {} launches", read.launches));
   if (read.lost) {
     why.push_back("a launch on rows of the identity does not end well");
     return {{.stage = "launch", .fault = "unexplained", .evidence = why}};
   }
-  std::vector<Culprit> culprits = localise(prepared, read);
+  std::vector<report::Culprit> culprits = localise(prepared, read);
   std::vector<std::string> added = wrong_addend(evidence);
   if (!added.empty() && writes_zeros(read, evidence)) {
     culprits.at(0).evidence.push_back("nor is the bias added: it writes zeros whatever it is given");
   } else if (!added.empty()) {
     if (read.uneven == 0)
-      std::erase_if(culprits, [](const Culprit& culprit) { return culprit.stage == kSums; });  // it is what is added
+      std::erase_if(culprits,
+                    [](const report::Culprit& culprit) { return culprit.stage == kSums; });  // it is what is added
     culprits.insert(culprits.begin(), {.stage = "epilogue", .fault = "unexplained", .evidence = std::move(added)});
   }
-  for (Culprit& culprit : culprits) culprit.evidence.insert(culprit.evidence.end(), why.begin(), why.end());
+  for (report::Culprit& culprit : culprits) culprit.evidence.insert(culprit.evidence.end(), why.begin(), why.end());
   return culprits;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

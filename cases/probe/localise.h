@@ -8,15 +8,15 @@
 #include <functional>
 #include <string_view>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// What can be said of a box that nothing known explains: an "unexplained" culprit for every part that it uses wrongly
 /// (codes, values, scales, zero points, or only sums), in the stage where that can be done at the latest, with the
 /// weights concerned and the permutation that was recovered.
-std::vector<Culprit> localise(const Prepared& prepared, const Readings& read);
+std::vector<report::Culprit> localise(const Prepared& prepared, const Readings& read);
 
 /// Reads the box first, by rows of the identity, about as many at a time as the case has, and says what it cost.
-std::vector<Culprit> localise(const Prepared& prepared, Box& box, const kernel::Launch& launch, Evidence& evidence,
-                              int tried, const std::function<void(std::string_view)>& step);
+std::vector<report::Culprit> localise(const Prepared& prepared, Box& box, const kernel::Launch& launch,
+                                      Evidence& evidence, int tried, const std::function<void(std::string_view)>& step);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 using repack::Recipe;
@@ -44,10 +44,10 @@ std::string predicted_by(const Recipe& recipe, Evidence& evidence) {
                      what, evidence.exact(recipe) ? " in every bit" : ", as near as rounding allows");
 }
 
-Culprit culprit_of(const Recipe& recipe, const std::string& stage, Evidence& evidence, const Options& options) {
+report::Culprit culprit_of(const Recipe& recipe, const std::string& stage, Evidence& evidence, const Options& options) {
   const std::string& variant = recipe.find(stage)->second;
-  const Fault& fault = fault_of(stage, variant);
-  Culprit culprit{.stage = stage, .fault = fault.id, .variant = variant, .cure = fault.cure};
+  const faults::Fault& fault = faults::fault_of(stage, variant);
+  report::Culprit culprit{.stage = stage, .fault = fault.id, .variant = variant, .cure = fault.cure};
   Recipe without = recipe;
   without.erase(stage);
   culprit.evidence = {
@@ -68,13 +68,13 @@ void add_alternative(std::string& text, const std::vector<std::string>& words) {
     text += (text.empty() ? "" : " or ") + joined;
 }
 
-Culprit class_of(const std::vector<Recipe>& fits, Evidence& evidence) {
-  Culprit culprit;
+report::Culprit class_of(const std::vector<Recipe>& fits, Evidence& evidence) {
+  report::Culprit culprit;
   for (const Recipe& fit : fits) {
     std::vector<std::string> names, stages;
     for (const auto& [stage, variant] : fit) {
       if (in_all(fits, stage, variant)) continue;
-      const Fault& fault = fault_of(stage, variant);
+      const faults::Fault& fault = faults::fault_of(stage, variant);
       names.push_back(fault.id);
       stages.push_back(stage);
       culprit.evidence.push_back(fault.name + ": " + fault.what);
@@ -88,9 +88,10 @@ Culprit class_of(const std::vector<Recipe>& fits, Evidence& evidence) {
 
 }  // namespace
 
-std::vector<Culprit> name_culprits(const std::vector<Recipe>& fits, Evidence& evidence, const Options& options) {
-  std::vector<Culprit> culprits;
-  for (const std::string& stage : stage_ids()) {
+std::vector<report::Culprit> name_culprits(const std::vector<Recipe>& fits, Evidence& evidence,
+                                           const Options& options) {
+  std::vector<report::Culprit> culprits;
+  for (const std::string& stage : faults::stage_ids()) {
     const auto way = fits[0].find(stage);
     if (way != fits[0].end() && in_all(fits, stage, way->second))
       culprits.push_back(culprit_of(fits[0], stage, evidence, options));
@@ -99,4 +100,4 @@ std::vector<Culprit> name_culprits(const std::vector<Recipe>& fits, Evidence& ev
   return culprits;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

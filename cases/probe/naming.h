@@ -7,10 +7,11 @@
 
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// Culprits of recipes that all predict every answer: what they have in common is named, what they do not is a class of
 /// which one is there. Evidence is what each part of the recipe predicts and what is not predicted without it.
-std::vector<Culprit> name_culprits(const std::vector<repack::Recipe>& fits, Evidence& evidence, const Options& options);
+std::vector<report::Culprit> name_culprits(const std::vector<repack::Recipe>& fits, Evidence& evidence,
+                                           const Options& options);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

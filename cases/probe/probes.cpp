@@ -9,12 +9,12 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 using fixtures::Layer;
 using fixtures::PlainLayer;
-using fixtures::RandomStream;
+using fixtures::random::RandomStream;
 
 constexpr ProbeKind kKinds[] = {
     {"case", "the failure itself, its return code, what is never written, and whether launches differ",
@@ -95,12 +95,12 @@ std::shared_ptr<const Layer> random_zeros(const Layer& layer) {
     plain.zeros = drawn(plain.zeros, kZeros, 16, [](int zero) { return static_cast<std::uint8_t>(zero); });
   auto stored = std::make_shared<Layer>(*stored_like(layer, plain));
   if (layer.symmetric && layer.qzeros && layer.qzeros->dtype == DType::i32) {
-    const auto words = fixtures::grid_of<std::uint32_t>(*layer.qzeros);
+    const auto words = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
     const RandomStream random(kSeed, kZeros);
     const auto other = Grid<std::uint32_t>::made(words.rows(), words.cols(), [&](std::span<std::uint32_t> out) {
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint32_t>(random.bits(i));
     });
-    stored->qzeros = fixtures::tensor_of(layer.qzeros->name, layer.qzeros->dtype, other);
+    stored->qzeros = fixtures::files::tensor_of(layer.qzeros->name, layer.qzeros->dtype, other);
   }
   return stored;
 }
@@ -158,8 +158,8 @@ PlainLayer plain_of(const Layer& layer) {
     plain.zeros = Grid<std::uint8_t>::made(plain.scales.rows(), plain.scales.cols(), [](std::span<std::uint8_t> out) {
       std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kSymmetricZero));
     });
-  if (layer.g_idx) plain.g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
-  if (layer.bias) plain.bias = fixtures::grid_of<std::uint16_t>(*layer.bias);
+  if (layer.g_idx) plain.g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
+  if (layer.bias) plain.bias = fixtures::files::grid_of<std::uint16_t>(*layer.bias);
   return plain;
 }
 
@@ -201,4 +201,4 @@ std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& l
   return probes;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// What a probe is for, told to whoever reads a report.
 struct ProbeKind {
@@ -51,4 +51,4 @@ fixtures::PlainLayer plain_of(const fixtures::Layer& layer);
 /// Rows first..first+rows-1 of the identity (K, K).
 Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <limits>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 using fixtures::Layer;
@@ -19,7 +19,7 @@ using fixtures::PlainLayer;
 constexpr float kUnread = std::numeric_limits<float>::quiet_NaN();
 constexpr int kCodeDigit = 16;    // values a code or a zero point can carry
 constexpr int kScaleDigit = 256;  // values a scale can carry exactly in either type, from 1 up
-constexpr std::uint8_t kUnitCode = 9;
+constexpr std::uint8_t kCodeOfUnit = 9;
 constexpr float kNearInteger = 0.05f;
 
 /// The digit of index i that `place` asks for, in base `base`.
@@ -181,14 +181,14 @@ class Reader {
   /// What a code of 9 weighs at a scale of 1: one, when all is right.
   float unit(std::size_t i) const {
     const float low = out_.at_0.weights[i];
-    return low + (out_.at_15.weights[i] - low) * kUnitCode / 15;
+    return low + (out_.at_15.weights[i] - low) * kCodeOfUnit / 15;
   }
 
   void read_scales() {
     const int groups = plain_.scales.rows();
     out_.scales = sources(groups * layer_.N, kScaleDigit, [&](int place) {
       const Effective read = weights_of(fmt::format("scales, digit {}", place), with([&](PlainLayer& plain) {
-                                          set(plain, kUnitCode);
+                                          set(plain, kCodeOfUnit);
                                           plain.scales = indexed<std::uint16_t>(groups, layer_.N, [&](int i) {
                                             const int digit = digit_of(i, place, kScaleDigit);
                                             return bits_of(static_cast<float>(digit + 1), layer_.dtype);
@@ -242,7 +242,7 @@ std::vector<int> groups_of(const Layer& layer) {
   std::vector<int> groups(static_cast<std::size_t>(layer.K));
   for (int k = 0; k < layer.K; ++k) groups[static_cast<std::size_t>(k)] = k / layer.group_size;
   if (layer.g_idx) {
-    const auto stored = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+    const auto stored = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
     std::copy(stored.cells().begin(), stored.cells().end(), groups.begin());
   }
   return groups;
@@ -253,4 +253,4 @@ Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& laun
   return Reader(prepared, box, launch, rows, step).read();
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// Weights that a box effectively uses, (K, N), row-major: each output of a row of the identity is one of them. NaN
 /// where it was not written or the box did not run.
@@ -47,4 +47,4 @@ Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& laun
 /// The stored group of each row of K.
 std::vector<int> groups_of(const fixtures::Layer& layer);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

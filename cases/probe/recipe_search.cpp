@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <set>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 using repack::Recipe;
@@ -45,7 +45,7 @@ class Search {
   /// `count` more faults, from the candidate `from` on, that together explain an answer.
   bool add(const Recipe& recipe, int against, int count, std::size_t from, int left) {
     if (count == 0) return evidence_.agrees(recipe, against) && explain(recipe, left);
-    const std::vector<const Fault*>& candidates = candidates_at(against);
+    const std::vector<const faults::Fault*>& candidates = candidates_at(against);
     bool any = false;
     for (std::size_t i = from; i < candidates.size(); ++i) {
       if (recipe.contains(candidates[i]->stage)) continue;
@@ -57,11 +57,11 @@ class Search {
   }
 
   /// The known faults that show in an answer, or in any.
-  const std::vector<const Fault*>& candidates_at(int i) {
+  const std::vector<const faults::Fault*>& candidates_at(int i) {
     const int key = anywhere_ ? -1 : i;
     const auto [entry, fresh] = candidates_.try_emplace(key);
     if (!fresh) return entry->second;
-    for (const Fault& fault : faults()) {
+    for (const faults::Fault& fault : faults::faults()) {
       if (fault.id.empty()) continue;
       step_(fault.name);
       if (shows_in(fault, anywhere_ ? 0 : i, anywhere_ ? evidence_.size() : i + 1)) entry->second.push_back(&fault);
@@ -69,7 +69,7 @@ class Search {
     return entry->second;
   }
 
-  bool shows_in(const Fault& fault, int first, int last) {
+  bool shows_in(const faults::Fault& fault, int first, int last) {
     for (int i = first; i < last; ++i)
       if (evidence_.shows({{fault.stage, fault.variant}}, i)) return true;
     return false;
@@ -77,7 +77,7 @@ class Search {
 
   Evidence& evidence_;
   const std::function<void(std::string_view)>& step_;
-  std::map<int, std::vector<const Fault*>> candidates_;
+  std::map<int, std::vector<const faults::Fault*>> candidates_;
   std::set<Recipe> found_;
   bool anywhere_ = false;
 };
@@ -95,8 +95,8 @@ NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::stri
 
 std::string names_of(const Recipe& recipe) {
   std::vector<std::string> names;
-  for (const auto& [stage, variant] : recipe) names.push_back(fault_of(stage, variant).name);
+  for (const auto& [stage, variant] : recipe) names.push_back(faults::fault_of(stage, variant).name);
   return fmt::format("{}", fmt::join(names, " and "));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

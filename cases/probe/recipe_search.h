@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// The smallest recipes that predict every answer; in every bit, where some do. One is a name; several cannot be told
 /// apart by what was asked; none: nothing known explains it.
@@ -27,4 +27,4 @@ NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::stri
 /// "scale-perm-missing and k-tail-dropped"
 std::string names_of(const repack::Recipe& recipe);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 constexpr int kMostBits = 20;                   // of a block whose map is taken for a formula
@@ -127,4 +127,4 @@ std::string text_of(const RecoveredMap& map, const std::vector<int>& source, int
                      text_of(*map.bits, bit_names(map, row, col)));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// A map of the places of a (rows, cols) matrix, as it was read out of a box, in words.
 struct RecoveredMap {
@@ -28,4 +28,4 @@ RecoveredMap recover_map(const std::vector<int>& source, int rows, int cols);
 std::string text_of(const RecoveredMap& map, const std::vector<int>& source, int cols, const std::string& row,
                     const std::string& col);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

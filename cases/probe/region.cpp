@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 constexpr std::size_t kMostListed = 6;
@@ -65,4 +65,4 @@ std::string text_of_region(const std::vector<bool>& in, int cols, const std::str
   return count == all_rows * all_columns ? where : fmt::format("{} {} within {}", count, what, where);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 /// What the oracle would allow round another centre: both outputs round, and a larger output rounds more.
-Expected around(const Grid<std::uint16_t>& center, const Expected& right) {
+judge::Expected around(const Grid<std::uint16_t>& center, const judge::Expected& right) {
   double squared = 0, squared_right = 0;
-  Expected out = right;
+  judge::Expected out = right;
   for (std::size_t i = 0; i < out.y.size(); ++i) {
     const double value = value_of(center[i], right.dtype);
     out.y[i] = value;
@@ -28,9 +28,9 @@ Expected around(const Grid<std::uint16_t>& center, const Expected& right) {
 
 }  // namespace
 
-bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const Expected& right,
+bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const judge::Expected& right,
           std::uint16_t fill, Unwritten unwritten) {
-  const Expected allowed = around(predicted, right);
+  const judge::Expected allowed = around(predicted, right);
   const double unit = allowed.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
   std::size_t telling = 0;  // elements whose prediction could have failed
   for (std::size_t i = 0; i < seen.size(); ++i) {
@@ -42,15 +42,15 @@ bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted,
     } else if (!std::isfinite(allowed.y[i])) {
       if (std::isfinite(got)) return false;
     } else {
-      const double limit =
-          kMaxZ * 0.425 * unit * std::sqrt(allowed.variance[i]) + 0x1p-23 * allowed.K / 16 * allowed.norm[i] + 0x1p-24;
+      const double limit = judge::kMaxZ * 0.425 * unit * std::sqrt(allowed.variance[i]) +
+                           0x1p-23 * allowed.K / 16 * allowed.norm[i] + 0x1p-24;
       if (!(std::abs(got - allowed.y[i]) <= limit)) return false;
     }
   }
   return telling > 0;
 }
 
-bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const Expected& right,
+bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const judge::Expected& right,
             std::uint16_t fill) {
   constexpr double kHalfAsFar = 0.5;
   double squared = 0, squared_of_wrong = 0;              // distance to the prediction, over all elements and wrong ones
@@ -60,7 +60,7 @@ bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicte
     const double got = value_of(seen[i], right.dtype), made = value_of(predicted[i], right.dtype);
     const int m = static_cast<int>(i) / right.N, n = static_cast<int>(i) % right.N;
     const bool written = seen[i] != fill && predicted[i] != fill;
-    const bool wrong = !element_error(got, right, m, n).right();
+    const bool wrong = !judge::element_error(got, right, m, n).right();
     any_wrong = any_wrong || wrong;
     if (!written || !std::isfinite(got) || !std::isfinite(made)) continue;
     const double to_made = (got - made) * (got - made), to_right = (got - right.y[i]) * (got - right.y[i]);
@@ -74,4 +74,4 @@ bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicte
   return squared <= kHalfAsFar * kHalfAsFar * squared_right;  // no element by itself: all together are
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

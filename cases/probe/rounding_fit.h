@@ -3,7 +3,7 @@
 
 #include "cases/judge/oracle.h"
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// What an element holds that was never written: a recorded output comes from a buffer that may have been fresh, a run
 /// of ours begins with the fill.
@@ -11,13 +11,13 @@ enum class Unwritten { reads_as_zero, keeps_fill };
 
 /// Whether an output `seen` is what was `predicted`, as near as rounding allows: NaN where NaN, unwritten where nothing
 /// is written. `right`: the oracle's of the same question. A prediction of nothing but NaN explains nothing.
-bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const Expected& right,
+bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const judge::Expected& right,
           std::uint16_t fill, Unwritten unwritten);
 
 /// Whether a wrong output `seen` lies nearer to what was `predicted` than to the right one: half as far, as root mean
 /// square over what is wrong in it. A prediction that is wrong by as much, elsewhere, is near by chance and explains
 /// nothing. What is not finite, or was not written, is left to near().
-bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const Expected& right,
+bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const judge::Expected& right,
             std::uint16_t fill);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 namespace {
 
 constexpr int kMostSeparating = 5;  // launches
@@ -25,7 +25,7 @@ std::vector<Probe> separating_probes(const Prepared& prepared, const kernel::Lau
   };
   add("identity", identity_rows(0, std::min(kIdentityRows, K), K, prepared.layer.dtype), launch);
   for (const int rows : {1, 16, 72, 130})
-    add("rows", fixtures::random_activations(rows, K, prepared.layer.dtype, kSeed), launch);
+    add("rows", fixtures::random::random_activations(rows, K, prepared.layer.dtype, kSeed), launch);
   for (const int blocks : {1, 3, 23}) {
     kernel::Launch other = launch;
     other.thread_blocks = blocks;
@@ -63,4 +63,4 @@ void separate(const Prepared& prepared, const kernel::Launch& launch, Box& box, 
   }
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -6,7 +6,7 @@
 #include <functional>
 #include <string_view>
 
-namespace w4::cases {
+namespace w4::cases::probe {
 
 /// Probes that are made only when they tell recipes apart which fit everything so far: zeros in C before the launch,
 /// the identity on the layer as it is, other numbers of rows, one thread block and many. Leaves the fits that predict
@@ -14,4 +14,4 @@ namespace w4::cases {
 void separate(const Prepared& prepared, const kernel::Launch& launch, Box& box, Evidence& evidence,
               std::vector<repack::Recipe>& fits, const std::function<void(std::string_view)>& step);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::probe

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <fstream>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 namespace {
 
 /// All trials of one id, whatever its forms.
@@ -49,14 +49,14 @@ std::string stages_of(const List& list, std::string_view id, Stage stage) {
 }
 
 /// The lines of a row: one for each id that findings give it.
-std::string planted_lines(const CatalogueRow& row, const std::vector<Trial>& singles, const OnGpu& on_gpu) {
+std::string planted_lines(const faults::CatalogueRow& row, const std::vector<Trial>& singles, const OnGpu& on_gpu) {
   std::string text;
   for (const std::string_view id : row.known_as) {
     const Summary sum = summary_of(singles, id);
     const auto gpu = on_gpu.find(std::string(id));
     text += fmt::format(
         "| {} | {} | {} | {} | {} | {} |\n", row.number, id,
-        stages_of(faults(), id, [](const Fault& fault) { return fault.stage; }),
+        stages_of(faults::faults(), id, [](const faults::Fault& fault) { return fault.stage; }),
         sum.shown == 0 ? "none: it does not reach the output" : fmt::format("{}", fmt::join(sum.probes, ", ")),
         sum.shown == 0 ? "by bisect and --packed, which compare what the stage makes" : text_of(sum),
         gpu == on_gpu.end() ? "" : gpu->second);
@@ -64,14 +64,14 @@ std::string planted_lines(const CatalogueRow& row, const std::vector<Trial>& sin
   return text;
 }
 
-std::string rule_lines(const CatalogueRow& row, const OnGpu& on_gpu) {
+std::string rule_lines(const faults::CatalogueRow& row, const OnGpu& on_gpu) {
   std::string text;
   for (const std::string_view id : row.known_as) {
     const auto gpu = on_gpu.find(std::string(id));
-    text += fmt::format("| {} | {} | {} | how the launch ends and what it leaves | not on the lane model | {} |\n",
-                        row.number, id,
-                        stages_of(run_faults(), id, [](const RunFault& fault) { return std::string(fault.stage); }),
-                        gpu == on_gpu.end() ? "" : gpu->second);
+    text += fmt::format(
+        "| {} | {} | {} | how the launch ends and what it leaves | not on the lane model | {} |\n", row.number, id,
+        stages_of(faults::run_faults(), id, [](const faults::RunFault& fault) { return std::string(fault.stage); }),
+        gpu == on_gpu.end() ? "" : gpu->second);
   }
   return text;
 }
@@ -119,14 +119,14 @@ std::string catalogue_markdown(const std::vector<Trial>& singles, const OnGpu& o
       "the kernel.\n\n"
       "| # | fault | planted in stage | probes that see it | named on the CPU | named on the GPU "
       "|\n|---|---|---|---|---|---|\n";
-  for (const CatalogueRow& row : catalogue()) {
-    switch (place_of(row)) {
-      case CataloguePlace::planted: text += planted_lines(row, singles, on_gpu); break;
-      case CataloguePlace::run_rule: text += rule_lines(row, on_gpu); break;
+  for (const faults::CatalogueRow& row : faults::catalogue()) {
+    switch (faults::place_of(row)) {
+      case faults::CataloguePlace::planted: text += planted_lines(row, singles, on_gpu); break;
+      case faults::CataloguePlace::run_rule: text += rule_lines(row, on_gpu); break;
       default: text += fmt::format("| {} | {} | | {} | | |\n", row.number, row.id, row.otherwise);
     }
   }
   return text;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 
 /// What was measured on a GPU, by fault id: written and read as a table of two columns.
 using OnGpu = std::map<std::string, std::string>;
@@ -21,4 +21,4 @@ OnGpu read_gpu_column(const std::filesystem::path& file);  // throws InputError
 /// and on a GPU; or why it is out of reach, and what says something of it all the same.
 std::string catalogue_markdown(const std::vector<Trial>& singles, const OnGpu& on_gpu);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

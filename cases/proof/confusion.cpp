@@ -9,43 +9,43 @@
 #include <algorithm>
 #include <atomic>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 namespace {
 
-const Progress kSilent = [](std::string_view) {};
+const search::Progress kSilent = [](std::string_view) {};
 
-bool covers(const Culprit& culprit, const Fault& fault) {
+bool covers(const report::Culprit& culprit, const faults::Fault& fault) {
   const auto has = [](const std::string& list, const std::string& word) {
     return list.find(word) != std::string::npos;
   };
   return has(culprit.stage, fault.stage) && has(culprit.fault, fault.id);
 }
 
-TrialOutcome judge(const Report& report, const Planted& planted) {
-  if (report.verdict == Verdict::match) return TrialOutcome::invisible;
+TrialOutcome judge(const report::Report& report, const Planted& planted) {
+  if (report.verdict == report::Verdict::match) return TrialOutcome::invisible;
   std::size_t covered = 0;
-  for (const Fault* fault : planted)
-    covered += std::ranges::any_of(report.culprits, [&](const Culprit& c) { return covers(c, *fault); });
+  for (const faults::Fault* fault : planted)
+    covered += std::ranges::any_of(report.culprits, [&](const report::Culprit& c) { return covers(c, *fault); });
   bool several = false;
-  for (const Culprit& culprit : report.culprits) {
+  for (const report::Culprit& culprit : report.culprits) {
     several = several || culprit.fault.find(" or ") != std::string::npos;
     if (culprit.fault == "unexplained") return TrialOutcome::unexplained;
-    if (std::ranges::none_of(planted, [&](const Fault* fault) { return covers(culprit, *fault); }))
+    if (std::ranges::none_of(planted, [&](const faults::Fault* fault) { return covers(culprit, *fault); }))
       return TrialOutcome::wrong_name;
   }
   if (covered < planted.size()) return TrialOutcome::hidden;
   return several ? TrialOutcome::class_named : TrialOutcome::named;
 }
 
-std::string said_by(const Report& report) {
+std::string said_by(const report::Report& report) {
   std::vector<std::string> culprits;
-  for (const Culprit& culprit : report.culprits) culprits.push_back(culprit.fault + " in " + culprit.stage);
+  for (const report::Culprit& culprit : report.culprits) culprits.push_back(culprit.fault + " in " + culprit.stage);
   return fmt::format("{}", fmt::join(culprits, "; "));
 }
 
 /// A layer and a case of any kind, from a number.
 std::string healthy_case(std::uint64_t number) {
-  const fixtures::RandomStream random(22, number);
+  const fixtures::random::RandomStream random(22, number);
   const auto pick = [&](std::uint64_t what, auto list) {
     return list[static_cast<std::size_t>(random.below(static_cast<int>(list.size()), what))];
   };
@@ -71,19 +71,21 @@ std::string_view name_of(TrialOutcome outcome) {
 
 char letter_of(TrialOutcome outcome) { return "NCh-/?X"[static_cast<int>(outcome)]; }
 
-std::unique_ptr<Box> box_of_path(const repack::Recipe& recipe) { return std::make_unique<PathBox>(Subject(recipe)); }
+std::unique_ptr<probe::Box> box_of_path(const repack::Recipe& recipe) {
+  return std::make_unique<probe::PathBox>(Subject(recipe));
+}
 
 Trial try_planted(const ProofCase& proof_case, const Planted& planted, const MakeBox& make_box) {
   Trial trial{.of = &proof_case, .planted = planted, .probes = {}, .said = {}};
   repack::Recipe recipe;
-  for (const Fault* fault : planted) recipe[fault->stage] = fault->variant;
+  for (const faults::Fault* fault : planted) recipe[fault->stage] = fault->variant;
   try {
-    const std::unique_ptr<Box> box = make_box(recipe);
-    const Report report = bisect_box(proof_case.prepared, *box, proof_case.options, kSilent);
+    const std::unique_ptr<probe::Box> box = make_box(recipe);
+    const report::Report report = search::bisect_box(proof_case.prepared, *box, proof_case.options, kSilent);
     trial.outcome = judge(report, planted);
     trial.launches = static_cast<int>(report.probes.size());
     trial.said = said_by(report);
-    for (const ProbeLine& line : report.probes)
+    for (const report::ProbeLine& line : report.probes)
       if (!line.right && std::ranges::find(trial.probes, line.id) == trial.probes.end())
         trial.probes.push_back(line.id);
   } catch (const CannotTest& error) {
@@ -95,7 +97,7 @@ Trial try_planted(const ProofCase& proof_case, const Planted& planted, const Mak
 
 std::vector<Planted> single_faults() {
   std::vector<Planted> all;
-  for (const Fault& fault : faults())
+  for (const faults::Fault& fault : faults::faults())
     if (!fault.id.empty()) all.push_back({&fault});
   return all;
 }
@@ -111,14 +113,14 @@ std::vector<Task> pairs_in(const std::vector<ProofCase>& proof_cases, const std:
   std::vector<Task> tasks;
   int number = 0;
   for (const ProofCase& proof_case : proof_cases) {
-    std::vector<const Fault*> shown;
+    std::vector<const faults::Fault*> shown;
     for (const Trial& trial : singles)
       if (trial.of == &proof_case && trial.outcome != TrialOutcome::invisible &&
           trial.outcome != TrialOutcome::not_applicable)
         shown.push_back(trial.planted[0]);
-    for (const Fault* a : shown)
-      for (const Fault* b : shown)
-        if (stage_index(a->stage) < stage_index(b->stage) && number++ % every == 0)
+    for (const faults::Fault* a : shown)
+      for (const faults::Fault* b : shown)
+        if (faults::stage_index(a->stage) < faults::stage_index(b->stage) && number++ % every == 0)
           tasks.emplace_back(&proof_case, Planted{a, b});
   }
   return tasks;
@@ -141,23 +143,23 @@ namespace {
 /// What is said of a sound box; empty: nothing.
 std::string accusation(const ProofCase& proof_case, const MakeBox& make_box) {
   try {
-    const std::unique_ptr<Box> box = make_box({});
-    const Report report = bisect_box(proof_case.prepared, *box, proof_case.options, kSilent);
-    return report.verdict == Verdict::match ? "" : proof_case.command + ": " + said_by(report) + report.reason;
+    const std::unique_ptr<probe::Box> box = make_box({});
+    const report::Report report = search::bisect_box(proof_case.prepared, *box, proof_case.options, kSilent);
+    return report.verdict == report::Verdict::match ? "" : proof_case.command + ": " + said_by(report) + report.reason;
   } catch (const CannotTest& error) {
     return proof_case.command + ": " + error.what();
   }
 }
 
 /// A case as somebody's kernel is asked it.
-ProofCase for_kernel(ProofCase proof_case, const kernel::ForeignKernel& kernel, const std::string& spec) {
+ProofCase for_kernel(ProofCase proof_case, const kernel::child::ForeignKernel& kernel, const std::string& spec) {
   proof_case.options.foreign = spec;
   if (!kernel.takes_bias()) proof_case.prepared = without_bias(proof_case.prepared);
   return proof_case;
 }
 
-MakeBox boxes_of(kernel::ForeignKernel& kernel) {
-  return [&kernel](const repack::Recipe& recipe) { return std::make_unique<KernelBox>(kernel, recipe); };
+MakeBox boxes_of(kernel::child::ForeignKernel& kernel) {
+  return [&kernel](const repack::Recipe& recipe) { return std::make_unique<probe::KernelBox>(kernel, recipe); };
 }
 
 }  // namespace
@@ -174,7 +176,7 @@ std::vector<std::string> accused_healthy(int count, const std::function<void(int
   return accused;
 }
 
-std::vector<std::string> accused_on_kernel(kernel::ForeignKernel& kernel, const std::string& spec, int count,
+std::vector<std::string> accused_on_kernel(kernel::child::ForeignKernel& kernel, const std::string& spec, int count,
                                            const std::function<void(int, int)>& done) {
   std::vector<std::string> accused;
   for (int i = 0; i < count; ++i) {
@@ -185,13 +187,14 @@ std::vector<std::string> accused_on_kernel(kernel::ForeignKernel& kernel, const 
   return accused;
 }
 
-std::vector<Trial> try_on_kernel(kernel::ForeignKernel& kernel, const std::string& spec,
+std::vector<Trial> try_on_kernel(kernel::child::ForeignKernel& kernel, const std::string& spec,
                                  const std::function<void(int, int)>& done) {
   static std::vector<ProofCase> asked;  // trials point at them
   asked.clear();
   for (const ProofCase& proof_case : single_cases()) asked.push_back(for_kernel(proof_case, kernel, spec));
   std::vector<Task> tasks = singles_in(asked);
-  std::erase_if(tasks, [](const Task& task) { return stage_index(task.second[0]->stage) >= kRepackStages; });
+  std::erase_if(tasks,
+                [](const Task& task) { return faults::stage_index(task.second[0]->stage) >= faults::kRepackStages; });
   std::vector<Trial> trials;
   for (const auto& [proof_case, planted] : tasks) {
     trials.push_back(try_planted(*proof_case, planted, boxes_of(kernel)));
@@ -200,4 +203,4 @@ std::vector<Trial> try_on_kernel(kernel::ForeignKernel& kernel, const std::strin
   return trials;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 
 /// What bisect said of a black box in which something was planted.
 enum class TrialOutcome {
@@ -25,7 +25,7 @@ std::string_view name_of(TrialOutcome outcome);
 char letter_of(TrialOutcome outcome);  // N C h - / ? X
 
 /// Known faults of different stages, planted together; one alone most often.
-using Planted = std::vector<const Fault*>;
+using Planted = std::vector<const faults::Fault*>;
 
 struct Trial {
   const ProofCase* of = nullptr;
@@ -37,8 +37,8 @@ struct Trial {
 };
 
 /// Makes the box in which something is planted: our own path, or a hidden repack in front of somebody's kernel.
-using MakeBox = std::function<std::unique_ptr<Box>(const repack::Recipe&)>;
-std::unique_ptr<Box> box_of_path(const repack::Recipe& recipe);
+using MakeBox = std::function<std::unique_ptr<probe::Box>(const repack::Recipe&)>;
+std::unique_ptr<probe::Box> box_of_path(const repack::Recipe& recipe);
 
 /// One box with these faults, asked as any other.
 Trial try_planted(const ProofCase& proof_case, const Planted& planted, const MakeBox& make_box = box_of_path);
@@ -58,12 +58,12 @@ std::vector<Trial> try_all(const std::vector<Task>& tasks, const std::function<v
 
 /// The faults of the repack in front of a kernel, one after another; and healthy cases on it. `kernel`: as --kernel has
 /// it.
-std::vector<Trial> try_on_kernel(kernel::ForeignKernel& kernel, const std::string& spec,
+std::vector<Trial> try_on_kernel(kernel::child::ForeignKernel& kernel, const std::string& spec,
                                  const std::function<void(int, int)>& done);
-std::vector<std::string> accused_on_kernel(kernel::ForeignKernel& kernel, const std::string& spec, int count,
+std::vector<std::string> accused_on_kernel(kernel::child::ForeignKernel& kernel, const std::string& spec, int count,
                                            const std::function<void(int, int)>& done);
 
 /// Random layers and activations without a fault: how many were accused, with the case of each.
 std::vector<std::string> accused_healthy(int count, const std::function<void(int, int)>& done);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <map>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 namespace {
 
 constexpr std::size_t kOutcomes = 7;
@@ -23,7 +23,7 @@ int wrongly_named(const std::vector<Trial>& trials) {
 
 std::string planted_text(const Trial& trial) {
   std::vector<std::string> names;
-  for (const Fault* fault : trial.planted) names.push_back(fault->name);
+  for (const faults::Fault* fault : trial.planted) names.push_back(fault->name);
   return fmt::format("{}", fmt::join(names, " and "));
 }
 
@@ -51,8 +51,8 @@ struct FaultLine {
   std::string class_of;
 };
 
-std::map<const Fault*, FaultLine> lines_of(const std::vector<Trial>& singles) {
-  std::map<const Fault*, FaultLine> lines;
+std::map<const faults::Fault*, FaultLine> lines_of(const std::vector<Trial>& singles) {
+  std::map<const faults::Fault*, FaultLine> lines;
   for (const Trial& trial : singles) {
     FaultLine& line = lines[trial.planted[0]];
     line.letters += std::string(" ") + letter_of(trial.outcome);
@@ -88,7 +88,8 @@ std::string single_table(const std::vector<Trial>& singles) {
 
 std::string probe_table() {
   std::string text = "| probe | sees | does not see |\n|---|---|---|\n";
-  for (const ProbeKind& kind : probe_kinds()) text += fmt::format("| {} | {} | {} |\n", kind.id, kind.sees, kind.blind);
+  for (const probe::ProbeKind& kind : probe::probe_kinds())
+    text += fmt::format("| {} | {} | {} |\n", kind.id, kind.sees, kind.blind);
   return text;
 }
 
@@ -169,4 +170,4 @@ std::string markdown_of(const Proof& proof) {
       bad_ones(proof.pairs));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

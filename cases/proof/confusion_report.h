@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 
 struct HeldOutResult {
   std::string what;
@@ -38,4 +38,4 @@ double named_share(const std::vector<Trial>& pairs);
 std::string summary_of(const Proof& proof);
 std::string markdown_of(const Proof& proof);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

@@ -11,20 +11,20 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 namespace {
 
-using fixtures::RandomStream;
+using fixtures::random::RandomStream;
 using repack::Weights;
 
 constexpr std::uint64_t kSeed = 23, kPermutations = 1, kMisfits = 2;
 constexpr int kActOrder = 3, kScales = 4;  // stages
 
 /// A random invertible map of `bits` bits that is not the identity.
-BitMap random_bit_map(int bits, const RandomStream& random) {
+probe::BitMap random_bit_map(int bits, const RandomStream& random) {
   const std::uint32_t mask = (1u << bits) - 1;
   for (std::uint64_t attempt = 0;; ++attempt) {
-    BitMap map{.masks = {}, .constant = static_cast<std::uint32_t>(random.bits(64 * attempt)) & mask};
+    probe::BitMap map{.masks = {}, .constant = static_cast<std::uint32_t>(random.bits(64 * attempt)) & mask};
     for (int bit = 0; bit < bits; ++bit)
       map.masks.push_back(static_cast<std::uint32_t>(random.bits(64 * attempt + 1 + static_cast<std::uint64_t>(bit))) &
                           mask);
@@ -42,7 +42,7 @@ std::vector<std::string> bit_names(int row_bits, int col_bits, const char* row) 
 /// Applies a map to the places of every (2^row_bits, 2^col_bits) block of a grid: what is past the last whole block
 /// stays.
 template <class T>
-Grid<T> permuted(const Grid<T>& grid, const BitMap& map, int row_bits, int col_bits) {
+Grid<T> permuted(const Grid<T>& grid, const probe::BitMap& map, int row_bits, int col_bits) {
   const int rows = 1 << row_bits, cols = 1 << col_bits;
   return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
     for (int r = 0; r < grid.rows(); ++r)
@@ -68,8 +68,8 @@ Subject changed_after(int stage, Change change) {
 }
 
 HeldOut permuted_codes(const char* what, const char* stage, int row_bits, int col_bits, const RandomStream& random) {
-  const BitMap map = random_bit_map(row_bits + col_bits, random);
-  const std::string formula = text_of(map, bit_names(row_bits, col_bits, "k"));
+  const probe::BitMap map = random_bit_map(row_bits + col_bits, random);
+  const std::string formula = probe::text_of(map, bit_names(row_bits, col_bits, "k"));
   return {
       .what = fmt::format("{}: {}", what, formula),
       .subject = changed_after(kActOrder, [=](Weights& w) { w.codes = permuted(w.codes, map, row_bits, col_bits); }),
@@ -79,8 +79,8 @@ HeldOut permuted_codes(const char* what, const char* stage, int row_bits, int co
 
 HeldOut permuted_scales(const RandomStream& random) {
   constexpr int kColumnBits = 6;
-  const BitMap map = random_bit_map(kColumnBits, random);
-  const std::string formula = text_of(map, bit_names(0, kColumnBits, "g"));
+  const probe::BitMap map = random_bit_map(kColumnBits, random);
+  const std::string formula = probe::text_of(map, bit_names(0, kColumnBits, "g"));
   return {.what = "scales inside 64 columns: " + formula,
           .subject = changed_after(kScales, [=](Weights& w) { w.scales = permuted(w.scales, map, 0, kColumnBits); }),
           .stage = "scale_order",
@@ -111,7 +111,7 @@ HeldOut scaled_columns(float factor, Columns columns) {
 
 /// Adds `offset` times its scale to every weight of some columns.
 kernel::RunResult with_offset(const kernel::Task& task, float offset, Columns columns) {
-  kernel::RunResult result = kernel::run_lane_model(task);
+  kernel::RunResult result = kernel::lane_model::run_lane_model(task);
   const repack::Packed& packed = task.packed;
   const repack::Unpacked unpacked = repack::unpack(packed);
   const int N = packed.stored_N;
@@ -163,11 +163,12 @@ HeldOut random_misfit(int number) {
 }
 
 bool localised(const HeldOut& held_out, const ProofCase& proof_case, std::string& said) {
-  PathBox box(held_out.subject);
-  const Report report = bisect_box(proof_case.prepared, box, proof_case.options, [](std::string_view) {});
-  said = std::string(report.verdict == Verdict::match ? "match" : "");
+  probe::PathBox box(held_out.subject);
+  const report::Report report =
+      search::bisect_box(proof_case.prepared, box, proof_case.options, [](std::string_view) {});
+  said = std::string(report.verdict == report::Verdict::match ? "match" : "");
   bool found = false;
-  for (const Culprit& culprit : report.culprits) {
+  for (const report::Culprit& culprit : report.culprits) {
     said += fmt::format("{} in {}: {}; ", culprit.fault, culprit.stage, fmt::join(culprit.evidence, "; "));
     if (culprit.fault != "unexplained") return false;
     const bool proven = std::ranges::any_of(
@@ -177,4 +178,4 @@ bool localised(const HeldOut& held_out, const ProofCase& proof_case, std::string
   return found;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 
 /// A path that is wrong in a way no catalogue has, and what must be said of it.
 struct HeldOut {
@@ -28,4 +28,4 @@ HeldOut random_misfit(int number);
 /// Whether bisect says of it what must be said: unexplained, in that stage, with that proof. `said`: what it said.
 bool localised(const HeldOut& held_out, const ProofCase& proof_case, std::string& said);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

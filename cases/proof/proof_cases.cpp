@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 namespace {
 
 constexpr const char* kSingles[] = {
@@ -71,4 +71,4 @@ const std::vector<ProofCase>& pair_cases() {
   return all;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::proof {
 
 /// A case of the proof, as the command line of bisect writes it.
 struct ProofCase {
@@ -25,4 +25,4 @@ const std::vector<ProofCase>& single_cases();
 /// Three small ones, for faults in twos.
 const std::vector<ProofCase>& pair_cases();
 
-}  // namespace w4::cases
+}  // namespace w4::cases::proof

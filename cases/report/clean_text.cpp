@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::report {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
@@ -67,4 +67,4 @@ std::string shortened(const std::string& text, std::size_t bytes) {
   return text.substr(0, bytes) + "…";
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

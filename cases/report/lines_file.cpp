@@ -6,12 +6,13 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-namespace w4::cases {
+namespace w4::cases::report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -38,7 +39,7 @@ LinesFile::LinesFile(const fs::path& path, const ordered_json& heading, const st
   if (path.empty()) return;
   const std::string where = path.string();
   if (std::error_code ignored; fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) > 0) {
-    const std::string text(fixtures::map_file(path).text());
+    const std::string text(fixtures::files::map_file(path).text());
     kept_ = whole_lines(text, where);
     if (kept_.empty() && line_of(heading).compare(0, text.size(), text) != 0)
       throw InputError("{}: holds something else, nothing is overwritten", where);
@@ -73,4 +74,4 @@ void LinesFile::add(const ordered_json& result) {
   }
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::report {
 
 /// Results of a long run, a line of JSON each behind a heading, written as they come: a kill loses at most the one in
 /// hand, and the same run goes on where it was. Without a path nothing is kept.
@@ -32,4 +32,4 @@ class LinesFile {
   int file_ = -1;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

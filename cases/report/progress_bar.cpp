@@ -6,7 +6,7 @@
 
 #include <cstdio>
 
-namespace w4::cases {
+namespace w4::cases::report {
 namespace {
 
 constexpr int kBarWidth = 20;
@@ -53,4 +53,4 @@ void ProgressBar::say(std::string_view line) {
   fmt::print(stderr, "{}{}\n", !quiet_ && terminal_ ? "\r\033[K" : "", line);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

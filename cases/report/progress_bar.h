@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace w4::cases {
+namespace w4::cases::report {
 
 /// "repack  [#####...............]  57 of 224  1.8/s  93 s left  model.layers.8.mlp.up_proj", of `done` after
 /// `seconds`; no rate before anything is done.
@@ -39,4 +39,4 @@ class ProgressBar {
   std::mutex one_at_a_time_;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

@@ -6,13 +6,14 @@
 #include "cases/judge/launch_repeats.h"
 #include "kernel/run.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::report {
 
 enum class Verdict { match, mismatch, cannot_test };
 enum class StageVerdict { ok, broken, not_reached, not_visible };
@@ -66,14 +67,14 @@ struct Report {
   std::vector<ProbeLine> probes = {};  // of a black box
   std::vector<StageLine> stages;
   std::vector<double> first;  // the first 20 outputs
-  std::optional<Comparison> comparison;
-  std::vector<AuditLine> audit = {};    // what other acceptance rules say of the same output
-  std::optional<Repeats> repeats = {};  // of the launches that were compared; of our own path on sound packed tensors
-  nlohmann::ordered_json pictures =
-      nullptr;   // of the output, and of a permutation (matrix/pictures.h); no part of json_of
-  int runs = 0;  // of the kernel that was asked; 0: not counted
+  std::optional<judge::Comparison> comparison;
+  std::vector<judge::AuditLine> audit = {};  // what other acceptance rules say of the same output
+  std::optional<judge::Repeats> repeats =
+      {};  // of the launches that were compared; of our own path on sound packed tensors
+  std::shared_ptr<nlohmann::ordered_json> pictures = {};  // judge/pictures.h; null: none. No part of json_of
+  int runs = 0;                                           // of the kernel that was asked; 0: not counted
   std::string rerun;
   double seconds = 0;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

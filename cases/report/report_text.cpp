@@ -4,12 +4,13 @@
 #include "fixtures/error.h"
 
 #include <fmt/color.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <span>
 
-namespace w4::cases {
+namespace w4::cases::report {
 namespace {
 
 using nlohmann::ordered_json;
@@ -70,7 +71,7 @@ void add_probes(const Report& report, Text& text) {
 
 void add_output(const Report& report, Text& text) {
   if (!report.comparison) return;
-  const Comparison& c = *report.comparison;
+  const judge::Comparison& c = *report.comparison;
   constexpr std::size_t kPerLine = 10;
   const std::span<const double> first(report.first);
   text.line("\n{:<12} first {}:", "output", first.size());
@@ -82,17 +83,17 @@ void add_output(const Report& report, Text& text) {
     return;
   }
   text.line("{:<12} max z {:.3g} at (m={}, n={}), limit {}; rms z {:.3g}, limit {}; nrmse {:.2e}; gain 1{:+.1e}",
-            "error", c.max_z, c.worst_m, c.worst_n, kMaxZ, c.rms_z, kMaxRmsZ, c.nrmse, c.gain - 1);
+            "error", c.max_z, c.worst_m, c.worst_n, judge::kMaxZ, c.rms_z, judge::kMaxRmsZ, c.nrmse, c.gain - 1);
 }
 
-std::string audit_value(const AuditLine& line) {  // a NaN has a sign, which says nothing
+std::string audit_value(const judge::AuditLine& line) {  // a NaN has a sign, which says nothing
   return std::isnan(line.value) ? "NaN" : fmt::format("{:.4g}", line.value);
 }
 
 /// The rules that agree on an output: "cosine > 0.99 (0.9967), z <= 8 (3.61)"
-std::string rules_of(const std::vector<AuditLine>& audit, bool passed) {
+std::string rules_of(const std::vector<judge::AuditLine>& audit, bool passed) {
   std::vector<std::string> rules;
-  for (const AuditLine& line : audit)
+  for (const judge::AuditLine& line : audit)
     if (line.passed == passed) rules.push_back(fmt::format("{} ({})", line.rule, audit_value(line)));
   return rules.empty() ? "none" : fmt::format("{}", fmt::join(rules, ", "));
 }
@@ -123,7 +124,7 @@ void add_condition(const Report& report, Text& text) {
 }
 
 /// An error figure; none when nothing could be compared.
-double judged(const Comparison& c, double value) { return c.judged > 0 ? value : std::nan(""); }
+double judged(const judge::Comparison& c, double value) { return c.judged > 0 ? value : std::nan(""); }
 
 /// JSON has no NaN and no infinity: they become null.
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
@@ -157,7 +158,7 @@ ordered_json json_of(const kernel::KernelLaunch& launch) {
           {"error", launch.error}};
 }
 
-ordered_json json_of(const AuditLine& line) {
+ordered_json json_of(const judge::AuditLine& line) {
   return {{"rule", line.rule}, {"value", number(line.value)}, {"limit", line.limit}, {"passed", line.passed}};
 }
 
@@ -194,7 +195,8 @@ std::string text_of(const Report& report, bool color) {
   add_stages(report, text);
   add_probes(report, text);
   add_output(report, text);
-  if (report.repeats && report.repeats->differing > 0) text.line("{:<12} {}", "launches", triage_of(*report.repeats));
+  if (report.repeats && report.repeats->differing > 0)
+    text.line("{:<12} {}", "launches", judge::triage_of(*report.repeats));
   add_audit(report, text);
   add_culprits(report, text);
   add_condition(report, text);
@@ -206,7 +208,7 @@ std::string text_of(const Report& report, bool color) {
 }
 
 ordered_json json_of(const Report& report) {
-  const Comparison c = report.comparison.value_or(Comparison{});
+  const judge::Comparison c = report.comparison.value_or(judge::Comparison{});
   ordered_json out = {{"schema", kSchema},       {"case", report.case_id},
                       {"kernel", report.kernel}, {"verdict", name_of(report.verdict)},
                       {"reason", report.reason}, {"fixture", report.fixture},
@@ -240,15 +242,15 @@ ordered_json json_of(const Report& report) {
                   {"nrmse", number(judged(c, c.nrmse))},
                   {"gain", number(judged(c, c.gain))}};
   out["audit"] = ordered_json::array();
-  for (const AuditLine& line : report.audit) out["audit"].push_back(json_of(line));
+  for (const judge::AuditLine& line : report.audit) out["audit"].push_back(json_of(line));
   if (report.runs > 0) out["runs"] = report.runs;
   if (report.repeats)
     out["repeats"] = {{"launches", report.repeats->launches},
                       {"differing", report.repeats->differing},
-                      {"triage", triage_of(*report.repeats)}};
+                      {"triage", judge::triage_of(*report.repeats)}};
   out["rerun"] = report.rerun;
   out["seconds"] = report.seconds;
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

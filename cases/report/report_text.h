@@ -3,11 +3,11 @@
 
 #include "cases/report/report.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::report {
 
 std::string_view name_of(Verdict verdict);       // "match", "mismatch", "cannot-test"
 std::string_view name_of(StageVerdict verdict);  // "ok", "broken", "not-reached", "not-visible"
@@ -19,4 +19,4 @@ std::string text_of(const Report& report, bool color);
 /// The report by the schema of design.md, section 6.
 nlohmann::ordered_json json_of(const Report& report);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

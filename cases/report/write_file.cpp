@@ -10,7 +10,7 @@
 #include <cstring>
 #include <fstream>
 
-namespace w4::cases {
+namespace w4::cases::report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -51,4 +51,4 @@ void check_writable(const fs::path& target) {
   fs::remove(part);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace w4::cases {
+namespace w4::cases::report {
 
 /// Writes beside `target` and renames, so that nothing is half written; the text ends with a line feed. What is no
 /// regular file (a pipe, a device) is written as it is. Throws InputError.
@@ -14,4 +14,4 @@ void write_json(const std::filesystem::path& target, const std::string& text);
 /// fine.
 void check_writable(const std::filesystem::path& target);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::report

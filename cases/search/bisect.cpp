@@ -9,9 +9,11 @@
 #include "cases/search/repack_search.h"
 #include "fixtures/error.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using kernel::RunResult;
@@ -28,19 +30,19 @@ class Bisection {
         step_(progress),
         report_(new_report(prepared, options)) {}
 
-  Report run() {
+  report::Report run() {
     walk_ = walk_repack(subject_, prepared_.layer, {}, step_);
     const Task task = task_of(prepared_, repack::packed_of(walk_.last), options_);
     step_("kernel");
     const RunResult seen = subject_.run(task);
     step_("oracle");
-    expected_ = expected_output(prepared_.layer, prepared_.A, rounding_of(prepared_, task));
+    expected_ = judge::expected_output(prepared_.layer, prepared_.A, rounding_of(prepared_, task));
     describe_output(seen, expected_, report_);
     step_("zero-point probe");
     zero_points_ = probe_zero_points(subject_, prepared_.layer, walk_);
     const Task sound = with_sound_repack(task);
     kernel_ = search_kernel(subject_, sound, options_.repeat, step_);
-    report_.repeats = repeats_of(kernel_.launches, expected_);
+    report_.repeats = judge::repeats_of(kernel_.launches, expected_);
     judge();
     describe_repack_stages();
     describe_kernel_stages(sound);
@@ -55,16 +57,16 @@ class Bisection {
 
   void judge() {
     if (healthy()) {
-      report_.verdict = Verdict::match;
+      report_.verdict = report::Verdict::match;
       return;
     }
     step_("known-good path");
     if (const std::string failure = outcome_of({}).failed_gate; !failure.empty()) {
-      report_.verdict = Verdict::cannot_test;
+      report_.verdict = report::Verdict::cannot_test;
       report_.reason = "the known-good path itself fails here: " + failure;
       return;
     }
-    report_.verdict = Verdict::mismatch;
+    report_.verdict = report::Verdict::mismatch;
     report_.reason = report_.comparison->failed_gate;
     accuse_repack();
     accuse_kernel();
@@ -78,7 +80,7 @@ class Bisection {
     Recipe right;
     for (RepackWalk walk = walk_; !walk.broken.empty();) {
       for (const BrokenStage& broken : walk.broken)
-        right[stage_ids()[static_cast<std::size_t>(broken.stage)]] = "reference";
+        right[faults::stage_ids()[static_cast<std::size_t>(broken.stage)]] = "reference";
       walk = walk_repack(subject_, prepared_.layer, right, step_);
       walk_.broken.insert(walk_.broken.end(), walk.broken.begin(), walk.broken.end());
       task.packed = repack::packed_of(walk.last);
@@ -89,29 +91,29 @@ class Bisection {
   }
 
   /// The known-good path with some stages done otherwise, held against the oracle.
-  Comparison outcome_of(const Recipe& recipe) {
+  judge::Comparison outcome_of(const Recipe& recipe) {
     const Task task = task_of(prepared_, repack::packed_of(repack_with(prepared_.layer, recipe)), options_);
-    return compare(kernel::run_lane_model(task, recipe).C, expected_, task.launch.fill);
+    return judge::compare(kernel::lane_model::run_lane_model(task, recipe).C, expected_, task.launch.fill);
   }
 
   /// The path under test with some stages put right.
-  Comparison cured(const Recipe& put_right) {
+  judge::Comparison cured(const Recipe& put_right) {
     const RepackWalk walk = walk_repack(subject_, prepared_.layer, put_right, [](std::string_view) {});
     const Task task = task_of(prepared_, repack::packed_of(walk.last), options_);
-    return compare(subject_.run(task, put_right).C, expected_, task.launch.fill);
+    return judge::compare(subject_.run(task, put_right).C, expected_, task.launch.fill);
   }
 
   void accuse_repack() {
     for (const BrokenStage& broken : walk_.broken) report_.culprits.push_back(culprit_of(broken, false));
     for (const BrokenStage& broken : zero_points_.broken) report_.culprits.push_back(culprit_of(broken, true));
-    for (Culprit& culprit : report_.culprits) confirm(culprit);
+    for (report::Culprit& culprit : report_.culprits) confirm(culprit);
     for (const BrokenStage& broken : walk_.broken)
-      if (broken.map && !report_.pictures.contains("permutation"))
-        report_.pictures["permutation"] = permutation_picture(broken.map->what, broken.map->source);
+      if (broken.map && !report_.pictures->contains("permutation"))
+        (*report_.pictures)["permutation"] = judge::permutation_picture(broken.map->what, broken.map->source);
   }
 
   void accuse_kernel() {
-    for (Culprit& culprit : kernel_.culprits) {
+    for (report::Culprit& culprit : kernel_.culprits) {
       if (culprit.variant.empty())
         culprit.evidence.insert(culprit.evidence.end(), kernel_.differences.begin(), kernel_.differences.end());
       if (!culprit.stage.empty()) confirm(culprit);
@@ -119,9 +121,9 @@ class Bisection {
     }
   }
 
-  Culprit culprit_of(const BrokenStage& broken, bool latent) const {
-    const std::string& stage = stage_ids()[static_cast<std::size_t>(broken.stage)];
-    Culprit culprit{.stage = stage, .fault = "unexplained"};
+  report::Culprit culprit_of(const BrokenStage& broken, bool latent) const {
+    const std::string& stage = faults::stage_ids()[static_cast<std::size_t>(broken.stage)];
+    report::Culprit culprit{.stage = stage, .fault = "unexplained"};
     if (latent)
       culprit.evidence.push_back(
           "one bit of qzeros flipped: this symmetric layer feels it, though it must not; as stored it is "
@@ -134,11 +136,11 @@ class Bisection {
     }
     culprit.fault.clear();
     for (const std::string& variant : broken.variants) {
-      const Fault& fault = fault_of(stage, variant);
+      const faults::Fault& fault = faults::fault_of(stage, variant);
       const std::string& id = fault.id.empty() ? fault.name : fault.id;
       if (culprit.fault.find(id) == std::string::npos) culprit.fault += (culprit.fault.empty() ? "" : " or ") + id;
     }
-    const Fault& fault = fault_of(stage, broken.variants[0]);
+    const faults::Fault& fault = faults::fault_of(stage, broken.variants[0]);
     culprit.variant = fault.variant;
     culprit.cure = fault.cure;
     culprit.evidence.push_back(fmt::format("{} reproduces it bit for bit{}: {}", fault.name,
@@ -148,16 +150,16 @@ class Bisection {
   }
 
   /// From both sides: put right it cures, put wrong alone on the known-good path it breaks.
-  void confirm(Culprit& culprit) {
+  void confirm(report::Culprit& culprit) {
     if (culprit.variant.empty()) return;
     step_("confirm " + culprit.stage);
     right_[culprit.stage] = "reference";
-    const Comparison with_right = cured(right_);
+    const judge::Comparison with_right = cured(right_);
     const std::string together = right_.size() > 1 ? "put right with the above" : "put right alone";
     culprit.evidence.push_back(with_right.right()
                                    ? fmt::format("{}: within the bound, max z {:.2f}", together, with_right.max_z)
                                    : fmt::format("{}: {}", together, with_right.failed_gate));
-    const Comparison wrong = outcome_of({{culprit.stage, culprit.variant}});
+    const judge::Comparison wrong = outcome_of({{culprit.stage, culprit.variant}});
     culprit.evidence.push_back(wrong.right()
                                    ? "wrong alone on the known-good path: the output of this case does not show it"
                                    : "wrong alone on the known-good path: " + wrong.failed_gate);
@@ -166,52 +168,52 @@ class Bisection {
 
   void describe_repack_stages();
   void describe_kernel_stages(const Task& task);
-  StageLine repack_line(int stage) const;
-  StageLine kernel_line(const std::string& stage, const Task& task) const;
-  StageLine sound_kernel_line(const std::string& stage, const Task& task) const;
-  const Culprit* culprit_at(const std::string& stage) const;
+  report::StageLine repack_line(int stage) const;
+  report::StageLine kernel_line(const std::string& stage, const Task& task) const;
+  report::StageLine sound_kernel_line(const std::string& stage, const Task& task) const;
+  const report::Culprit* culprit_at(const std::string& stage) const;
 
   const Prepared& prepared_;
   const Subject& subject_;
   const Options& options_;
   const Progress& step_;
-  Report report_;
+  report::Report report_;
   RepackWalk walk_;
   KernelSearch kernel_;
-  Expected expected_;
+  judge::Expected expected_;
   ZeroPointProbe zero_points_;
   Recipe right_;
 };
 
-const Culprit* Bisection::culprit_at(const std::string& stage) const {
-  for (const Culprit& culprit : report_.culprits)
+const report::Culprit* Bisection::culprit_at(const std::string& stage) const {
+  for (const report::Culprit& culprit : report_.culprits)
     if (culprit.stage == stage) return &culprit;
   return nullptr;
 }
 
 /// What a sound repacking stage leaves unseen in this case; empty: all of it is seen.
 std::string nothing_to_see(int stage, const fixtures::Layer& layer, bool probed) {
-  const std::string& id = stage_ids()[static_cast<std::size_t>(stage)];
+  const std::string& id = faults::stage_ids()[static_cast<std::size_t>(stage)];
   if (id == "zero_points" && layer.symmetric && !probed) return "symmetric and no qzeros stored: 8 everywhere";
   if (id == "act_order" && !layer.act_order()) return "no g_idx: rows as stored";
   return "";
 }
 
-StageLine Bisection::repack_line(int stage) const {
-  const std::string& id = stage_ids()[static_cast<std::size_t>(stage)];
-  if (const Culprit* culprit = culprit_at(id))
-    return {id, StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
-  const StageCheck& check = walk_.checks[static_cast<std::size_t>(stage)];
-  if (!check.ok()) return {id, StageVerdict::broken, check.first};
+report::StageLine Bisection::repack_line(int stage) const {
+  const std::string& id = faults::stage_ids()[static_cast<std::size_t>(stage)];
+  if (const report::Culprit* culprit = culprit_at(id))
+    return {id, report::StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
+  const judge::StageCheck& check = walk_.checks[static_cast<std::size_t>(stage)];
+  if (!check.ok()) return {id, report::StageVerdict::broken, check.first};
   if (std::string why = nothing_to_see(stage, prepared_.layer, zero_points_.made); !why.empty())
-    return {id, StageVerdict::not_visible, why};
+    return {id, report::StageVerdict::not_visible, why};
   const bool flipped = id == "zero_points" && zero_points_.made;
-  return {id, StageVerdict::ok,
+  return {id, report::StageVerdict::ok,
           check.what + (flipped ? " equal; a flipped bit of qzeros changes nothing" : " equal in every bit")};
 }
 
 void Bisection::describe_repack_stages() {
-  for (int stage = 0; stage < kRepackStages; ++stage) report_.stages.push_back(repack_line(stage));
+  for (int stage = 0; stage < faults::kRepackStages; ++stage) report_.stages.push_back(repack_line(stage));
 }
 
 std::string handed_over(const Task& task) {
@@ -225,47 +227,49 @@ std::string handed_over(const Task& task) {
 }
 
 /// What a kernel stage that is not accused shows.
-StageLine Bisection::sound_kernel_line(const std::string& stage, const Task& task) const {
+report::StageLine Bisection::sound_kernel_line(const std::string& stage, const Task& task) const {
   if (stage == "launch")
-    return {stage, StageVerdict::ok, fmt::format("return code 0, {} block_tiles done", kernel_.good.block_tiles_done)};
-  if (stage == "pipeline") return {stage, StageVerdict::ok, "every output written"};
+    return {stage, report::StageVerdict::ok,
+            fmt::format("return code 0, {} block_tiles done", kernel_.good.block_tiles_done)};
+  if (stage == "pipeline") return {stage, report::StageVerdict::ok, "every output written"};
   if (stage == "reduce") {
     const std::string over = handed_over(task);
-    if (over.empty()) return {stage, StageVerdict::not_visible, "one slice a column: nothing is handed over"};
-    return {stage, StageVerdict::ok,
+    if (over.empty()) return {stage, report::StageVerdict::not_visible, "one slice a column: nothing is handed over"};
+    return {stage, report::StageVerdict::ok,
             fmt::format("{}; locks zero after; {} launches equal", over, kernel_.launches.size())};
   }
   if (stage == "epilogue" && !prepared_.layer.bias && !task.packed.one_group())
-    return {stage, StageVerdict::not_visible, "no bias and no scale here"};
-  if (report_.verdict == Verdict::match && (stage == "multiply" || stage == "dequant"))
-    return {stage, StageVerdict::ok,
+    return {stage, report::StageVerdict::not_visible, "no bias and no scale here"};
+  if (report_.verdict == report::Verdict::match && (stage == "multiply" || stage == "dequant"))
+    return {stage, report::StageVerdict::ok,
             fmt::format("max z {:.2f}, rms z {:.2f} against the oracle", report_.comparison->max_z,
                         report_.comparison->rms_z)};
-  return {stage, StageVerdict::ok, "equal to the known-good kernel's in every bit"};
+  return {stage, report::StageVerdict::ok, "equal to the known-good kernel's in every bit"};
 }
 
-StageLine Bisection::kernel_line(const std::string& stage, const Task& task) const {
-  if (const Culprit* culprit = culprit_at(stage))
-    return {stage, StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
+report::StageLine Bisection::kernel_line(const std::string& stage, const Task& task) const {
+  if (const report::Culprit* culprit = culprit_at(stage))
+    return {stage, report::StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
   if (culprit_at("") != nullptr) {
     const bool ran = kernel_.launches[0].ran();
-    return {stage, ran ? StageVerdict::not_visible : StageVerdict::not_reached,
+    return {stage, ran ? report::StageVerdict::not_visible : report::StageVerdict::not_reached,
             ran ? "the kernel is wrong and nothing known reproduces it" : "the kernel did not run to its end"};
   }
-  StageLine line = sound_kernel_line(stage, task);
+  report::StageLine line = sound_kernel_line(stage, task);
   if (culprit_at("launch") != nullptr) line.evidence = "with launch put right: " + line.evidence;
   return line;
 }
 
 void Bisection::describe_kernel_stages(const Task& task) {
-  for (std::size_t stage = kRepackStages; stage < stage_ids().size(); ++stage)
-    report_.stages.push_back(kernel_line(stage_ids()[stage], task));
+  for (std::size_t stage = faults::kRepackStages; stage < faults::stage_ids().size(); ++stage)
+    report_.stages.push_back(kernel_line(faults::stage_ids()[stage], task));
 }
 
 }  // namespace
 
-Report bisect(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress) {
+report::Report bisect(const Prepared& prepared, const Subject& subject, const Options& options,
+                      const Progress& progress) {
   return Bisection(prepared, subject, options, progress).run();
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -9,7 +9,7 @@
 #include <functional>
 #include <string_view>
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 /// Told what is being done, for progress on stderr.
 using Progress = std::function<void(std::string_view)>;
@@ -18,18 +18,19 @@ using Progress = std::function<void(std::string_view)>;
 /// things as `subject` does them. Every repacking stage is compared bit for bit with its definition, the kernel with
 /// the known-good one on the same packed tensors, the output with the oracle; culprits are confirmed from both sides.
 /// verdict cannot_test: the known-good path itself fails here.
-Report bisect(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress);
+report::Report bisect(const Prepared& prepared, const Subject& subject, const Options& options,
+                      const Progress& progress);
 
 /// The same question of somebody's recorded output (options.recorded) or packed tensors (options.packed): stages in
 /// between cannot be seen; hypotheses are tried on what can.
-Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
-Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
+report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
+report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
 
 /// The same question of somebody's kernel (options.foreign), which is run on what our repack makes, in a process of its
 /// own: how it ends, what it writes and leaves behind are looked at before its output is.
-Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress);
+report::Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress);
 
 /// Somebody's output, (M, N), in the type of the layer. Throws InputError.
 Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesystem::path& path);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -16,13 +16,13 @@
 #include <array>
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using kernel::RunResult;
 
-Evidence::Judged judged(const Box& box) {
-  return box.sums_as_lane_model() ? Evidence::Judged::every_bit : Evidence::Judged::within_rounding;
+probe::Evidence::Judged judged(const probe::Box& box) {
+  return box.sums_as_lane_model() ? probe::Evidence::Judged::every_bit : probe::Evidence::Judged::within_rounding;
 }
 
 /// What C held before the launch, or a NaN that came of it: whatever is summed there does not show.
@@ -42,23 +42,25 @@ bool uses_what_was_left(const repack::Recipe& recipe) {
   });
 }
 
-std::string known_good_failure(const kernel::Task& task, const Expected& expected) {
-  const Comparison good = compare(kernel::run_lane_model(for_lane_model(task)).C, expected, task.launch.fill);
+std::string known_good_failure(const kernel::Task& task, const judge::Expected& expected) {
+  const judge::Comparison good =
+      judge::compare(kernel::lane_model::run_lane_model(for_lane_model(task)).C, expected, task.launch.fill);
   return good.right() ? "" : "the known-good path itself fails here: " + good.failed_gate;
 }
 
 }  // namespace
 
-Probing::Probing(const Prepared& prepared, Box& box, const std::vector<RunResult>& seen, const kernel::Launch& launch,
-                 const Options& options, const Progress& step)
+Probing::Probing(const Prepared& prepared, probe::Box& box, const std::vector<RunResult>& seen,
+                 const kernel::Launch& launch, const Options& options, const Progress& step)
     : prepared_(prepared), box_(box), launch_(launch), options_(options), step_(step), evidence_(judged(box)) {
-  for (Probe& probe : part_probes(prepared, launch)) ask(std::move(probe));  // they need fewer faults to explain them
-  const std::vector<Probe> again = case_probes(prepared, launch, static_cast<int>(seen.size()));
+  for (probe::Probe& probe : probe::part_probes(prepared, launch))
+    ask(std::move(probe));  // they need fewer faults to explain them
+  const std::vector<probe::Probe> again = probe::case_probes(prepared, launch, static_cast<int>(seen.size()));
   for (std::size_t i = 0; i < seen.size(); ++i) evidence_.add(again[i], seen[i]);
-  if (hides_sums(seen[0], prepared.layer.dtype, launch.fill)) ask(filled_probe(prepared, launch));
+  if (hides_sums(seen[0], prepared.layer.dtype, launch.fill)) ask(probe::filled_probe(prepared, launch));
 }
 
-void Probing::ask(Probe probe) {
+void Probing::ask(probe::Probe probe) {
   step_(fmt::format("probe {}", probe.kind->id));
   try {
     RunResult answer = box_.ask(probe.question);
@@ -68,22 +70,22 @@ void Probing::ask(Probe probe) {
   }
 }
 
-std::vector<Culprit> Probing::name() {
-  NamedRecipes named = name_recipes(evidence_, step_, 1);
+std::vector<report::Culprit> Probing::name() {
+  probe::NamedRecipes named = probe::name_recipes(evidence_, step_, 1);
   if (named.fits.empty() && !box_.sums_as_lane_model())
-    if (std::vector<Culprit> culprits = name_by_case(); !culprits.empty()) return culprits;
-  if (named.fits.empty()) named = name_recipes(evidence_, step_, most_at_once());
+    if (std::vector<report::Culprit> culprits = name_by_case(); !culprits.empty()) return culprits;
+  if (named.fits.empty()) named = probe::name_recipes(evidence_, step_, most_at_once());
   tell_apart(named);
-  return named.fits.empty() ? std::vector<Culprit>() : name_culprits(named.fits, evidence_, options_);
+  return named.fits.empty() ? std::vector<report::Culprit>() : probe::name_culprits(named.fits, evidence_, options_);
 }
 
 /// A probe that is to tell recipes apart may be answered as none of them predicts: then there is more to find.
-void Probing::tell_apart(NamedRecipes& named) {
+void Probing::tell_apart(probe::NamedRecipes& named) {
   constexpr int kMostRounds = 3;
   for (int round = 0; round < kMostRounds && named.fits.size() > 1; ++round) {
-    separate(prepared_, launch_, box_, evidence_, named.fits, step_);
+    probe::separate(prepared_, launch_, box_, evidence_, named.fits, step_);
     if (evidence_.first_against(named.fits[0]) == evidence_.size()) return;
-    NamedRecipes more = name_recipes(evidence_, step_, most_at_once());
+    probe::NamedRecipes more = probe::name_recipes(evidence_, step_, most_at_once());
     if (more.fits.empty() && !box_.sums_as_lane_model()) return;  // it may depend on more than its input
     named = std::move(more);
   }
@@ -92,27 +94,28 @@ void Probing::tell_apart(NamedRecipes& named) {
 /// Three at once are thousands of predictions: on large layers they take minutes.
 int Probing::most_at_once() const {
   constexpr long long kLarge = 1 << 20;  // codes
-  const int most = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? kMostFaultsAtOnce - 1 : kMostFaultsAtOnce;
+  const int most =
+      1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? probe::kMostFaultsAtOnce - 1 : probe::kMostFaultsAtOnce;
   return std::min(most, options_.most_faults);
 }
 
 /// What is stale in somebody's kernel depends on what ran before, so probes may differ where the case does not.
-std::vector<Culprit> Probing::name_by_case() {
-  Evidence alone(judged(box_));
+std::vector<report::Culprit> Probing::name_by_case() {
+  probe::Evidence alone(judged(box_));
   for (int i = 0; i < evidence_.size(); ++i)
     if (std::string_view(evidence_.probe(i).kind->id) == "case") alone.add(evidence_.probe(i), evidence_.answer(i));
-  const NamedRecipes named = name_recipes(alone, step_, 1);
+  const probe::NamedRecipes named = probe::name_recipes(alone, step_, 1);
   if (!std::ranges::all_of(named.fits, uses_what_was_left)) return {};  // a class with others in it tells nothing
   if (named.fits.empty()) return {};
-  std::vector<Culprit> culprits = name_culprits(named.fits, alone, options_);
-  for (Culprit& culprit : culprits)
+  std::vector<report::Culprit> culprits = probe::name_culprits(named.fits, alone, options_);
+  for (report::Culprit& culprit : culprits)
     culprit.evidence.push_back(
         "it predicts the case, and not every probe: what it does depends on more than its input");
   return culprits;
 }
 
-std::vector<Culprit> Probing::localise() {
-  return cases::localise(prepared_, box_, launch_, evidence_, most_at_once(), step_);
+std::vector<report::Culprit> Probing::localise() {
+  return cases::probe::localise(prepared_, box_, launch_, evidence_, most_at_once(), step_);
 }
 
 std::string Probing::difference(int i) {
@@ -125,9 +128,9 @@ std::string Probing::difference(int i) {
   return fmt::format("{} of {} differ", count, got.C.size());
 }
 
-void Probing::describe(Report& report) {
+void Probing::describe(report::Report& report) {
   for (int i = 0; i < evidence_.size(); ++i) {
-    const Probe& probe = evidence_.probe(i);
+    const probe::Probe& probe = evidence_.probe(i);
     const bool right = evidence_.agrees({}, i);
     report.probes.push_back({probe.kind->id, probe.kind->sees, probe.kind->blind, probe.question.A.rows(), right,
                              right ? "right" : difference(i)});
@@ -135,22 +138,23 @@ void Probing::describe(Report& report) {
   report.notes.insert(report.notes.end(), notes_.begin(), notes_.end());
 }
 
-Report bisect_box(const Prepared& prepared, Box& box, const Options& options, const Progress& progress) {
-  Report report = new_report(prepared, options);
+report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Options& options, const Progress& progress) {
+  report::Report report = new_report(prepared, options);
   if (!options.foreign.empty()) report.kernel = options.foreign;
   report.launch = "a black box, " + (options.foreign.empty() ? report.launch : "on what a hidden repack makes");
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   progress("oracle");
-  const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, for_lane_model(task)));
+  const judge::Expected expected =
+      judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, for_lane_model(task)));
   std::vector<RunResult> seen;
-  for (const Probe& probe : case_probes(prepared, task.launch, options.repeat)) {
+  for (const probe::Probe& probe : probe::case_probes(prepared, task.launch, options.repeat)) {
     progress("case");
     seen.push_back(box.ask(probe.question));
   }
   describe_output(seen[0], expected, report);
-  report.repeats = repeats_of(seen, expected);
+  report.repeats = judge::repeats_of(seen, expected);
   if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
-    report.verdict = Verdict::cannot_test;
+    report.verdict = report::Verdict::cannot_test;
     return report;
   }
   Probing probing(prepared, box, seen, task.launch, options, progress);
@@ -159,13 +163,13 @@ Report bisect_box(const Prepared& prepared, Box& box, const Options& options, co
   if (!right && report.culprits.empty()) report.culprits = probing.localise();
   probing.describe(report);
   report.runs = box.asked();
-  report.verdict = right ? Verdict::match : Verdict::mismatch;
+  report.verdict = right ? report::Verdict::match : report::Verdict::mismatch;
   report.reason = report.comparison->failed_gate;
   if (!right && report.reason.empty())
     report.reason = "this output is within the bound, but a probe's answer is not right";
-  describe_stages(report, right ? static_cast<int>(stage_ids().size()) : 0, "every probe is answered right",
+  describe_stages(report, right ? static_cast<int>(faults::stage_ids().size()) : 0, "every probe is answered right",
                   report.stages);
   return report;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -10,10 +10,11 @@
 #include "cases/search/packed_map.h"
 #include "cases/search/repack_search.h"
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 #include "kernel/child/output_file.h"
 #include "kernel/lane_model/lane_model.h"
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using repack::Packed;
@@ -79,7 +80,7 @@ std::string packed_difference(const Packed& got, const Packed& want) {
 
 std::vector<Hypothesis> packed_fits(const Prepared& prepared, const Packed& seen, int size) {
   std::vector<Hypothesis> fits;
-  for (const Hypothesis& hypothesis : hypotheses(0, kRepackStages, size)) {
+  for (const Hypothesis& hypothesis : hypotheses(0, faults::kRepackStages, size)) {
     try {
       if (same_packed(repack::packed_of(repack_with(prepared.layer, recipe_of(hypothesis))), seen))
         fits.push_back(hypothesis);
@@ -92,35 +93,35 @@ std::vector<Hypothesis> packed_fits(const Prepared& prepared, const Packed& seen
 }  // namespace
 
 Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesystem::path& path) {
-  const fixtures::Container file = fixtures::read_container(path);
+  const fixtures::files::Container file = fixtures::files::read_container(path);
   const auto found = file.tensors.size() == 1 ? file.tensors.begin() : file.tensors.find("C");
   if (found == file.tensors.end())
     throw InputError("{}: {} tensors and none is named C", path.string(), file.tensors.size());
-  return kernel::output_of(found->second, prepared.layer.dtype, prepared.id.M, prepared.layer.N, path.string());
+  return kernel::child::output_of(found->second, prepared.layer.dtype, prepared.id.M, prepared.layer.N, path.string());
 }
 
-Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {
-  Report report = new_report(prepared, options);
-  const Packed seen = repack::read_packed(fixtures::read_container(options.packed), prepared.layer);
+report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {
+  report::Report report = new_report(prepared, options);
+  const Packed seen = repack::read_packed(fixtures::files::read_container(options.packed), prepared.layer);
   const Packed right = repack::repack(prepared.layer);
   const kernel::Task task = task_of(prepared, seen, options);
   progress("kernel");
-  const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-  describe_output(kernel::run_lane_model(task), expected, report);
+  const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+  describe_output(kernel::lane_model::run_lane_model(task), expected, report);
   report.reason = report.comparison->failed_gate;
   if (same_packed(seen, right)) {
-    report.verdict = report.comparison->right() ? Verdict::match : Verdict::cannot_test;
-    describe_stages(report, kRepackStages, "the packed tensors equal ours in every bit", report.stages);
+    report.verdict = report.comparison->right() ? report::Verdict::match : report::Verdict::cannot_test;
+    describe_stages(report, faults::kRepackStages, "the packed tensors equal ours in every bit", report.stages);
     return report;
   }
   if (report.comparison->right() && same_meaning(seen, right)) {
-    report.verdict = Verdict::match;
+    report.verdict = report::Verdict::match;
     report.notes.push_back("the packed tensors are stored differently (" + packed_difference(seen, right) +
                            "), and mean the same weights");
-    describe_stages(report, kRepackStages, "the same weights, row by stored row", report.stages);
+    describe_stages(report, faults::kRepackStages, "the same weights, row by stored row", report.stages);
     return report;
   }
-  report.verdict = Verdict::mismatch;
+  report.verdict = report::Verdict::mismatch;
   if (report.reason.empty()) report.reason = "other weights, though this output is within the bound";
   progress("hypotheses");
   std::vector<Hypothesis> fits = packed_fits(prepared, seen, 1);
@@ -132,7 +133,7 @@ Report bisect_packed(const Prepared& prepared, const Options& options, const Pro
     for (const std::string& line : packed_statements(seen, right)) evidence.push_back(line);
   }
   accuse(fits, evidence, options, report);
-  describe_stages(report, kRepackStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit",
+  describe_stages(report, faults::kRepackStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit",
                   report.stages);
   return report;
 }
@@ -142,13 +143,14 @@ namespace {
 constexpr int kMostRecordedFaults = 2;
 
 /// One output is all that is known, so every name comes with what was tried.
-std::vector<Culprit> culprits_of_output(const NamedRecipes& named, Evidence& evidence, const Options& options) {
+std::vector<report::Culprit> culprits_of_output(const probe::NamedRecipes& named, probe::Evidence& evidence,
+                                                const Options& options) {
   const std::string tried =
       fmt::format("known wrong ways, {}: {} predictions of this one output",
                   named.largest_tried == 1 ? "one at a time" : "up to two at a time", evidence.predictions());
   if (named.fits.empty()) return {{.stage = "", .fault = "unexplained", .evidence = {tried + ", none of them fits"}}};
-  std::vector<Culprit> culprits = name_culprits(named.fits, evidence, options);
-  for (Culprit& culprit : culprits)
+  std::vector<report::Culprit> culprits = probe::name_culprits(named.fits, evidence, options);
+  for (report::Culprit& culprit : culprits)
     culprit.evidence.push_back(fmt::format("{}, {} fit{}: one output is evidence, a run that can be probed is proof",
                                            tried, named.fits.size(), named.fits.size() == 1 ? "s" : ""));
   return culprits;
@@ -156,25 +158,25 @@ std::vector<Culprit> culprits_of_output(const NamedRecipes& named, Evidence& evi
 
 }  // namespace
 
-Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress) {
-  Report report = new_report(prepared, options);
+report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress) {
+  report::Report report = new_report(prepared, options);
   kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   task.launch.fill = 0;  // somebody's buffer was fresh, if anything is known of it
   progress("oracle");
-  const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+  const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
   kernel::RunResult seen;
   seen.C = recorded_output(prepared, options.recorded);
   describe_output(seen, expected, report);
   report.reason = report.comparison->failed_gate;
   if (report.comparison->right()) {
-    report.verdict = Verdict::match;
-    describe_stages(report, static_cast<int>(stage_ids().size()), "the output is right", report.stages);
+    report.verdict = report::Verdict::match;
+    describe_stages(report, static_cast<int>(faults::stage_ids().size()), "the output is right", report.stages);
     return report;
   }
-  report.verdict = Verdict::mismatch;
-  Evidence evidence(Evidence::Judged::recorded);
-  evidence.add(case_probes(prepared, task.launch, 1)[0], seen);
-  const NamedRecipes named = name_recipes(evidence, progress, kMostRecordedFaults);
+  report.verdict = report::Verdict::mismatch;
+  probe::Evidence evidence(probe::Evidence::Judged::recorded);
+  evidence.add(probe::case_probes(prepared, task.launch, 1)[0], seen);
+  const probe::NamedRecipes named = probe::name_recipes(evidence, progress, kMostRecordedFaults);
   report.culprits = culprits_of_output(named, evidence, options);
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(
@@ -183,4 +185,4 @@ Report bisect_recorded(const Prepared& prepared, const Options& options, const P
   return report;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

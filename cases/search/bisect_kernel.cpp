@@ -15,7 +15,7 @@
 #include <algorithm>
 #include <memory>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using kernel::RunResult;
@@ -24,7 +24,7 @@ using kernel::Task;
 /// One bisection of a kernel, from its launches to what explains them.
 class ForeignBisection {
  public:
-  ForeignBisection(kernel::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
+  ForeignBisection(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
                    const Progress& progress)
       : prepared_(prepared),
         options_(options),
@@ -33,10 +33,10 @@ class ForeignBisection {
         walk_(walk_repack(Subject({}), prepared.layer, {}, progress)),
         trials_(kernel, prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress) {}
 
-  Report run() {
+  report::Report run() {
     describe_kernel();
     describe_output(seen(), trials_.expected(), report_);
-    report_.repeats = repeats_of(trials_.launches(), trials_.expected());
+    report_.repeats = judge::repeats_of(trials_.launches(), trials_.expected());
     look_at_symptoms();
     ask_sanitizers();
     judge();
@@ -49,7 +49,7 @@ class ForeignBisection {
   const RunResult& seen() const { return trials_.first(); }
 
   void describe_kernel() {
-    const kernel::ForeignKernel& kernel = trials_.kernel();
+    const kernel::child::ForeignKernel& kernel = trials_.kernel();
     report_.kernel = options_.foreign;
     const std::string file = options_.foreign.substr(options_.foreign.find(':') + 1);
     report_.launch = kernel.name() == file ? "" : kernel.name() + ", ";
@@ -69,10 +69,10 @@ class ForeignBisection {
   void ask_sanitizers() {
     for (const std::string& tool : options_.sanitize) {
       step_(tool);
-      const std::filesystem::path file = kernel::plugin_file(options_.foreign);
+      const std::filesystem::path file = kernel::child::plugin_file(options_.foreign);
       if (file.empty()) throw CannotTest("--sanitize: {} is no plug-in", options_.foreign);
       sanitizers_.push_back(
-          kernel::sanitize(file, trials_.task(), tool, std::chrono::seconds(options_.timeout_seconds)));
+          kernel::child::sanitize(file, trials_.task(), tool, std::chrono::seconds(options_.timeout_seconds)));
       report_.notes.push_back(sanitizers_.back().text());
     }
   }
@@ -85,31 +85,31 @@ class ForeignBisection {
     find_culprits();
     const bool right = report_.comparison->right();
     if (right && evidence_.empty() && report_.culprits.empty() && walk_.broken.empty() && !sanitizers_complain()) {
-      report_.verdict = Verdict::match;
+      report_.verdict = report::Verdict::match;
       return;
     }
     if (const std::string failure = known_good_failure(); !failure.empty()) {
       report_.culprits.clear();
-      report_.verdict = Verdict::cannot_test;
+      report_.verdict = report::Verdict::cannot_test;
       report_.reason = "the known-good path itself fails here: " + failure;
       return;
     }
-    report_.verdict = Verdict::mismatch;
+    report_.verdict = report::Verdict::mismatch;
     if (report_.culprits.empty()) explain();
     if (report_.culprits.empty()) report_.culprits.push_back({.stage = "", .fault = "unexplained", .evidence = {}});
-    for (Culprit& culprit : report_.culprits) complete(culprit);
+    for (report::Culprit& culprit : report_.culprits) complete(culprit);
     report_.reason = !evidence_.empty() && (right || !seen().ran()) ? evidence_[0]
                      : right                                        ? report_.culprits[0].evidence.at(0)
                                                                     : report_.comparison->failed_gate;
   }
 
-  void add_all(std::vector<Culprit> found) {
+  void add_all(std::vector<report::Culprit> found) {
     report_.culprits.insert(report_.culprits.end(), found.begin(), found.end());
   }
 
   /// Rules on how it ends and what it leaves; its numbers are explained when none of them says anything.
   void find_culprits() {
-    if (const std::vector<Culprit> ended = faults_of_end(trials_); !ended.empty()) return add_all(ended);
+    if (const std::vector<report::Culprit> ended = faults_of_end(trials_); !ended.empty()) return add_all(ended);
     add_all(faults_of_side_effects(trials_));
     if (report_.culprits.empty()) add_all(faults_of_repeats(trials_, sanitizers_));
     if (report_.culprits.empty()) add_all(faults_of_workspace(trials_, options_.workspace));
@@ -130,7 +130,7 @@ class ForeignBisection {
   /// Probes of its parts, and the known ways that predict what it answers: as it came, and, where the thread blocks are
   /// its own choice, on one of them, if it is wrong there too. That stripe is known whoever cuts it.
   void explain_by_probes() {
-    KernelBox box(trials_.kernel());
+    probe::KernelBox box(trials_.kernel());
     kernel::Launch launch = trials_.task().launch;
     auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, step_);
     add_named(probing->name());
@@ -148,9 +148,9 @@ class ForeignBisection {
     report_.runs = box.asked();
   }
 
-  void add_named(std::vector<Culprit> named) {
-    for (Culprit& culprit : named) {
-      const bool of_repack = !culprit.variant.empty() && stage_index(culprit.stage) < kRepackStages;
+  void add_named(std::vector<report::Culprit> named) {
+    for (report::Culprit& culprit : named) {
+      const bool of_repack = !culprit.variant.empty() && faults::stage_index(culprit.stage) < faults::kRepackStages;
       if (of_repack)
         culprit.evidence.push_back(
             "what it was given is right in every bit: it reads it as if it were made the way that is named");
@@ -159,54 +159,56 @@ class ForeignBisection {
   }
 
   /// A culprit's own evidence first, then all that was seen.
-  void complete(Culprit& culprit) const {
+  void complete(report::Culprit& culprit) const {
     for (const std::string& line : evidence_)
       if (std::ranges::find(culprit.evidence, line) == culprit.evidence.end()) culprit.evidence.push_back(line);
-    for (const kernel::SanitizerAnswer& answer : sanitizers_) culprit.evidence.push_back(answer.text());
+    for (const kernel::child::SanitizerAnswer& answer : sanitizers_) culprit.evidence.push_back(answer.text());
     if (culprit.rerun.empty()) culprit.rerun = report_.rerun;
   }
 
   std::string known_good_failure() const {
     if (!walk_.broken.empty()) return "our own repack is not right in stage " + stage_of(walk_.broken[0]);
     try {
-      const RunResult good = kernel::run_lane_model(for_lane_model(trials_.task()));
+      const RunResult good = kernel::lane_model::run_lane_model(for_lane_model(trials_.task()));
       return trials_.compared(good).failed_gate;
     } catch (const CannotTest&) {  // theirs may take what the lane model does not: the oracle still judges
       return "";
     }
   }
 
-  static std::string stage_of(const BrokenStage& broken) { return stage_ids()[static_cast<std::size_t>(broken.stage)]; }
+  static std::string stage_of(const BrokenStage& broken) {
+    return faults::stage_ids()[static_cast<std::size_t>(broken.stage)];
+  }
 
   void describe() {
-    const bool match = report_.verdict == Verdict::match;
-    const int seen_through = match ? static_cast<int>(stage_ids().size()) : kRepackStages;
+    const bool match = report_.verdict == report::Verdict::match;
+    const int seen_through = match ? static_cast<int>(faults::stage_ids().size()) : faults::kRepackStages;
     describe_stages(report_, seen_through, "the output is right", report_.stages);
     if (match)
-      report_.stages[kRepackStages].evidence =
+      report_.stages[faults::kRepackStages].evidence =
           fmt::format("return code 0 from {} launches; guards whole, {} words of workspace zero",
                       trials_.launches_made(), seen().workspace.size());
     for (std::size_t i = 0; i < walk_.checks.size(); ++i)
-      if (report_.stages[i].verdict == StageVerdict::ok)
+      if (report_.stages[i].verdict == report::StageVerdict::ok)
         report_.stages[i].evidence = walk_.checks[i].what + " equal in every bit, in what it was given";
   }
 
   const Prepared& prepared_;
   const Options& options_;
   const Progress& step_;
-  Report report_;
+  report::Report report_;
   RepackWalk walk_;
   Trials trials_;
-  std::vector<kernel::SanitizerAnswer> sanitizers_;
+  std::vector<kernel::child::SanitizerAnswer> sanitizers_;
   std::vector<std::string> evidence_;
 };
 
 }  // namespace
 
-Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress) {
-  auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+report::Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress) {
+  auto kernel = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
   const Prepared asked = kernel->takes_bias() ? prepared : without_bias(prepared);
   return ForeignBisection(*kernel, asked, options, progress).run();
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 /// Known wrong ways of different stages, as one guess at what somebody did.
-using Hypothesis = std::vector<const Fault*>;
+using Hypothesis = std::vector<const faults::Fault*>;
 
 repack::Recipe recipe_of(const Hypothesis& hypothesis);
 std::string names_of(const Hypothesis& hypothesis);
@@ -22,10 +22,11 @@ std::vector<Hypothesis> hypotheses(int first, int last, int size);
 /// Culprits of the hypotheses that fit: one is a name, several are a class that nothing here tells apart, none is
 /// "unexplained".
 void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence, const Options& options,
-            Report& report);
+            report::Report& report);
 
 /// Stage lines of a black box: the named stages are broken; the first `last` are sound by implication when `implied`
 /// says why; the rest cannot be seen.
-void describe_stages(const Report& report, int last, std::string_view implied, std::vector<StageLine>& lines);
+void describe_stages(const report::Report& report, int last, std::string_view implied,
+                     std::vector<report::StageLine>& lines);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

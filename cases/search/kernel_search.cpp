@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using kernel::RunResult;
@@ -38,15 +38,16 @@ bool all_equal(const std::vector<RunResult>& results) {
 }
 
 /// The kernel's known wrong ways: all, or those of stages that `except` does not name.
-std::vector<const Fault*> kernel_faults(const Recipe& except, bool races) {
-  std::vector<const Fault*> found;
-  for (const Fault& fault : faults())
-    if (stage_index(fault.stage) >= kRepackStages && !except.contains(fault.stage) && fault.repeats_differ == races)
+std::vector<const faults::Fault*> kernel_faults(const Recipe& except, bool races) {
+  std::vector<const faults::Fault*> found;
+  for (const faults::Fault& fault : faults::faults())
+    if (faults::stage_index(fault.stage) >= faults::kRepackStages && !except.contains(fault.stage) &&
+        fault.repeats_differ == races)
       found.push_back(&fault);
   return found;
 }
 
-using Ways = std::vector<const Fault*>;  // of different stages, acting together
+using Ways = std::vector<const faults::Fault*>;  // of different stages, acting together
 
 /// One search: the task, what was seen, and what has been put right so far.
 class Search {
@@ -58,7 +59,7 @@ class Search {
   bool find_race(const std::vector<RunResult>& seen) {
     if (all_equal(seen)) return false;
     Ways cured;
-    for (const Fault* fault : kernel_faults(right_, true))
+    for (const faults::Fault* fault : kernel_faults(right_, true))
       if (all_equal(launches_of(subject_, task_, repeat_, with_right({fault}))) && differs_alone(*fault))
         cured.push_back(fault);
     std::size_t most = 0;
@@ -76,8 +77,8 @@ class Search {
   /// however many faults there are. True: at least one was named.
   bool find_isolated() {
     bool found = false;
-    for (std::size_t stage = kRepackStages; stage < stage_ids().size(); ++stage) {
-      const std::string& id = stage_ids()[stage];
+    for (std::size_t stage = faults::kRepackStages; stage < faults::stage_ids().size(); ++stage) {
+      const std::string& id = faults::stage_ids()[stage];
       if (right_.contains(id)) continue;
       const RunResult seen = subject_.run(task_, all_right_but(id));
       if (same_result(seen, out_.good)) continue;
@@ -113,24 +114,24 @@ class Search {
  private:
   Recipe with_right(const Ways& ways) const {
     Recipe recipe = right_;
-    for (const Fault* fault : ways) recipe[fault->stage] = "reference";
+    for (const faults::Fault* fault : ways) recipe[fault->stage] = "reference";
     return recipe;
   }
 
-  bool differs_alone(const Fault& fault) const {
+  bool differs_alone(const faults::Fault& fault) const {
     return !all_equal(launches_of(Subject(Recipe{{fault.stage, fault.variant}}), task_, repeat_, {}));
   }
 
   static Recipe all_right_but(const std::string& stage) {
     Recipe recipe;
-    for (std::size_t i = kRepackStages; i < stage_ids().size(); ++i)
-      if (stage_ids()[i] != stage) recipe[stage_ids()[i]] = "reference";
+    for (std::size_t i = faults::kRepackStages; i < faults::stage_ids().size(); ++i)
+      if (faults::stage_ids()[i] != stage) recipe[faults::stage_ids()[i]] = "reference";
     return recipe;
   }
 
   std::vector<Ways> of_stage(const std::string& stage) const {
     std::vector<Ways> all;
-    for (const Fault* fault : kernel_faults(right_, false))
+    for (const faults::Fault* fault : kernel_faults(right_, false))
       if (fault->stage == stage) all.push_back({fault});
     return all;
   }
@@ -138,9 +139,9 @@ class Search {
   std::vector<Ways> pairs() const {
     std::vector<Ways> all;
     const auto faults = kernel_faults(right_, false);
-    for (const Fault* a : faults)
-      for (const Fault* b : faults)
-        if (stage_index(a->stage) < stage_index(b->stage)) all.push_back({a, b});
+    for (const faults::Fault* a : faults)
+      for (const faults::Fault* b : faults)
+        if (faults::stage_index(a->stage) < faults::stage_index(b->stage)) all.push_back({a, b});
     return all;
   }
 
@@ -149,9 +150,9 @@ class Search {
     std::vector<Ways> hits;
     for (const Ways& ways : hypotheses) {
       Recipe recipe;
-      for (const Fault* fault : ways) recipe[fault->stage] = fault->variant;
+      for (const faults::Fault* fault : ways) recipe[fault->stage] = fault->variant;
       ++tried_;
-      if (same_result(kernel::run_lane_model(task_, recipe), seen)) hits.push_back(ways);
+      if (same_result(kernel::lane_model::run_lane_model(task_, recipe), seen)) hits.push_back(ways);
     }
     return hits;
   }
@@ -188,14 +189,14 @@ class Search {
   }
 
   void accuse(const Ways& ways, std::vector<std::string> evidence) {
-    Culprit culprit{.stage = ways[0]->stage,
-                    .fault = ways[0]->name,
-                    .variant = ways[0]->variant,
-                    .evidence = std::move(evidence),
-                    .cure = ways[0]->cure};
+    report::Culprit culprit{.stage = ways[0]->stage,
+                            .fault = ways[0]->name,
+                            .variant = ways[0]->variant,
+                            .evidence = std::move(evidence),
+                            .cure = ways[0]->cure};
     for (std::size_t i = 1; i < ways.size(); ++i) culprit.fault += " or " + ways[i]->name;
     if (ways.size() > 1) culprit.evidence.push_back("these cannot be told apart in this case");
-    for (const Fault* fault : ways) right_[fault->stage] = "reference";
+    for (const faults::Fault* fault : ways) right_[fault->stage] = "reference";
     out_.culprits.push_back(std::move(culprit));
   }
 
@@ -251,7 +252,7 @@ KernelSearch search_kernel(const Subject& subject, const Task& task, int repeat,
   step("kernel");
   out.launches = launches_of(subject, task, repeat, {});
   step("known-good kernel");
-  out.good = kernel::run_lane_model(task);
+  out.good = kernel::lane_model::run_lane_model(task);
   Search search(subject, task, repeat, out);
   for (std::vector<RunResult> seen = out.launches;; seen = launches_of(subject, task, repeat, search.put_right())) {
     if (all_equal(seen) && same_result(seen[0], out.good)) break;
@@ -264,4 +265,4 @@ KernelSearch search_kernel(const Subject& subject, const Task& task, int repeat,
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -9,13 +9,13 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 /// What is wrong with the kernel half of a path, judged on the packed tensors that it was really given.
 struct KernelSearch {
   std::vector<kernel::RunResult> launches;  // as the path came, launch numbers 0, 1, ...
   kernel::RunResult good;                   // the known-good kernel on the same packed tensors
-  std::vector<Culprit> culprits;            // evidence so far; no rerun command yet
+  std::vector<report::Culprit> culprits;    // evidence so far; no rerun command yet
   std::vector<std::string> differences;     // how the path's launches differ from the good one; empty: they do not
 };
 
@@ -33,4 +33,4 @@ bool same_result(const kernel::RunResult& a, const kernel::RunResult& b);
 /// "output: 12 of 512 differ", "workspace: 3 locks not zero", "return code 2", ...
 std::vector<std::string> differences(const kernel::RunResult& got, const kernel::RunResult& good);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

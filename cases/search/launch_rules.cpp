@@ -9,21 +9,21 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using kernel::KernelLaunch;
 using kernel::RunResult;
-using Culprits = std::vector<Culprit>;
+using Culprits = std::vector<report::Culprit>;
 
-Culprit named(std::string_view id, std::vector<std::string> evidence) {
-  for (const RunFault& fault : run_faults())
+report::Culprit named(std::string_view id, std::vector<std::string> evidence) {
+  for (const faults::RunFault& fault : faults::run_faults())
     if (fault.id == id)
       return {.stage = fault.stage, .fault = fault.id, .evidence = std::move(evidence), .cure = fault.cure};
   throw Error(kBadInput, fmt::format("no fault is called {}", id));
 }
 
-Culprit unexplained(const std::string& stage, std::vector<std::string> evidence) {
+report::Culprit unexplained(const std::string& stage, std::vector<std::string> evidence) {
   return {.stage = stage, .fault = "unexplained", .evidence = std::move(evidence)};
 }
 
@@ -59,7 +59,7 @@ bool is_no_grid(const KernelLaunch& launch) {
          launch.grid[2] > kMostYZ;
 }
 
-Culprit fault_of_refusal(const RunResult& seen, const std::string& error) {
+report::Culprit fault_of_refusal(const RunResult& seen, const std::string& error) {
   const KernelLaunch* const launch = failed_launch(seen);
   if (is_one_of(error, {"cudaErrorNoKernelImageForDevice", "cudaErrorInvalidDeviceFunction",
                         "cudaErrorUnsupportedPtxVersion", "cudaErrorInvalidKernelImage"}))
@@ -76,7 +76,7 @@ Culprit fault_of_refusal(const RunResult& seen, const std::string& error) {
 
 // How a launch is lost after it was good.
 
-Culprit fault_of_illegal_instruction(Trials& trials) {
+report::Culprit fault_of_illegal_instruction(Trials& trials) {
   constexpr int kOtherRows = 32;
   const int M = trials.task().A.rows();
   if (M > kOtherRows) return named("ptx-illegal-on-arch", {});
@@ -87,7 +87,7 @@ Culprit fault_of_illegal_instruction(Trials& trials) {
   return named(hint ? "l2-hint-illegal" : "ptx-illegal-on-arch", {other});
 }
 
-Culprit fault_of_illegal_address(Trials& trials) {
+report::Culprit fault_of_illegal_address(Trials& trials) {
   const RunResult& alone = trials.with_one_block();
   if (trials.right(alone)) {
     const std::string cure = "with one thread block, where no partial sum is handed over, the output is right";
@@ -102,7 +102,7 @@ Culprit fault_of_illegal_address(Trials& trials) {
                                       : "with one thread block it ends badly as well"});
 }
 
-Culprit fault_of_hang(Trials& trials) {
+report::Culprit fault_of_hang(Trials& trials) {
   const RunResult& alone = trials.with_one_block();
   if (!alone.timed_out)
     return named("lock-never-set", {fmt::format("with one thread block, where nobody waits for a lock, it ends{}",
@@ -110,7 +110,7 @@ Culprit fault_of_hang(Trials& trials) {
   return named("endless-spin", {"with one thread block, where nobody waits for a lock, it hangs as well"});
 }
 
-Culprit fault_of_loss(Trials& trials) {
+report::Culprit fault_of_loss(Trials& trials) {
   const RunResult& seen = trials.first();
   const std::string& error = seen.synchronise_error;
   if (seen.timed_out) return fault_of_hang(trials);
@@ -190,7 +190,7 @@ std::string second_launch(Trials& trials, const RunResult& second) {
   const std::string what = "a second launch on the workspace it left ";
   if (second.timed_out) return what + "hangs";
   if (!second.ran()) return what + "does not return 0";
-  const Comparison output = trials.compared(second);
+  const judge::Comparison output = trials.compared(second);
   return output.right() ? "" : what + fmt::format("has {} of {} outputs wrong", output.wrong, output.count);
 }
 
@@ -250,13 +250,13 @@ std::size_t most_differing(const std::vector<RunResult>& launches) {
 namespace {
 
 /// A race, by the kind of hazard that racecheck reports.
-Culprit race(const std::vector<kernel::SanitizerAnswer>& sanitizers, std::vector<std::string> evidence) {
-  for (const kernel::SanitizerAnswer& answer : sanitizers) {
+report::Culprit race(const std::vector<kernel::child::SanitizerAnswer>& sanitizers, std::vector<std::string> evidence) {
+  for (const kernel::child::SanitizerAnswer& answer : sanitizers) {
     if (answer.tool != "racecheck" || answer.clean() || !answer.finished) continue;
     if (answer.write_after_read && !answer.read_after_write) return named("writeout-race", std::move(evidence));
     if (answer.read_after_write) return named("smem-race", std::move(evidence));
   }
-  Culprit culprit = named("writeout-race", std::move(evidence));
+  report::Culprit culprit = named("writeout-race", std::move(evidence));
   culprit.fault = "writeout-race or smem-race";
   culprit.stage = "reduce or pipeline";
   culprit.cure = "a barrier; --sanitize racecheck says where";
@@ -264,14 +264,15 @@ Culprit race(const std::vector<kernel::SanitizerAnswer>& sanitizers, std::vector
   return culprit;
 }
 
-void look_at_repeats(Trials& trials, const std::vector<kernel::SanitizerAnswer>& sanitizers, Culprits& found) {
+void look_at_repeats(Trials& trials, const std::vector<kernel::child::SanitizerAnswer>& sanitizers, Culprits& found) {
   const std::vector<RunResult>& launches = trials.launches();
   const std::size_t most = most_differing(launches);
   const bool benign =
       std::all_of(launches.begin(), launches.end(), [&](const RunResult& r) { return trials.right(r); });
-  const bool hazards = std::any_of(sanitizers.begin(), sanitizers.end(), [](const kernel::SanitizerAnswer& answer) {
-    return answer.tool == "racecheck" && answer.finished && !answer.clean();
-  });
+  const bool hazards =
+      std::any_of(sanitizers.begin(), sanitizers.end(), [](const kernel::child::SanitizerAnswer& answer) {
+        return answer.tool == "racecheck" && answer.finished && !answer.clean();
+      });
   if (!launches.back().ran() || benign || (most == 0 && !hazards)) return;
   std::vector<std::string> evidence = {
       most == 0 ? fmt::format("{} launches of the same task are equal, and wrong", launches.size())
@@ -286,7 +287,7 @@ void look_at_repeats(Trials& trials, const std::vector<kernel::SanitizerAnswer>&
 
 void look_at_zeroed_output(Trials& trials, Culprits& found) {
   const RunResult& seen = trials.first();
-  const Comparison output = trials.compared(seen);
+  const judge::Comparison output = trials.compared(seen);
   if (!seen.ran() || output.nan == 0 || output.unwritten == output.count) return;
   if (!trials.right(trials.with_zeroed_C())) return;
   found.push_back(named(
@@ -296,7 +297,7 @@ void look_at_zeroed_output(Trials& trials, Culprits& found) {
 
 }  // namespace
 
-Culprits faults_of_repeats(Trials& trials, const std::vector<kernel::SanitizerAnswer>& sanitizers) {
+Culprits faults_of_repeats(Trials& trials, const std::vector<kernel::child::SanitizerAnswer>& sanitizers) {
   Culprits found;
   look_at_zeroed_output(trials, found);
   if (found.empty()) look_at_repeats(trials, sanitizers, found);
@@ -322,4 +323,4 @@ Culprits faults_of_workspace(Trials& trials, const std::string& how) {
   return {named(how == "dirty" ? "lock-workspace-dirty" : "lock-workspace-small", evidence)};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

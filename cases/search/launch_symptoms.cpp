@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using kernel::RunResult;
@@ -46,7 +46,7 @@ void look_at_message(const Trials& trials, const RunResult& result, Symptoms& sy
 }
 
 void look_at_writes(const Trials& trials, std::vector<std::string>& wrong) {
-  const Comparison output = trials.compared(trials.first());
+  const judge::Comparison output = trials.compared(trials.first());
   if (output.unwritten > 0)
     add(wrong, fmt::format("{} of {} outputs keep the fill: never written, not zero", output.unwritten, output.count));
   if (output.nan > 0) add(wrong, fmt::format("{} of {} outputs are NaN that it wrote", output.nan, output.count));
@@ -78,4 +78,4 @@ Symptoms symptoms_of(const Trials& trials, int timeout_seconds) {
   return symptoms;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

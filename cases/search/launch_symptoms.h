@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 /// What the launches of somebody's kernel show beside the numbers of their output: how they end, what they leave
 /// unwritten and where else they write.
@@ -18,4 +18,4 @@ struct Symptoms {
 /// `timeout_seconds`: of one run, for the line of one that hangs.
 Symptoms symptoms_of(const Trials& trials, int timeout_seconds);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

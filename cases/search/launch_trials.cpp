@@ -6,15 +6,15 @@
 
 #include <fmt/format.h>
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 using kernel::RunResult;
 using kernel::Task;
 
-Rounding rounding_for(const Prepared& prepared, const Options& options, const Task& task, int multiprocessors) {
-  Rounding rounding = rounding_of(prepared, for_lane_model(task));
+judge::Rounding rounding_for(const Prepared& prepared, const Options& options, const Task& task, int multiprocessors) {
+  judge::Rounding rounding = rounding_of(prepared, for_lane_model(task));
   if (options.foreign != "cuda" || task.launch.reduce_bits != 16) return rounding;
-  const kernel::MarlinPlan plan = kernel::marlin_plan(task, multiprocessors);
+  const kernel::cuda::MarlinPlan plan = kernel::cuda::marlin_plan(task, multiprocessors);
   rounding.columns = plan.columns;
   rounding.thread_n = plan.thread_n;
   rounding.problem_rows = plan.problem_rows;
@@ -23,7 +23,7 @@ Rounding rounding_for(const Prepared& prepared, const Options& options, const Ta
   return rounding;
 }
 
-Trials::Trials(kernel::ForeignKernel& kernel, const Prepared& prepared, const Options& options, const Task& task,
+Trials::Trials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options, const Task& task,
                const Progress& progress)
     : step_(progress), task_(task), kernel_(kernel) {
   for (int i = 0; i < options.repeat && (i == 0 || launches_.back().ran()); ++i) {
@@ -32,8 +32,8 @@ Trials::Trials(kernel::ForeignKernel& kernel, const Prepared& prepared, const Op
     launches_.push_back(launch(fmt::format("launch {}", i + 1), numbered));
   }
   step_("oracle");
-  expected_ =
-      expected_output(prepared.layer, prepared.A, rounding_for(prepared, options, task_, kernel_.multiprocessors()));
+  expected_ = judge::expected_output(prepared.layer, prepared.A,
+                                     rounding_for(prepared, options, task_, kernel_.multiprocessors()));
 }
 
 RunResult Trials::launch(const std::string& what, const Task& task) {
@@ -86,8 +86,10 @@ RunResult Trials::with_activations(const Grid<std::uint16_t>& A) {
   return launch("other activations", task);
 }
 
-Comparison Trials::compared(const RunResult& result) const { return compare(result.C, expected_, task_.launch.fill); }
+judge::Comparison Trials::compared(const RunResult& result) const {
+  return judge::compare(result.C, expected_, task_.launch.fill);
+}
 
 bool Trials::right(const RunResult& result) const { return result.ran() && compared(result).right(); }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -9,21 +9,22 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 /// Where a kernel of these options rounds: ours says how it shares work out, anybody else is taken for the lane model.
-Rounding rounding_for(const Prepared& prepared, const Options& options, const kernel::Task& task, int multiprocessors);
+judge::Rounding rounding_for(const Prepared& prepared, const Options& options, const kernel::Task& task,
+                             int multiprocessors);
 
 /// Launches of somebody's kernel: the task as it came, several times, and the task with one thing changed. Each change
 /// is launched when it is first asked for, and once.
 class Trials {
  public:
-  Trials(kernel::ForeignKernel& kernel, const Prepared& prepared, const Options& options, const kernel::Task& task,
-         const Progress& progress);
+  Trials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
+         const kernel::Task& task, const Progress& progress);
 
   const kernel::Task& task() const { return task_; }
-  kernel::ForeignKernel& kernel() const { return kernel_; }
-  const Expected& expected() const { return expected_; }
+  kernel::child::ForeignKernel& kernel() const { return kernel_; }
+  const judge::Expected& expected() const { return expected_; }
 
   /// As many launches as asked for, numbered; one that did not return is not repeated.
   const std::vector<kernel::RunResult>& launches() const { return launches_; }
@@ -43,7 +44,7 @@ class Trials {
 
   /// Whether a run of the task, with whatever changed but A, gave the right output.
   bool right(const kernel::RunResult& result) const;
-  Comparison compared(const kernel::RunResult& result) const;
+  judge::Comparison compared(const kernel::RunResult& result) const;
 
   int launches_made() const { return made_; }
 
@@ -53,11 +54,11 @@ class Trials {
 
   const Progress& step_;
   kernel::Task task_;
-  kernel::ForeignKernel& kernel_;
+  kernel::child::ForeignKernel& kernel_;
   std::vector<kernel::RunResult> launches_;
   std::map<std::string, kernel::RunResult> changed_;
-  Expected expected_;
+  judge::Expected expected_;
   int made_ = 0;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

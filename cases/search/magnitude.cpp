@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 constexpr float kLarge = 32768.0f, kSmall = 64.0f;  // magnitudes of the activations, powers of two
@@ -31,7 +31,7 @@ double up_and_down(int k, int K, double sum) { return k < K / 2 || sum < 0 ? 1 :
 double up(int, int, double) { return 1; }
 
 Aim aimed(const fixtures::Layer& layer, float magnitude, Sign sign) {
-  const std::vector<double> weights = expected_weights(layer, 0, layer.K);  // (K, N)
+  const std::vector<double> weights = judge::expected_weights(layer, 0, layer.K);  // (K, N)
   Aim aim;
   std::vector<std::uint16_t> a(static_cast<std::size_t>(kRows) * layer.K);
   for (int m = 0; m < kRows; ++m) {
@@ -89,13 +89,13 @@ float magnitude_of_up(const fixtures::Layer& layer) {
 
 }  // namespace
 
-std::vector<Culprit> faults_of_magnitude(Trials& trials, const Prepared& prepared) {
+std::vector<report::Culprit> faults_of_magnitude(Trials& trials, const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   if (layer.dtype != DType::fp16 || layer.bias || trials.task().launch.reduce_bits == 16) return {};
   const std::string halves =
       fmt::format("activations of {:g} whose products pile up and take each other away again", kLarge);
   if (overflows(trials, layer, kLarge, up_and_down)) {
-    Culprit culprit{.stage = "multiply", .fault = "fp16-accumulate-overflow"};
+    report::Culprit culprit{.stage = "multiply", .fault = "fp16-accumulate-overflow"};
     culprit.evidence = {fmt::format("{} give infinities; of {:g}, the right sums", halves, kSmall)};
     culprit.cure = "accumulate in fp32";
     return {culprit};
@@ -103,7 +103,7 @@ std::vector<Culprit> faults_of_magnitude(Trials& trials, const Prepared& prepare
   if (layer.group_size != layer.K) return {};
   const float magnitude = magnitude_of_up(layer);
   if (!overflows(trials, layer, magnitude, up)) return {};
-  Culprit culprit{.stage = "epilogue", .fault = "epilogue-cast-order"};
+  report::Culprit culprit{.stage = "epilogue", .fault = "epilogue-cast-order"};
   culprit.evidence = {
       fmt::format("{} give finite sums, so the accumulators are wide", halves),
       fmt::format("sums beyond 65504 whose scaled value is inside the range (activations of {:g}) are infinite; {:g} "
@@ -113,4 +113,4 @@ std::vector<Culprit> faults_of_magnitude(Trials& trials, const Prepared& prepare
   return {culprit};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

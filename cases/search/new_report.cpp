@@ -6,19 +6,20 @@
 #include "fixtures/half.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 constexpr std::size_t kFirstOutputs = 20;
 
 }  // namespace
 
-Report new_report(const Prepared& prepared, const Options& options) {
+report::Report new_report(const Prepared& prepared, const Options& options) {
   const kernel::Launch launch = task_of(prepared, {}, options).launch;
-  Report report;
+  report::Report report;
   report.case_id = prepared.id.text();
   report.fixture = prepared.fixture;
   report.kernel = options.recorded.empty() ? "cpu" : "recorded:" + options.recorded.string();
@@ -31,12 +32,13 @@ Report new_report(const Prepared& prepared, const Options& options) {
   return report;
 }
 
-void describe_output(const kernel::RunResult& result, const Expected& expected, Report& report) {
-  report.comparison = compare(result.C, expected, kernel::Launch{}.fill);
-  report.pictures = pictures_of(result.C, expected, kernel::Launch{}.fill);
-  report.audit = audit(result.C, expected, kernel::Launch{}.fill);
+void describe_output(const kernel::RunResult& result, const judge::Expected& expected, report::Report& report) {
+  report.comparison = judge::compare(result.C, expected, kernel::Launch{}.fill);
+  report.pictures =
+      std::make_shared<nlohmann::ordered_json>(judge::pictures_of(result.C, expected, kernel::Launch{}.fill));
+  report.audit = judge::audit(result.C, expected, kernel::Launch{}.fill);
   for (std::size_t i = 0; i < std::min(kFirstOutputs, result.C.size()); ++i)
     report.first.push_back(value_of(result.C[i], expected.dtype));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -5,12 +5,12 @@
 #include "cases/judge/oracle.h"
 #include "cases/report/report.h"
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 /// What every report begins with.
-Report new_report(const Prepared& prepared, const Options& options);
+report::Report new_report(const Prepared& prepared, const Options& options);
 
 /// Output, counts, error and audit of a run, and the first 20 numbers.
-void describe_output(const kernel::RunResult& result, const Expected& expected, Report& report);
+void describe_output(const kernel::RunResult& result, const judge::Expected& expected, report::Report& report);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

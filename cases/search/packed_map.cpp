@@ -11,7 +11,7 @@
 #include <array>
 #include <map>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using repack::kTileK;
@@ -19,7 +19,7 @@ using repack::kTileN;
 using Codes = Grid<std::uint8_t>;
 using Hashes = std::vector<std::uint64_t>;
 
-std::uint64_t joined(std::uint64_t hash, std::uint64_t value) { return fixtures::mixed(hash * 31 + value + 1); }
+std::uint64_t joined(std::uint64_t hash, std::uint64_t value) { return fixtures::random::mixed(hash * 31 + value + 1); }
 
 /// Codes as the kernel counts rows: row i meets column perm[i] of A.
 Codes in_packed_order(const repack::Packed& packed, const Codes& stored) {
@@ -74,7 +74,7 @@ template <class T>
 std::string place_of_difference(const char* what, const Grid<T>& got, const Grid<T>& want, const char* row) {
   std::vector<bool> differs(got.size());
   for (std::size_t i = 0; i < got.size(); ++i) differs[i] = got[i] != want[i];
-  return fmt::format("{} differ from ours at {}", what, text_of_region(differs, got.cols(), row, "n", what));
+  return fmt::format("{} differ from ours at {}", what, probe::text_of_region(differs, got.cols(), row, "n", what));
 }
 
 /// How often each code stands in each tile.
@@ -121,15 +121,15 @@ void say_of_tiles(const Codes& got, const Codes& want, std::vector<std::string>&
         sources_by_content(contents_by_place(got, kTileK, kTileN), contents_by_place(want, kTileK, kTileN));
     if (!sources.empty())
       lines.push_back("all tiles permute theirs alike, in stage fragments at the latest: " +
-                      text_of(recover_map(sources, kTileK, kTileN), sources, kTileN, "k", "n"));
+                      probe::text_of(probe::recover_map(sources, kTileK, kTileN), sources, kTileN, "k", "n"));
     return;
   }
   const auto sources = sources_by_content(contents_by_tile(got), contents_by_tile(want));
   const int columns = got.cols() / kTileN;
   if (!sources.empty())
-    lines.push_back(
-        "whole tiles stand elsewhere, in stage tiles at the latest: " +
-        text_of(recover_map(sources, got.rows() / kTileK, columns), sources, columns, "tile row ", "tile "));
+    lines.push_back("whole tiles stand elsewhere, in stage tiles at the latest: " +
+                    probe::text_of(probe::recover_map(sources, got.rows() / kTileK, columns), sources, columns,
+                                   "tile row ", "tile "));
   else
     lines.push_back(place_of_difference("codes", got, want, "k"));
 }
@@ -141,7 +141,8 @@ void say_of_columns(const char* what, const Grid<T>& got, const Grid<T>& want, s
   const auto sources = sources_by_content(contents_by_place(got, 1, kTileN), contents_by_place(want, 1, kTileN));
   if (!sources.empty())
     lines.push_back(fmt::format("{} are ours with columns permuted inside 64, in stage scale_order at the latest: {}",
-                                what, text_of(recover_map(sources, 1, kTileN), sources, kTileN, "g", "n")));
+                                what,
+                                probe::text_of(probe::recover_map(sources, 1, kTileN), sources, kTileN, "g", "n")));
   else
     lines.push_back(place_of_difference(what, got, want, "g"));
 }
@@ -167,4 +168,4 @@ std::vector<std::string> packed_statements(const repack::Packed& got, const repa
   return lines;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

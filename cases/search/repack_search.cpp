@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using repack::Weights;
@@ -55,7 +55,7 @@ RepackWalk walked(const Subject& subject, const fixtures::Layer& layer, const re
   for (int stage = 0; stage < static_cast<int>(repack::stages().size()); ++stage) {
     step(repack::stages()[static_cast<std::size_t>(stage)].id);
     Weights next = subject.stage(stage, value, put_right);
-    StageCheck check = check_stage(stage, value, next);
+    judge::StageCheck check = judge::check_stage(stage, value, next);
     if (!check.ok()) {
       BrokenStage broken{.stage = stage, .check = check, .variants = {}};
       explain(broken, value, next);
@@ -75,7 +75,7 @@ RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, con
   return walked(subject, layer, put_right, step, [&](BrokenStage& broken, const Weights& before, const Weights& after) {
     const auto way = [&](const Weights& of) { return subject.stage(broken.stage, of, put_right); };
     broken.variants = ways_that_make(broken.stage, before, after);
-    broken.map = map_of_stage(broken.stage, before, way);
+    broken.map = judge::map_of_stage(broken.stage, before, way);
   });
 }
 
@@ -94,12 +94,12 @@ Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe) 
 fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer) {
   fixtures::Layer flipped = layer;
   flipped.cut_from = nullptr;  // it is no slice of that layer any more
-  const auto words = fixtures::grid_of<std::uint32_t>(*layer.qzeros);
+  const auto words = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
   const auto changed = Grid<std::uint32_t>::made(words.rows(), words.cols(), [&](std::span<std::uint32_t> out) {
     std::copy(words.cells().begin(), words.cells().end(), out.begin());
     out[0] ^= 1;
   });
-  flipped.qzeros = fixtures::tensor_of(layer.qzeros->name, layer.qzeros->dtype, changed);
+  flipped.qzeros = fixtures::files::tensor_of(layer.qzeros->name, layer.qzeros->dtype, changed);
   return flipped;
 }
 
@@ -114,4 +114,4 @@ ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& 
   return probe;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -12,19 +12,19 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 /// A repacking stage that did not make what its definition says, and the known ways that make exactly what it made.
 struct BrokenStage {
   int stage = 0;
-  StageCheck check;
-  std::vector<std::string> variants;  // one: named; several: cannot be told apart here; none: unexplained
-  std::optional<StageMap> map = {};   // where it puts values, when it puts them elsewhere
+  judge::StageCheck check;
+  std::vector<std::string> variants;        // one: named; several: cannot be told apart here; none: unexplained
+  std::optional<judge::StageMap> map = {};  // where it puts values, when it puts them elsewhere
 };
 
 /// What the eight repacking stages of the path under test made of a layer.
 struct RepackWalk {
-  std::vector<StageCheck> checks;
+  std::vector<judge::StageCheck> checks;
   std::vector<BrokenStage> broken;
   repack::Weights last;  // the value behind `fragments`
 };
@@ -54,4 +54,4 @@ ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& 
 /// Whether a stage (0..7) left the same value in two walks.
 bool same_output(int stage, const repack::Weights& a, const repack::Weights& b);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -13,7 +13,7 @@
 #include <functional>
 #include <numeric>
 
-namespace w4::cases {
+namespace w4::cases::search {
 namespace {
 
 using repack::Recipe;
@@ -38,7 +38,7 @@ void forget_zero_points(fixtures::Layer& layer) {
   const std::uint16_t eight = bits_of(kSymmetricZero, DType::bf16);
   const std::vector<std::uint16_t> cells(layer.qzeros->count(), eight);
   const Grid<std::uint16_t> grid(layer.groups(), layer.N, cells);
-  layer.qzeros = fixtures::tensor_of(layer.qzeros->name, DType::bf16, grid);
+  layer.qzeros = fixtures::files::tensor_of(layer.qzeros->name, DType::bf16, grid);
 }
 
 struct DataToggles {
@@ -53,7 +53,7 @@ class Toggler {
   Toggler(const Options& options, const Recipe& planted) : options_(options), subject_(planted) {}
 
   /// `ways`: stages done otherwise than the path does them.
-  Comparison outcome(const DataToggles& data, const Recipe& ways) const {
+  judge::Comparison outcome(const DataToggles& data, const Recipe& ways) const {
     Options options = options_;
     options.source = data.source;
     options.group = data.group;
@@ -64,19 +64,19 @@ class Toggler {
   }
 
  private:
-  Comparison compared(const Prepared& prepared, const Options& options, const Recipe& ways) const {
+  judge::Comparison compared(const Prepared& prepared, const Options& options, const Recipe& ways) const {
     repack::Weights value = repack::weights_of(prepared.layer);
-    for (int stage = 0; stage < kRepackStages; ++stage) value = subject_.stage(stage, value, ways);
+    for (int stage = 0; stage < faults::kRepackStages; ++stage) value = subject_.stage(stage, value, ways);
     const kernel::Task task = task_of(prepared, repack::packed_of(value), options);
-    const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-    return compare(subject_.run(task, ways).C, expected, task.launch.fill);
+    const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+    return judge::compare(subject_.run(task, ways).C, expected, task.launch.fill);
   }
 
   const Options& options_;
   Subject subject_;
 };
 
-std::string outcome_text(const Comparison& c) {
+std::string outcome_text(const judge::Comparison& c) {
   if (c.right()) return fmt::format("right, max z {:.2f}", c.max_z);
   if (c.wrong > 0) return fmt::format("WRONG, {} of {}", c.wrong, c.count);
   return "WRONG, " + c.failed_gate;
@@ -146,7 +146,7 @@ struct Switch {
 
 std::vector<Switch> switches(const DataToggles& asked, bool asymmetric) {
   std::vector<Switch> all;
-  for (const std::string& stage : stage_ids())
+  for (const std::string& stage : faults::stage_ids())
     all.push_back({"put right " + stage, [stage](DataToggles&, Recipe& ways) { ways[stage] = "reference"; }});
   if (asked.group != -1)
     all.push_back({"group -1 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.group = -1; }});
@@ -190,7 +190,7 @@ class Table {
     ToggleRow row = row_of(data, skipped);
     step_(fmt::format("row {}", table_.rows.size() + 1));
     try {
-      const Comparison c = toggler_.outcome(data, skipping(skipped));
+      const judge::Comparison c = toggler_.outcome(data, skipping(skipped));
       row.right = c.right();
       row.outcome = outcome_text(c);
     } catch (const Error& error) {
@@ -218,12 +218,12 @@ class Table {
     if (!table_.fails) return;
     step_("smallest sets");
     const std::vector<Switch> all = switches(asked(), !prepare(options_).layer.symmetric);
-    table_.turns_off =
-        described(sets_that(all.size(), stage_ids().size(), [&](const Set& set) { return right_with(all, set); }),
-                  [&](std::size_t i) { return all[i].name; });
-    table_.turns_on = described(
-        sets_that(stage_ids().size(), stage_ids().size(), [&](const Set& set) { return wrong_with_only(set); }),
-        [](std::size_t i) { return stage_ids()[i]; });
+    table_.turns_off = described(
+        sets_that(all.size(), faults::stage_ids().size(), [&](const Set& set) { return right_with(all, set); }),
+        [&](std::size_t i) { return all[i].name; });
+    table_.turns_on = described(sets_that(faults::stage_ids().size(), faults::stage_ids().size(),
+                                          [&](const Set& set) { return wrong_with_only(set); }),
+                                [](std::size_t i) { return faults::stage_ids()[i]; });
   }
 
   bool right_with(const std::vector<Switch>& all, const Set& set) const {
@@ -236,8 +236,8 @@ class Table {
   /// The known-good path with this path's way in the stages of `set` alone.
   bool wrong_with_only(const Set& set) const {
     Recipe ways;
-    for (const std::string& stage : stage_ids()) ways[stage] = "reference";
-    for (const std::size_t i : set) ways.erase(stage_ids()[i]);
+    for (const std::string& stage : faults::stage_ids()) ways[stage] = "reference";
+    for (const std::size_t i : set) ways.erase(faults::stage_ids()[i]);
     return !toggler_.outcome(asked(), ways).right();
   }
 
@@ -255,7 +255,7 @@ ToggleTable toggle(const Options& options, const Recipe& planted, const Progress
   return Table(options, planted, progress).make();
 }
 
-std::string text_of(const ToggleTable& table, const Report& report, const Options& options) {
+std::string text_of(const ToggleTable& table, const report::Report& report, const Options& options) {
   std::string text = fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", "codes", "scales", "group",
                                  "zero points", "act_order", "scale_order", "tiles", "fragments", "outcome");
   for (const ToggleRow& row : table.rows)
@@ -272,10 +272,10 @@ std::string text_of(const ToggleTable& table, const Report& report, const Option
   } else {
     text += "the output as asked is right; each row that is not shows what leaving that out does\n";
   }
-  for (const Culprit& culprit : report.culprits)
+  for (const report::Culprit& culprit : report.culprits)
     text += fmt::format("{:<14}{} in stage {}\n", "bisect names", culprit.fault, culprit.stage);
-  if (report.verdict == Verdict::cannot_test) text += "cannot-test   " + report.reason + "\n";
+  if (report.verdict == report::Verdict::cannot_test) text += "cannot-test   " + report.reason + "\n";
   return text + command_line(options) + "\n";
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::search {
 
 /// One line of the table: what was toggled, and what came out.
 struct ToggleRow {
@@ -32,6 +32,6 @@ struct ToggleTable {
 ToggleTable toggle(const Options& options, const repack::Recipe& planted, const Progress& progress);
 
 /// `report`: what bisect says of the same path; the table sees outputs only.
-std::string text_of(const ToggleTable& table, const Report& report, const Options& options);
+std::string text_of(const ToggleTable& table, const report::Report& report, const Options& options);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::search

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 
 /// The finest parts that ddmin() takes away: a part of 1/16 of what is left. A step costs a whole run of bisect.
 inline constexpr std::size_t kMostParts = 16;
@@ -38,4 +38,4 @@ std::vector<int> ddmin(std::vector<int> whole, const Keeps& keeps) {
   return whole;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 namespace {
 
-void add_kinds_of_values(const Comparison& output, std::set<std::string>& kinds) {
+void add_kinds_of_values(const judge::Comparison& output, std::set<std::string>& kinds) {
   const auto add = [&](bool seen, const char* kind) {
     if (seen) kinds.insert(kind);
   };
@@ -23,7 +23,7 @@ void add_kinds_of_values(const Comparison& output, std::set<std::string>& kinds)
   add(output.wrong == 0 && !output.right(), "errors that are too large as a whole");
 }
 
-std::set<std::string> kinds_of(const Report& report) {
+std::set<std::string> kinds_of(const report::Report& report) {
   std::set<std::string> kinds;
   if (report.comparison) add_kinds_of_values(*report.comparison, kinds);
   if (!report.repeats) return kinds;
@@ -35,12 +35,12 @@ std::set<std::string> kinds_of(const Report& report) {
 
 }  // namespace
 
-Failure failure_of(const Report& report) {
+Failure failure_of(const report::Report& report) {
   constexpr std::string_view kUnexplained = "unexplained";
   Failure failure{.verdict = report.verdict, .culprits = {}, .kinds = {}};
   failure.output_wrong = report.comparison && !report.comparison->right();
   bool explained = true;
-  for (const Culprit& culprit : report.culprits) {
+  for (const report::Culprit& culprit : report.culprits) {
     failure.culprits.emplace(culprit.stage, culprit.fault);
     explained = explained && culprit.fault != kUnexplained;
   }
@@ -52,10 +52,10 @@ std::string text_of(const Failure& failure) {
   std::vector<std::string> culprits;
   for (const auto& [stage, fault] : failure.culprits)
     culprits.push_back(stage.empty() ? fault : fault + " in stage " + stage);
-  std::string text =
-      culprits.empty() ? std::string(name_of(failure.verdict)) : fmt::format("{}", fmt::join(culprits, " and "));
+  std::string text = culprits.empty() ? std::string(report::name_of(failure.verdict))
+                                      : fmt::format("{}", fmt::join(culprits, " and "));
   text += failure.output_wrong ? "; the output is wrong" : "; the output of this case is right";
   return failure.kinds.empty() ? text : text + fmt::format(" ({})", fmt::join(failure.kinds, ", "));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

@@ -7,11 +7,11 @@
 #include <string>
 #include <utility>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 
 /// What makes two failures the same one: all of it must be equal, so that none is traded for another.
 struct Failure {
-  Verdict verdict = Verdict::match;
+  report::Verdict verdict = report::Verdict::match;
   std::set<std::pair<std::string, std::string>> culprits;  // stage, fault
   bool output_wrong = false;
   std::set<std::string> kinds;  // "NaN", "return code 2"; kept only where a culprit is unexplained: a name says more
@@ -19,9 +19,9 @@ struct Failure {
   friend bool operator==(const Failure&, const Failure&) = default;
 };
 
-Failure failure_of(const Report& report);
+Failure failure_of(const report::Report& report);
 
 /// "scale-perm-missing in stage scale_order; the output is wrong", one line.
 std::string text_of(const Failure& failure);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

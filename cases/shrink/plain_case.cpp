@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 namespace {
 
 using fixtures::Format;
@@ -47,7 +47,7 @@ Grid<std::uint8_t> stored_zeros(const fixtures::Layer& layer, Weights weights) {
 }
 
 Grid<std::uint16_t> natural_scales(const fixtures::Layer& layer) {
-  const auto stored = fixtures::grid_of<std::uint16_t>(layer.scales);
+  const auto stored = fixtures::files::grid_of<std::uint16_t>(layer.scales);
   if (layer.format != Format::compressed_tensors) return stored;
   return Grid<std::uint16_t>::made(stored.cols(), stored.rows(), [&](std::span<std::uint16_t> out) {
     for (int g = 0, i = 0; g < stored.cols(); ++g)
@@ -107,7 +107,7 @@ PlainCase plain_of(const Prepared& prepared) {
 fixtures::Layer layer_of(const PlainCase& plain) {
   fixtures::Layer layer = fixtures::encode(plain.layer, plain.format, plain.zero_encoding);
   if (!plain.stores_zeros) layer.qzeros.reset();
-  layer.activations = fixtures::tensor_of("activations", plain.layer.dtype, plain.A);
+  layer.activations = fixtures::files::tensor_of("activations", plain.layer.dtype, plain.A);
   return layer;
 }
 
@@ -196,4 +196,4 @@ PlainCase without_act_order(const PlainCase& plain) {
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

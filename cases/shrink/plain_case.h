@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 
 /// A case in plain content, in which rows, columns and values can be changed one by one, and how it is stored again.
 struct PlainCase {
@@ -60,4 +60,4 @@ std::optional<PlainCase> with_part_of_K(const PlainCase& plain, const Kept& kept
 /// Rows (and A's columns) sorted by their group, and no g_idx: the same products, in another order.
 PlainCase without_act_order(const PlainCase& plain);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

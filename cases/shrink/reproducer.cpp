@@ -4,6 +4,7 @@
 #include "cases/case/install_paths.h"
 #include "cases/case/prepare.h"
 #include "cases/case/task.h"
+#include "fixtures/files/container.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
 #include "kernel/lane_model/lane_model.h"
@@ -11,7 +12,7 @@
 
 #include <fmt/format.h>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 namespace {
 
 namespace fs = std::filesystem;
@@ -42,22 +43,22 @@ class Data {
   template <class T>
   void write(const char* name, DType type, const Grid<T>& grid) const {
     if (!grid.empty())
-      fixtures::write_npy(fixtures::tensor_of(name, type, grid), folder_ / (std::string(name) + ".npy"));
+      fixtures::files::write_npy(fixtures::files::tensor_of(name, type, grid), folder_ / (std::string(name) + ".npy"));
   }
 
  private:
   fs::path folder_;
 };
 
-Grid<double> bounds_of(const Expected& expected) {
+Grid<double> bounds_of(const judge::Expected& expected) {
   return Grid<double>::made(expected.M, expected.N, [&](std::span<double> out) {
     for (int m = 0; m < expected.M; ++m)
       for (int n = 0; n < expected.N; ++n)
-        out[static_cast<std::size_t>(m) * expected.N + n] = allowed_error(expected, m, n);
+        out[static_cast<std::size_t>(m) * expected.N + n] = judge::allowed_error(expected, m, n);
   });
 }
 
-void write_data(const kernel::Task& task, const Expected& expected, const fs::path& folder) {
+void write_data(const kernel::Task& task, const judge::Expected& expected, const fs::path& folder) {
   const Data data(folder);
   data.write("A", DType::u16, task.A);
   data.write("words", DType::u32, task.packed.words);
@@ -88,21 +89,22 @@ void write_folder(const ShrunkCase& shrunk, const fs::path& folder) {
   const bool planted = options.foreign.empty();
   if (planted) options.foreign = "plugin:KERNEL.so";  // whoever runs it chooses the launch
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
-  const Expected expected =
-      expected_output(prepared.layer, prepared.A, rounding_of(prepared, kernel::Task(for_lane_model(task))));
+  const judge::Expected expected =
+      judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, kernel::Task(for_lane_model(task))));
   fs::create_directory(folder);
   fs::copy_file(source_root() / "docs/examples/reproducer.cpp", folder / "main.cpp");
   fs::copy_file(source_root() / "kernel/plugin.h", folder / "plugin.h");
-  fixtures::write_file(folder / "case.h", {case_header(task, prepared.id.text(), options.repeat)});
-  fixtures::write_file(folder / "README.md", {readme(shrunk, prepared)});
+  fixtures::files::write_file(folder / "case.h", {case_header(task, prepared.id.text(), options.repeat)});
+  fixtures::files::write_file(folder / "README.md", {readme(shrunk, prepared)});
   write_data(task, expected, folder / "data");
-  fixtures::write_container(container_of(shrunk, "fixture"), folder / "fixture", fixtures::ContainerKind::npy_folder);
+  fixtures::files::write_container(container_of(shrunk, "fixture"), folder / "fixture",
+                                   fixtures::files::ContainerKind::npy_folder);
 }
 
 }  // namespace
 
 void write_reproducer(const ShrunkCase& shrunk, const fs::path& folder) {
-  fixtures::write_beside(folder, [&](const fs::path& temporary) { write_folder(shrunk, temporary); });
+  fixtures::files::write_beside(folder, [&](const fs::path& temporary) { write_folder(shrunk, temporary); });
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

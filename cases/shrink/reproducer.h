@@ -5,11 +5,11 @@
 
 #include <filesystem>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 
 /// Writes a folder that needs nothing of w4bisect: main.cpp (docs/examples/reproducer.cpp), plugin.h, case.h with the
 /// sizes, data/ with the packed tensors, A, the right output and how far from it one may be, fixture/, and a README of
 /// three lines. The packed tensors are right, whatever was planted. Throws InputError when the folder exists already.
 void write_reproducer(const ShrunkCase& shrunk, const std::filesystem::path& folder);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

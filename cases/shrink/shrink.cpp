@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 
 Shrinker::Shrinker(PlainCase first, int budget, Trial trial, Told told)
     : trial_(std::move(trial)), told_(std::move(told)), budget_(budget) {
@@ -57,4 +57,4 @@ std::string text_of(const PlainCase& plain) {
                      values.empty() ? "plain values alone" : fmt::format("{}", fmt::join(values, ", ")));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

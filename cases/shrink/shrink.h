@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 
 /// What a trial of a smaller case says. A kernel that does not take a case is no evidence of anything, and is counted.
 enum class Answer { same_failure, another_outcome, not_taken };
@@ -61,4 +61,4 @@ std::vector<Strategy> value_strategies();  // scales to 1, codes to 8, activatio
 /// "M1_K64_N64_g64_sym_fp16_b_s7: 1 of 64 activations not 0, 3 of 64 scales not 1"
 std::string text_of(const PlainCase& plain);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

@@ -3,14 +3,16 @@
 
 #include "cases/ask.h"
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 #include "fixtures/files/write_beside.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 namespace {
 
 namespace fs = std::filesystem;
@@ -59,7 +61,7 @@ Options options_for(const Options& asked, const PlainCase& plain, const fs::path
 }
 
 /// Quiet: what a trial does inside is of no interest, only that it is made.
-Report asked_of(const Prepared& prepared, const Options& options) {
+report::Report asked_of(const Prepared& prepared, const Options& options) {
   return report_on(prepared, options, planted_by(options), [](std::string_view) {});
 }
 
@@ -78,7 +80,7 @@ Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
 }
 
 /// The lane model's races are the same in every run; a kernel's are not.
-bool comes_and_goes(const Report& report, const Options& options) {
+bool comes_and_goes(const report::Report& report, const Options& options) {
   return !options.foreign.empty() && report.repeats && report.repeats->apart;
 }
 
@@ -91,23 +93,24 @@ void check_survives_rewriting(const ShrunkCase& wanted, const PlainCase& plain) 
         text_of(wanted.failure));
 }
 
-Shrinker::Told told_by(const Progress& progress, int budget) {
+Shrinker::Told told_by(const search::Progress& progress, int budget) {
   return [&progress, budget](int trial, const PlainCase& plain) {
     progress(fmt::format("trial {} of {}: M={} K={} N={}", trial, budget, plain.M(), plain.K(), plain.N()));
   };
 }
 
-Failure failure_to_shrink(const Report& report) {
-  if (report.verdict == Verdict::match) throw CannotTest("{} is a match: there is nothing to shrink", report.case_id);
-  if (report.verdict == Verdict::cannot_test) throw CannotTest("{}: {}", report.case_id, report.reason);
+Failure failure_to_shrink(const report::Report& report) {
+  if (report.verdict == report::Verdict::match)
+    throw CannotTest("{} is a match: there is nothing to shrink", report.case_id);
+  if (report.verdict == report::Verdict::cannot_test) throw CannotTest("{}: {}", report.case_id, report.reason);
   return failure_of(report);
 }
 
-Report read_back(const ShrunkCase& shrunk, const fs::path& written, const Progress& progress) {
+report::Report read_back(const ShrunkCase& shrunk, const fs::path& written, const search::Progress& progress) {
   for (int reading = 1; reading <= kMostTries; ++reading) {
     progress(fmt::format("the written fixture, run {}", reading));
     const Options options = options_of(shrunk, written);
-    Report report = asked_of(prepare(options), options);
+    report::Report report = asked_of(prepare(options), options);
     if (failure_of(report) == shrunk.failure) return report;
   }
   throw CannotTest(
@@ -122,19 +125,19 @@ Options options_of(const ShrunkCase& shrunk, const fs::path& fixture) {
   return options_for(shrunk.asked, shrunk.shrunk.best, fixture);
 }
 
-fixtures::Container container_of(const ShrunkCase& shrunk, const fs::path& folder) {
-  fixtures::Container container = fixtures::container_of(layer_of(shrunk.shrunk.best));
+fixtures::files::Container container_of(const ShrunkCase& shrunk, const fs::path& folder) {
+  fixtures::files::Container container = fixtures::container_of(layer_of(shrunk.shrunk.best));
   container.manifest["shrunk_from"] = shrunk.case_id + ", " + command_line(shrunk.asked);
   container.manifest["failure"] = text_of(shrunk.failure);
   container.manifest["command"] = command_line(options_of(shrunk, folder));
   return container;
 }
 
-ShrunkCase shrink_case(const Options& options, int budget, const Progress& progress) {
+ShrunkCase shrink_case(const Options& options, int budget, const search::Progress& progress) {
   check_can_run_again(options);
   progress("the case as it came");
   const Prepared prepared = prepare(options);
-  const Report report = asked_of(prepared, options);
+  const report::Report report = asked_of(prepared, options);
   ShrunkCase out{.asked = options,
                  .case_id = report.case_id,
                  .failure = failure_to_shrink(report),
@@ -148,10 +151,11 @@ ShrunkCase shrink_case(const Options& options, int budget, const Progress& progr
   return out;
 }
 
-Report write_shrunk(const ShrunkCase& shrunk, const fs::path& folder, const Progress& progress) {
-  Report report;
-  fixtures::write_beside(folder, [&](const fs::path& temporary) {
-    fixtures::write_container(container_of(shrunk, folder), temporary, fixtures::ContainerKind::npy_folder);
+report::Report write_shrunk(const ShrunkCase& shrunk, const fs::path& folder, const search::Progress& progress) {
+  report::Report report;
+  fixtures::files::write_beside(folder, [&](const fs::path& temporary) {
+    fixtures::files::write_container(container_of(shrunk, folder), temporary,
+                                     fixtures::files::ContainerKind::npy_folder);
     report = read_back(shrunk, temporary, progress);
   });
   report.fixture = folder.string();
@@ -190,17 +194,17 @@ std::string search_text(const Shrunk& shrunk) {
 }  // namespace
 
 std::string text_of(const ShrunkCase& shrunk, const fs::path& fixture, const fs::path& reproducer,
-                    const Report& report) {
+                    const report::Report& report) {
   std::string text = fmt::format("case         {}\nfailure      {}\n", shrunk.case_id, text_of(shrunk.failure));
   for (const std::string& step : shrunk.shrunk.steps)
     text += fmt::format("{:<12} {}\n", &step == &shrunk.shrunk.steps.front() ? "steps" : "", step);
   text += fmt::format("left         {}\n", text_of(shrunk.shrunk.best));
   text += fmt::format("search       {}\n", search_text(shrunk.shrunk));
-  if (report.repeats) text += fmt::format("launches     {}\n", triage_of(*report.repeats));
+  if (report.repeats) text += fmt::format("launches     {}\n", judge::triage_of(*report.repeats));
   if (report.repeats && report.repeats->apart) text += racecheck_text(shrunk, fixture, reproducer);
   text += fmt::format("fixture      {}, read back and run again: the same failure\n", fixture.string());
   if (!reproducer.empty()) text += fmt::format("reproducer   {}: see its README.md\n", reproducer.string());
   return text + command_line(options_of(shrunk, fixture)) + "\n";
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

@@ -10,7 +10,7 @@
 #include <numeric>
 #include <set>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 namespace {
 
 using fixtures::Format;
@@ -177,4 +177,4 @@ std::vector<Strategy> size_strategies() {
   };
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::shrink {
 namespace {
 
 /// The values of a case that settle: which they are, and what they settle to.
@@ -106,4 +106,4 @@ std::vector<Strategy> value_strategies() {
           strategy<kUnitBias>("entries of bias neither 0 nor 1")};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::shrink

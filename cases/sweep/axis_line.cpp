@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 namespace {
 
 constexpr std::size_t kDeadEnds = 8;       // values between two neighbours that cannot be tested, before it is given up
@@ -172,4 +172,4 @@ std::vector<int> AxisLine::corner_values() const {
   return {out.begin(), out.end()};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

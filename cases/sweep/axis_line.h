@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 
 /// A condition on the value of one axis: "M <= 16".
 struct AxisCondition {
@@ -60,4 +60,4 @@ class AxisLine {
   std::vector<ChangePoint> changes_;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

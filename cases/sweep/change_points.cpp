@@ -11,7 +11,7 @@
 #include <functional>
 #include <numeric>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 namespace {
 
 void check(const Space& space, const Point& base) {
@@ -174,4 +174,4 @@ Sweep find_change_points(const Space& space, const Point& base, int budget, cons
   return Sweeper(space, base, budget, launch).run();
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 
 /// What one launch at a point of the sweep said. cannot: the shape is refused by the rules, not by a fault.
 enum class Outcome { right, wrong, cannot };
@@ -83,4 +83,4 @@ struct Sweep {
 /// axes do not fit, or a step is below 1.
 Sweep find_change_points(const Space& space, const Point& base, int budget, const Launch& launch);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

@@ -9,12 +9,12 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 namespace {
 
 constexpr int kBudgetUnasked = 60;  // shapes, when nobody asked for a sweep
 
-bool is_unexplained(const Culprit& culprit) { return culprit.fault == "unexplained"; }
+bool is_unexplained(const report::Culprit& culprit) { return culprit.fault == "unexplained"; }
 
 /// What of this case a random layer has too.
 CaseId like(const Prepared& prepared, bool takes_bias) {
@@ -27,7 +27,7 @@ CaseId like(const Prepared& prepared, bool takes_bias) {
           .dtype = layer.dtype};
 }
 
-SweptBox swept_box(const Prepared& prepared, const Options& options, Box& box, bool takes_bias) {
+SweptBox swept_box(const Prepared& prepared, const Options& options, probe::Box& box, bool takes_bias) {
   return {.box = &box,
           .options = options,
           .like = like(prepared, takes_bias),
@@ -41,7 +41,7 @@ Shape shape_of(const Prepared& prepared) {
   return {.M = prepared.id.M, .K = layer.K, .N = layer.N, .group = one_group ? -1 : layer.group_size};
 }
 
-bool launches_differ(const Report& report) {
+bool launches_differ(const report::Report& report) {
   return report.repeats && (report.repeats->differing > 0 || report.repeats->apart);
 }
 
@@ -52,12 +52,12 @@ Shape origin_for(const Shape& base, RandomCases& cases) {
   return base;
 }
 
-Condition stopped(std::string text, const RandomCases& cases) {
+report::Condition stopped(std::string text, const RandomCases& cases) {
   return {.text = std::move(text), .evidence = {}, .launches = cases.launches(), .finished = true};
 }
 
 /// A case fails, and a random layer of its shape does not.
-std::string why_right(const Report& report, bool cut) {
+std::string why_right(const report::Report& report, bool cut) {
   if (report.comparison && report.comparison->right())
     return "random data of this shape is right, and so is this output: there is no failure to follow";
   if (cut) return "a layer of this shape that is cut out of no other is right: the condition is in the cut or the data";
@@ -65,12 +65,13 @@ std::string why_right(const Report& report, bool cut) {
 }
 
 /// The sweep of a case whose shape fails with random data too.
-Condition swept(const Shape& base, const std::optional<kernel::BlockTile>& block_tile, int budget, RandomCases& cases) {
+report::Condition swept(const Shape& base, const std::optional<kernel::BlockTile>& block_tile, int budget,
+                        RandomCases& cases) {
   const Shape origin = origin_for(base, cases);
   const Sweep sweep = find_change_points(shapes_around(base, origin, block_tile), point_of(origin), budget,
                                          [&](const Point& point) { return cases.at(shape_at(point)); });
   std::vector<std::string> lines = sweep.lines();
-  Condition condition{.text = lines[0], .launches = cases.launches(), .finished = !sweep.ran_out()};
+  report::Condition condition{.text = lines[0], .launches = cases.launches(), .finished = !sweep.ran_out()};
   condition.evidence.assign(lines.begin() + 1, lines.end());
   condition.evidence.push_back(fmt::format("{} launches of random layers: {}", cases.launches(), cases.range()));
   if (sweep.ran_out())
@@ -79,7 +80,8 @@ Condition swept(const Shape& base, const std::optional<kernel::BlockTile>& block
   return condition;
 }
 
-Condition condition_of(const Shape& base, const SweptBox& box, const Report& report, const Progress& progress) {
+report::Condition condition_of(const Shape& base, const SweptBox& box, const report::Report& report,
+                               const search::Progress& progress) {
   const bool asked = box.options.sweep;
   const int budget = asked ? box.options.sweep_budget : kBudgetUnasked;
   RandomCases cases(box, progress);
@@ -92,10 +94,10 @@ Condition condition_of(const Shape& base, const SweptBox& box, const Report& rep
   return swept(base, box.block_tile, budget, cases);
 }
 
-Condition of_own_path(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
-                      const Report& report, const Progress& progress) {
+report::Condition of_own_path(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
+                              const report::Report& report, const search::Progress& progress) {
   const Subject subject(planted);
-  PathBox box(subject);
+  probe::PathBox box(subject);
   const kernel::Launch launch = task_of(prepared, {}, options).launch;
   Shape base = shape_of(prepared);
   base.thread_blocks = launch.thread_blocks;
@@ -105,9 +107,10 @@ Condition of_own_path(const Prepared& prepared, const Options& options, const re
 }
 
 /// Thread blocks are an axis where they were said: what a kernel chooses by itself is not one number.
-Condition of_kernel(const Prepared& prepared, const Options& options, const Report& report, const Progress& progress) {
-  const auto kernel = kernel::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
-  KernelBox box(*kernel);
+report::Condition of_kernel(const Prepared& prepared, const Options& options, const report::Report& report,
+                            const search::Progress& progress) {
+  const auto kernel = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+  probe::KernelBox box(*kernel);
   Shape base = shape_of(prepared);
   if (kernel->on_device()) base.thread_blocks = options.thread_blocks;
   SweptBox swept = swept_box(prepared, options, box, kernel->takes_bias());
@@ -117,19 +120,19 @@ Condition of_kernel(const Prepared& prepared, const Options& options, const Repo
 
 }  // namespace
 
-bool wants_condition(const Report& report, const Options& options) {
-  if (report.verdict != Verdict::mismatch || !options.packed.empty() || !options.recorded.empty()) return false;
+bool wants_condition(const report::Report& report, const Options& options) {
+  if (report.verdict != report::Verdict::mismatch || !options.packed.empty() || !options.recorded.empty()) return false;
   if (options.sweep) return true;
   return options.sweep_unexplained && !options.foreign.starts_with("exec:") &&
          std::ranges::any_of(report.culprits, is_unexplained);
 }
 
 void add_condition(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
-                   const Progress& progress, Report& report) {
+                   const search::Progress& progress, report::Report& report) {
   report.condition = options.foreign.empty() ? of_own_path(prepared, options, planted, report, progress)
                                              : of_kernel(prepared, options, report, progress);
-  for (Culprit& culprit : report.culprits)
+  for (report::Culprit& culprit : report.culprits)
     if (is_unexplained(culprit)) culprit.evidence.push_back(report.condition->text);
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

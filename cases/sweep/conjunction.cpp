@@ -8,7 +8,7 @@
 #include <bit>
 #include <cstdlib>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 namespace {
 
 constexpr std::size_t kMostCorners = 20000;  // points that may be launched; a large product is thinned
@@ -137,4 +137,4 @@ std::vector<std::string> ConjunctionSearch::equivalents() const {
   return out;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

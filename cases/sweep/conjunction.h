@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 
 /// Looks for the shortest conjunction of conditions that agrees with every launch, and launches corners to try it:
 /// first those at which conjunctions that still agree foretell different outcomes, then others.
@@ -46,4 +46,4 @@ class ConjunctionSearch {
   std::vector<Atoms> agreeing_;  // the shortest first
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

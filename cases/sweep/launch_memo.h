@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 
 /// Launches each point once, and as many points as the budget allows.
 class LaunchMemo {
@@ -40,4 +40,4 @@ class LaunchMemo {
   bool ran_out_ = false;
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

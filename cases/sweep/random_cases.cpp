@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 namespace {
 
 using kernel::RunResult;
@@ -40,7 +40,7 @@ Prepared RandomCases::made(const Shape& shape) const {
 
 /// `all`: goes on after a wrong launch, unless it did not end.
 std::vector<RunResult> RandomCases::launched(const Prepared& prepared, const kernel::Launch& launch, bool all) {
-  Question question{std::make_shared<const fixtures::Layer>(prepared.layer), prepared.A, launch};
+  probe::Question question{std::make_shared<const fixtures::Layer>(prepared.layer), prepared.A, launch};
   std::vector<RunResult> results;
   for (int i = 0; i < (all ? swept_.options.repeat : repeat_); ++i) {
     question.launch.number = static_cast<std::uint64_t>(i);
@@ -58,10 +58,10 @@ Outcome RandomCases::outcome(const Shape& shape, bool all) {
   if (shape.thread_blocks) options.thread_blocks = shape.thread_blocks;
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const std::vector<RunResult> results = launched(prepared, task.launch, all);
-  const Expected expected =
-      expected_output(prepared.layer, prepared.A, rounding_for(prepared, options, task, swept_.multiprocessors));
+  const judge::Expected expected = judge::expected_output(
+      prepared.layer, prepared.A, search::rounding_for(prepared, options, task, swept_.multiprocessors));
   const auto is_right = [&](const RunResult& result) {
-    return is_clean(result) && compare(result.C, expected, task.launch.fill).right();
+    return is_clean(result) && judge::compare(result.C, expected, task.launch.fill).right();
   };
   timed_out_ = timed_out_ || results.back().timed_out;
   differed_ = std::ranges::any_of(
@@ -102,4 +102,4 @@ std::string RandomCases::range() const {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

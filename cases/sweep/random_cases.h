@@ -8,11 +8,11 @@
 #include <array>
 #include <set>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 
 /// What a sweep launches: a box, and what makes random layers for it like those of a case.
 struct SweptBox {
-  Box* box = nullptr;
+  probe::Box* box = nullptr;
   Options options;                                   // how it is launched, and how often where launches differ
   CaseId like;                                       // format, type, symmetry, act-order, bias; its shape is not used
   bool stores_zeros = true;                          // a symmetric layer may come without
@@ -24,7 +24,7 @@ struct SweptBox {
 /// Launches of random layers of other shapes, held against the oracle.
 class RandomCases {
  public:
-  RandomCases(SweptBox swept, const Progress& step) : swept_(std::move(swept)), step_(step) {}
+  RandomCases(SweptBox swept, const search::Progress& step) : swept_(std::move(swept)), step_(step) {}
 
   /// The case's own shape: how its launches end, and whether they differ; from then on each shape is launched as often
   /// as --repeat says when they do, and once otherwise.
@@ -45,7 +45,7 @@ class RandomCases {
   Outcome tried(const Shape& shape, bool all);
 
   SweptBox swept_;
-  const Progress& step_;
+  const search::Progress& step_;
   int repeat_ = 1;
   int launches_ = 0;
   bool timed_out_ = false;
@@ -54,4 +54,4 @@ class RandomCases {
   std::array<std::set<int>, 5> seen_;  // values of each axis
 };
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 namespace {
 
 constexpr int kTile = 64;                         // K and N of a case that needs no padding are multiples of it
@@ -81,4 +81,4 @@ std::vector<Shape> smaller_shapes(const Shape& base) {
   return shapes;
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

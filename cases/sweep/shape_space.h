@@ -6,7 +6,7 @@
 
 #include <optional>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 
 /// The shape a case is launched at.
 struct Shape {
@@ -34,4 +34,4 @@ Space shapes_around(const Shape& base, const Shape& origin, const std::optional<
 /// remainders of K and N.
 std::vector<Shape> smaller_shapes(const Shape& base);
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

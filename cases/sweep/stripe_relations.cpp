@@ -6,10 +6,10 @@
 
 #include <algorithm>
 
-namespace w4::cases {
+namespace w4::cases::sweep {
 namespace {
 
-using kernel::Plan;
+using kernel::lane_model::Plan;
 
 int padded(int value, int to) { return (value + to - 1) / to * to; }
 
@@ -23,7 +23,7 @@ Plan plan_at(const Shape& shape, const kernel::BlockTile& block_tile) {
   task.packed.group_size = shape.group_size();
   task.launch.block_tile = block_tile;
   task.launch.thread_blocks = shape.thread_blocks.value_or(task.launch.thread_blocks);
-  return kernel::plan_of(task, task.packed.N);
+  return kernel::lane_model::plan_of(task, task.packed.N);
 }
 
 /// Different block_tiles: of another problem, the same one of B does not count.
@@ -46,7 +46,7 @@ bool columns_are_shared(const Plan& plan) {
 
 /// In a problem of 64 rows, or in the only one.
 bool goes_on_from_whole_column(const Plan& plan) {
-  const int full = std::max(1, plan.rows / kernel::kProblemRows) * plan.columns;
+  const int full = std::max(1, plan.rows / kernel::lane_model::kProblemRows) * plan.columns;
   for (int column = 0; column < std::min(full, plan.column_count() - 1); ++column) {
     const long long begin = static_cast<long long>(column) * plan.k_tiles;
     if (begin / plan.iters == (begin + plan.k_tiles) / plan.iters) return true;
@@ -66,4 +66,4 @@ std::vector<Relation> relations_of_stripes(const kernel::BlockTile& block_tile) 
           relation("a thread block goes on from a column that it sums alone", goes_on_from_whole_column)};
 }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::sweep

@@ -2,14 +2,17 @@
 #include "kernel/child/case_folder.h"
 
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
+
+#include <nlohmann/json.hpp>
 
 #include <stdlib.h>
 
 #include <algorithm>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 namespace {
 
 namespace fs = std::filesystem;
@@ -22,9 +25,9 @@ class Writer {
   template <class T>
   void write(const std::string& name, DType dtype, const Grid<T>& grid) {
     if (grid.empty()) return;
-    fixtures::Tensor tensor = fixtures::tensor_of(name, dtype == DType::bf16 ? DType::u16 : dtype, grid);
+    fixtures::files::Tensor tensor = fixtures::files::tensor_of(name, dtype == DType::bf16 ? DType::u16 : dtype, grid);
     if (name == "perm" || name == "bias") tensor.shape = {grid.cols()};
-    fixtures::write_npy(tensor, folder_ / (name + ".npy"));
+    fixtures::files::write_npy(tensor, folder_ / (name + ".npy"));
     files[name] = name + ".npy";
   }
 
@@ -87,11 +90,11 @@ void write_case(const Task& task, const fs::path& folder, const std::string& lay
                                  {"files", writer.files}};
   if (!layer.empty()) json["layer"] = layer;
   const std::string text = json.dump(2) + "\n";
-  fixtures::write_file(folder / "task.json", {text});
+  fixtures::files::write_file(folder / "task.json", {text});
 }
 
 void write_layer(const fixtures::Layer& layer, const fs::path& folder) {
-  fixtures::write_container(fixtures::container_of(layer), folder, fixtures::ContainerKind::npy_folder);
+  fixtures::files::write_container(fixtures::container_of(layer), folder, fixtures::files::ContainerKind::npy_folder);
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

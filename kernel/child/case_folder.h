@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 /// A folder of its own under the system's temporary folder, gone with this object.
 class TemporaryFolder {
@@ -33,4 +33,4 @@ void write_case(const Task& task, const std::filesystem::path& folder, const std
 /// The layer as a fixture in `folder`, which does not exist yet.
 void write_layer(const fixtures::Layer& layer, const std::filesystem::path& folder);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 namespace {
 
 constexpr std::chrono::seconds kLeastToLoad{60};  // a short limit for runs is no limit for loading libraries
@@ -106,4 +106,4 @@ void note(const Child::Fault& fault, RunResult& result) {
   result.exit_code = fault.ended.exit_code;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

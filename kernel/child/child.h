@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 /// A worker process with a plug-in in it. It is kept from run to run until a fault costs it its life; the next run then
 /// starts another. Whatever it does, this program goes on.
@@ -57,4 +57,4 @@ class Child {
 /// What a fault is to the one who asked: signal, exit code or time-out.
 void note(const Child::Fault& fault, RunResult& result);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

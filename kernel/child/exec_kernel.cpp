@@ -4,13 +4,15 @@
 #include "fixtures/error.h"
 #include "kernel/child/output_file.h"
 
+#include <nlohmann/json.hpp>
+
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 /// How a case was left: answered, or the process ended, or neither in time.
 struct ExecKernel::Outcome {
@@ -145,4 +147,4 @@ RunResult ExecKernel::run(const Task& task) {
   return result;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 /// A command as a kernel. The shell starts `COMMAND FOLDER`; FOLDER is what write_case() writes, and the command puts
 /// its output (M, N) into FOLDER/C.npy, in the type of the case, fp32 or fp64. It may do so in one of two ways:
@@ -44,4 +44,4 @@ class ExecKernel final : public ForeignKernel {
   std::unique_ptr<Process> process_;
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

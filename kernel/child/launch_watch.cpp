@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <string_view>
 
-namespace w4::kernel {
+namespace w4::kernel::worker {
 
 namespace {
 
@@ -199,16 +199,16 @@ std::vector<WatchedLaunch> LaunchWatch::stop() {
   return std::move(state().launches);
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::worker
 
 #else
 
-namespace w4::kernel {
+namespace w4::kernel::worker {
 
 std::string LaunchWatch::why_not() { return "built without CUPTI"; }
 void LaunchWatch::start() {}
 std::vector<WatchedLaunch> LaunchWatch::stop() { return {}; }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::worker
 
 #endif

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::worker {
 
 /// A launch as CUDA was asked for it: what kernel/run.h tells of it, and its stream.
 struct WatchedLaunch {
@@ -32,4 +32,4 @@ class LaunchWatch {
   static std::vector<WatchedLaunch> stop();
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::worker

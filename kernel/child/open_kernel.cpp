@@ -7,7 +7,7 @@
 
 #include <utility>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 namespace {
 
 constexpr std::string_view kPlugin = "plugin:";
@@ -49,4 +49,4 @@ std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono:
   throw InputError("kernel '{}': it is one of cuda, naive, plugin:FILE, exec:COMMAND", spec);
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

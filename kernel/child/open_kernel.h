@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 /// Somebody else's kernel. It runs in a process of its own.
 class ForeignKernel {
@@ -42,4 +42,4 @@ bool is_foreign(const std::string& spec);
 /// The file behind "cuda", "naive" and "plugin:FILE"; empty for others. Throws CannotTest when this build has none.
 std::filesystem::path plugin_file(const std::string& spec);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 namespace {
 
 using worker::Ask;
@@ -212,7 +212,7 @@ std::optional<std::size_t> PluginKernel::bytes_asked(Ask what, const Task& task,
 }
 
 RunResult PluginKernel::run(const Task& task) {
-  check_shapes(task);
+  lane_model::check_shapes(task);
   check_takes(task);
   RunResult result = nothing_written(task);
   std::size_t locks = task.launch.workspace.size();
@@ -234,4 +234,4 @@ RunResult PluginKernel::run(const Task& task) {
   return result;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 /// A shared object of kernel/plugin.h, with host or device pointers. C is filled with launch.fill before each run,
 /// guard zones lie round every buffer, the workspace is read back; launch.workspace, when given, is what it starts with
@@ -37,4 +37,4 @@ class PluginKernel final : public ForeignKernel {
   Child child_;
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

@@ -17,7 +17,7 @@
 #include <cerrno>
 #include <thread>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 namespace {
 
 using namespace std::chrono_literals;
@@ -118,4 +118,4 @@ void Process::kill() {
   ended_ = how_it_ended(status);
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

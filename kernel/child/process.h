@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
@@ -70,4 +70,4 @@ std::string signal_name(int number);
 /// Two ends of a channel, close-on-exec. Throws Error.
 std::pair<Descriptor, Descriptor> channel(int socket_type);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 namespace {
 
 namespace fs = std::filesystem;
@@ -201,4 +201,4 @@ SanitizerAnswer sanitize(const fs::path& plugin, const Task& task, std::string_v
   return answer;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

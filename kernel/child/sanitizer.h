@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 inline constexpr std::string_view kSanitizers[] = {"memcheck", "racecheck", "initcheck", "synccheck"};
 
@@ -36,4 +36,4 @@ SanitizerAnswer parse_sanitizer(std::string_view tool, std::string_view log);
 SanitizerAnswer sanitize(const std::filesystem::path& plugin, const Task& task, std::string_view tool,
                          std::chrono::milliseconds timeout);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 namespace {
 
 constexpr std::size_t kAlignment = 256;  // what cudaMalloc gives
@@ -76,4 +76,4 @@ std::vector<std::string> SharedBuffers::trespasses() const {
   return lines;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

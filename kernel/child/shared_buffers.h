@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::child {
 
 /// Buffers of one run in memory that another process maps too, each between two guard zones of 16 KiB that hold a NaN
 /// of either 16-bit type. What is written round a buffer, or into one that is only to be read, is found afterwards.
@@ -53,4 +53,4 @@ class SharedBuffers {
   std::vector<Buffer> buffers_;
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::child

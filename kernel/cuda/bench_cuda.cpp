@@ -19,7 +19,7 @@
 #include <functional>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 namespace {
 
 constexpr std::size_t kBeyondCaches = std::size_t{400} << 20;
@@ -45,7 +45,7 @@ DeviceBuffer random_buffer(const char* name, std::size_t bytes, Bits kind) {
   constexpr std::size_t kBlock = std::size_t{16} << 20;
   std::vector<std::uint64_t> block(std::min(kBlock, (bytes + 7) / 8 * 8) / 8);
   for (std::size_t i = 0; i < block.size(); ++i) {
-    block[i] = fixtures::mixed(i + 1);
+    block[i] = fixtures::random::mixed(i + 1);
     if (kind == Bits::numbers) block[i] = (block[i] & 0x97FF97FF97FF97FF) | 0x2400240024002400;
   }
   DeviceBuffer buffer(name, bytes);
@@ -243,7 +243,7 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda
 
 int main(int argc, char** argv) {
   try {

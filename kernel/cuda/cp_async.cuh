@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// The address of shared memory as the instructions below take it. PTX ISA, "cvta".
 __device__ inline std::uint32_t shared_address(const void* pointer) {
@@ -31,4 +31,4 @@ __device__ inline void cp_async_arrive(std::uint32_t shared_barrier) {
   asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(shared_barrier) : "memory");
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

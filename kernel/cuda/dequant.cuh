@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// (word & mask) | bits in one instruction. PTX ISA, "lop3": immLut of (a & b) | c is 0xEA.
 __device__ inline std::uint32_t masked_or(std::uint32_t word, std::uint32_t mask, std::uint32_t bits) {
@@ -106,4 +106,4 @@ __device__ inline void dequant(std::uint32_t word, int block, const ColumnValues
   }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 namespace {
 
@@ -103,4 +103,4 @@ bool DeviceBuffer::guards_intact() const {
   return zone_ == nullptr || (is_guard(zone_, name_) && is_guard(zone_ + kGuardBytes + bytes_, name_));
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

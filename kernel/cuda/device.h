@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// A CUDA call that had no reason to fail did: "cudaMemcpy(words): cudaErrorIllegalAddress".
 class CudaFailure : public Error {
@@ -61,4 +61,4 @@ class DeviceBuffer {
   std::size_t bytes_ = 0;
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

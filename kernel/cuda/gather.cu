@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 namespace {
 
@@ -27,4 +27,4 @@ int launch_gather(const GatherArgs& args, void* stream) {
   return cudaGetLastError();
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

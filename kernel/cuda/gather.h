@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// Columns of A in the order of the packed rows: ordered(m, i) = A(m, perm[i]), zero from stored_K on.
 struct GatherArgs {
@@ -19,4 +19,4 @@ struct GatherArgs {
 /// cudaError_t.
 int launch_gather(const GatherArgs& args, void* stream);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

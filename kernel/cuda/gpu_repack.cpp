@@ -5,7 +5,7 @@
 #include "kernel/cuda/device.h"
 #include "kernel/cuda/repack_launch.h"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 Grid<std::uint32_t> gpu_repack(const repack::Weights& w) {
   std::string why;
@@ -33,4 +33,4 @@ Grid<std::uint32_t> gpu_repack(const repack::Weights& w) {
   return Grid<std::uint32_t>::made(rows, columns, [&](std::span<std::uint32_t> out) { packed.download(out.data()); });
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cuda/repack_launch.h"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 namespace {
 
@@ -38,4 +38,4 @@ int launch_repack(const RepackArgs& args) {
   return cudaGetLastError();
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// What a launch of the kernel reads and writes.
 struct MarlinArgs {
@@ -45,4 +45,4 @@ int marlin_shared_bytes(const MarlinSizes& sizes);
 /// cudaError_t.
 int launch_marlin(const MarlinArgs& args, const MarlinChoice& choice, void* stream = nullptr);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

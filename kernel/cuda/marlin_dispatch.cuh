@@ -3,7 +3,7 @@
 
 #include "kernel/cuda/marlin_kernel.cuh"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 template <class Shape>
 int launch_shape(const MarlinArgs& args, void* stream) {
@@ -37,4 +37,4 @@ extern template int launch_sizes<kRows32>(const MarlinArgs& args, const MarlinCh
 extern template int launch_sizes<kRows64>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);
 extern template int launch_sizes<kRows64Hopper>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

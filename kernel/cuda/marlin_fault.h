@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// What an instantiation of the CUDA kernel does wrong. Only instantiations of the tests have one: a shape that is
 /// derived from a sound one and says so.
@@ -17,4 +17,4 @@ enum class MarlinFault {
   cast_before_scale,  // the sum of one group is cast, and scaled then
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -3,7 +3,7 @@
 
 #include "kernel/cuda/marlin_output.cuh"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 // The end of a slice with wgmma. Sums stay as the threads of a team hold them, also in slots: fragment by fragment,
 // sums[block][rows][0..3] of all threads.
@@ -144,4 +144,4 @@ __device__ inline void write_fragments(const MarlinArgs& args, const Column& col
   }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

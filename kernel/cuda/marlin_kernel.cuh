@@ -4,7 +4,7 @@
 #include "kernel/cuda/marlin_pipe.cuh"
 #include "kernel/cuda/marlin_write.cuh"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// A team's way through its units of the stripe, kStages - 1 of them ahead of the one it multiplies.
 template <class Shape>
@@ -150,4 +150,4 @@ __global__ void __launch_bounds__(Shape::kBlockThreads, 1) marlin_kernel(const _
   finish_columns<Shape>(args, ends, who.thread, flags);
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 namespace {
 
@@ -42,4 +42,4 @@ int launch_marlin(const MarlinArgs& args, const MarlinChoice& choice, void* stre
       choice.sizes, [&](auto found) { return launch_sizes<found.value>(args, choice, stream); }, cudaErrorInvalidValue);
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -3,7 +3,7 @@
 
 #include "kernel/cuda/marlin_stream.cuh"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 // Where outputs lie: in C, and as partial sums in the slots of slices.
 
@@ -121,4 +121,4 @@ struct RowQuad {
   }
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -3,7 +3,7 @@
 
 #include "kernel/cuda/marlin_wgmma.cuh"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 // With wgmma: warps that only load, one a strip, and warps that only multiply. Each stage has a barrier that says it is
 // full and one that says it is free, so nobody waits for the slowest warp of a unit.
@@ -73,4 +73,4 @@ class Pipe {
   PipePlace<Shape> place_;
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 namespace {
 
@@ -40,4 +40,4 @@ MarlinPlan marlin_plan(const Task& task, int multiprocessors) {
   return plan;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

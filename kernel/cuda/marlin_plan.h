@@ -5,7 +5,7 @@
 
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// How the CUDA kernel shares a task out, for those who model its rounding.
 struct MarlinPlan {
@@ -20,4 +20,4 @@ struct MarlinPlan {
 /// `multiprocessors`: of the device, for a task whose launch.thread_blocks is 0.
 MarlinPlan marlin_plan(const Task& task, int multiprocessors);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -3,6 +3,6 @@
 #include "kernel/cuda/marlin_run.h"
 
 extern "C" const W4Plugin* w4_plugin(void) {
-  static const W4Plugin plugin = w4::kernel::marlin_plugin();
+  static const W4Plugin plugin = w4::kernel::cuda::marlin_plugin();
   return &plugin;
 }

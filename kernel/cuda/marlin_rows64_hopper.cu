@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cuda/marlin_dispatch.cuh"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 template int launch_sizes<kRows64Hopper>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

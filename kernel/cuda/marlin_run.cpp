@@ -7,7 +7,7 @@
 
 #include <bit>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 namespace {
 
@@ -132,4 +132,4 @@ W4Plugin marlin_plugin() {
           .run = run_marlin};
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

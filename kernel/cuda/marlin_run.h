@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// A call as the Marlin kernel runs it: its stripes, and where things lie in the workspace (a lock a column) and in the
 /// scratch memory.
@@ -49,4 +49,4 @@ int run_marlin(const W4Call* call);
 /// What the kernel takes; `run` is the one above.
 W4Plugin marlin_plugin();
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

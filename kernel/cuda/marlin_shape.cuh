@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 inline constexpr int kTileWordBytes = 512;  // a tile: 16 bytes a lane
 inline constexpr int kUnitTiles = kUnitK / 16;
@@ -97,4 +97,4 @@ struct Who {
   int in_team = thread % Shape::kTeamThreads;
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

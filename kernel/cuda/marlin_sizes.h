@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 // Sizes of the format (design.md, section 3) and of the CUDA kernel's parts.
 inline constexpr int kUnitK = 64;  // rows of K in a unit of work
@@ -51,4 +51,4 @@ constexpr MarlinSizes marlin_sizes(int M, bool hopper) {
   return hopper ? kRows64Hopper : kRows64;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -6,7 +6,7 @@
 #include "kernel/cuda/mma.cuh"
 #include "kernel/cuda/sync.cuh"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 // Global to shared memory: a team's ring of stages. Weights are read once, 16 bytes a lane; a tile's copy is the
 // lane's own use of it, scales and rows of A are shared by the warp or the team.
@@ -214,4 +214,4 @@ __device__ inline void multiply_unit(const char* stage, const Who<Shape>& who, b
   }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -4,7 +4,7 @@
 #include "kernel/cuda/marlin_stream.cuh"
 #include "kernel/cuda/wgmma.cuh"
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// sums += the unit that lies in `stage`. Four warps are the 64 rows of a wgmma, 16 columns of W each. The next tile is
 /// dequantised while one is multiplied, also from unit to unit: the last tile's wgmma is under way at the end.
@@ -38,4 +38,4 @@ __device__ inline void multiply_unit_wgmma(const char* stage, const Who<Shape>& 
   }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

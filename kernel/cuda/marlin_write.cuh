@@ -5,7 +5,7 @@
 
 #include <type_traits>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 // Sums to C: teams are added up in shared memory, slices in slots of global memory. Every order is fixed.
 
@@ -148,4 +148,4 @@ __device__ inline void finish_columns(const MarlinArgs& args, const Column (&end
     finish_column<Shape, false>(args, column, thread % threads, threads);
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

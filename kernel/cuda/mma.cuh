@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// Two 8 x 8 matrices of 16 bits; lanes 0..15 give the addresses of their rows. PTX ISA, "ldmatrix".
 __device__ inline void ldmatrix_x2(std::uint32_t (&to)[2], std::uint32_t shared) {
@@ -55,4 +55,4 @@ __device__ inline void mma_16x8x16(float (&sums)[4], const __nv_bfloat162 (&a)[4
       : "r"(bits[0]), "r"(bits[1]), "r"(bits[2]), "r"(bits[3]), "r"(b[0]), "r"(b[1]));
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 namespace {
 
@@ -76,4 +76,4 @@ int launch_naive(const NaiveArgs& args, void* stream) {
   return cudaGetLastError();
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

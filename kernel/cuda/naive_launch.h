@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// What the naive kernel reads and writes; shapes as in repack/packed.h.
 struct NaiveArgs {
@@ -26,4 +26,4 @@ struct NaiveArgs {
 /// Launches on a cudaStream_t, without waiting. Returns what CUDA says of the launch, a cudaError_t.
 int launch_naive(const NaiveArgs& args, void* stream);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

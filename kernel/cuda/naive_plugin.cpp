@@ -6,21 +6,21 @@
 namespace {
 
 int run(const W4Call* call) {
-  const int error = w4::kernel::launch_naive({.A = call->A,
-                                              .words = call->words,
-                                              .scales = call->scales,
-                                              .zeros = call->zeros,
-                                              .perm = call->perm,
-                                              .bias = call->bias,
-                                              .C = call->C,
-                                              .M = call->M,
-                                              .N = call->padded_N,
-                                              .stored_N = call->N,
-                                              .stored_K = call->K,
-                                              .group_size = call->group_size,
-                                              .one_group = call->groups == 1,
-                                              .bf16 = call->type == W4_BF16},
-                                             call->stream);
+  const int error = w4::kernel::cuda::launch_naive({.A = call->A,
+                                                    .words = call->words,
+                                                    .scales = call->scales,
+                                                    .zeros = call->zeros,
+                                                    .perm = call->perm,
+                                                    .bias = call->bias,
+                                                    .C = call->C,
+                                                    .M = call->M,
+                                                    .N = call->padded_N,
+                                                    .stored_N = call->N,
+                                                    .stored_K = call->K,
+                                                    .group_size = call->group_size,
+                                                    .one_group = call->groups == 1,
+                                                    .bf16 = call->type == W4_BF16},
+                                                   call->stream);
   return error == 0 ? W4_DONE : W4_CUDA_ERROR + error;
 }
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// GPTQ words to Marlin words. K and N are the layer's, padded_K and padded_N the packed layer's.
 struct RepackArgs {
@@ -21,4 +21,4 @@ struct RepackArgs {
 /// Launches on the default stream, without waiting. Returns what CUDA says of the launch, a cudaError_t.
 int launch_repack(const RepackArgs& args);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <initializer_list>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 /// Division of 0 <= n < 2^31 by a constant of the launch: a product, where an integer division takes a hundred cycles.
 struct Divisor {
@@ -91,4 +91,4 @@ static_assert([] {
   return true;
 }());
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 // A barrier for some of a block's threads, an object in shared memory. (A named barrier would do, but racecheck loses
 // track of __syncthreads where there are any.)
@@ -52,4 +52,4 @@ __device__ inline int count_arrival(int* counter) {
   return before;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

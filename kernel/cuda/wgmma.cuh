@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::cuda {
 
 // Four warps multiply together and go on meanwhile; sm_90a. PTX ISA, "Asynchronous Warpgroup Level Matrix
 // Instructions".
@@ -60,4 +60,4 @@ __device__ inline void wgmma_64x64x16(float (&d)[8][4], const __nv_bfloat162 (&a
 
 #undef W4_WGMMA_64X64X16
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::cuda

@@ -4,7 +4,7 @@
 #include "fixtures/layer/codes.h"
 #include "kernel/lane_model/rounding.h"
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 // A code among the low bits of a mantissa is a value at once.
 
@@ -38,4 +38,4 @@ static_assert([] {  // every code and zero point, either nibble, either type
   return true;
 }());
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

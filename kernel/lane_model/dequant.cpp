@@ -3,13 +3,13 @@
 
 #include "kernel/lane_model/bit_trick.h"
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
 constexpr int kManyRows = 8;  // from here on the kernels in question take their other branch
 
-constexpr Variant kVariants[] = {
+constexpr Variant kDequantVariants[] = {
     {.id = "reference",
      .fault = "",
      .what = "bit trick, exact zero point, one rounding of the scaled weight",
@@ -34,7 +34,7 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-std::span<const Variant> dequant_variants() { return kVariants; }
+std::span<const Variant> dequant_variants() { return kDequantVariants; }
 
 namespace {
 
@@ -79,4 +79,4 @@ void dequant(const std::uint32_t* words, const CodeValues& values, WarpB& b) {
     }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -6,7 +6,7 @@
 
 #include <span>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// Codes to values: `reference`, or a known wrong way.
 enum class DequantWay {
@@ -52,4 +52,4 @@ CodeValues code_values(const StagedScales& staged, DType type, DequantWay way, i
 /// A tile's 128 words, lane by lane, to the B fragments of the warp.
 void dequant(const std::uint32_t* words, const CodeValues& values, WarpB& b);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

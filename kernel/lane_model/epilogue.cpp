@@ -3,11 +3,11 @@
 
 #include "kernel/lane_model/rounding.h"
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
-constexpr Variant kVariants[] = {
+constexpr Variant kEpilogueVariants[] = {
     {.id = "reference", .fault = "", .what = "scale of one group, bias in fp32, one cast", .cure = "", .visible = ""},
     {.id = "bias-double",
      .fault = "bias-double",
@@ -68,7 +68,7 @@ void store_bits(std::uint16_t& cell, std::uint16_t bits, Store store, DType type
 
 }  // namespace
 
-std::span<const Variant> epilogue_variants() { return kVariants; }
+std::span<const Variant> epilogue_variants() { return kEpilogueVariants; }
 
 void write_out(const Sums& sums, const OutputTile& tile, const repack::Packed& packed, EpilogueWay way, Store store,
                bool with_bias) {
@@ -88,4 +88,4 @@ void write_out(const Sums& sums, const OutputTile& tile, const repack::Packed& p
           }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

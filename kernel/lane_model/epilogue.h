@@ -5,7 +5,7 @@
 
 #include <span>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// Scale of one group, bias, cast, store: `reference`, or a known wrong way.
 enum class EpilogueWay {
@@ -33,4 +33,4 @@ enum class Store {
 void write_out(const Sums& sums, const OutputTile& tile, const repack::Packed& packed, EpilogueWay way, Store store,
                bool with_bias);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -5,7 +5,7 @@
 #include "repack/stages/fragments.h"
 #include "repack/stages/scale_order.h"
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
@@ -49,4 +49,4 @@ std::optional<Loaded> loaded_at(const Task& task, const repack::Recipe& recipe, 
   return loaded;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

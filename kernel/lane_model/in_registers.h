@@ -6,7 +6,7 @@
 
 #include <optional>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// Who multiplies a weight, for one 64-row problem. Warps are counted as the published kernel does: those side by side
 /// along N first.
@@ -32,4 +32,4 @@ struct Loaded {
 /// does not run, or never visits that column.
 std::optional<Loaded> loaded_at(const Task& task, const repack::Recipe& recipe, int m, int row, int n);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
@@ -160,4 +160,4 @@ std::vector<SliceSum> slice_sums(const Task& task, const repack::Recipe& recipe,
   return sums;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

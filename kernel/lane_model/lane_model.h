@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// A known wrong way to do one of the kernel's stages (launch, pipeline, dequant, multiply, reduce, epilogue).
 struct Variant {
@@ -50,4 +50,4 @@ struct SliceSum {
 /// The slices behind output (m, n), from k = 0 up, as the kernel of `recipe` sums them; empty: none runs there.
 std::vector<SliceSum> slice_sums(const Task& task, const repack::Recipe& recipe, int m, int n);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -6,7 +6,7 @@
 
 #include <array>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 inline constexpr int kLanes = 32;
 inline constexpr int kThreads = 256;  // of a thread block
@@ -134,4 +134,4 @@ static_assert(places());
 
 }  // namespace lanes_check
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

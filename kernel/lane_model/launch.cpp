@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
@@ -17,7 +17,7 @@ constexpr int kNoInstantiation = 2;  // the published entry point's code for it
 constexpr int kNoShape = 1;          // the same for a shape that it does not take
 constexpr int kCheckedN = 256;       // what wrappers ask N to be a multiple of
 
-constexpr Variant kVariants[] = {
+constexpr Variant kLaunchVariants[] = {
     {.id = "reference", .fault = "", .what = "every result is looked at", .cure = "", .visible = ""},
     {.id = "instantiation-missing-rc-ignored",
      .fault = "instantiation-missing-rc-ignored",
@@ -102,7 +102,7 @@ void check_tensors(const Task& task) {
 
 }  // namespace
 
-std::span<const Variant> launch_variants() { return kVariants; }
+std::span<const Variant> launch_variants() { return kLaunchVariants; }
 
 bool runs(LaunchWay way, const Task& task) {
   if (way == LaunchWay::instantiation_missing || way == LaunchWay::grid_invalid) return false;
@@ -133,4 +133,4 @@ void check(const Task& task) {
     throw CannotTest("the workspace has {} locks, {} are needed", given, locks_needed(task));
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -5,7 +5,7 @@
 
 #include <span>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// From the caller to the first thread block: `reference`, or a known wrong way.
 enum class LaunchWay {
@@ -35,4 +35,4 @@ void check(const Task& task);
 /// The same of the tensors alone: a kernel that reads by these sizes must not read beyond them.
 void check_shapes(const Task& task);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
-constexpr Variant kVariants[] = {
+constexpr Variant kMultiplyVariants[] = {
     {.id = "reference", .fault = "", .what = "16-bit operands, fp32 accumulators", .cure = "", .visible = ""},
     {.id = "fp16-accumulate-overflow",
      .fault = "fp16-accumulate-overflow",
@@ -29,7 +29,7 @@ void multiply_row(const float* a, const WarpB& b, float* accumulators) {
 
 }  // namespace
 
-std::span<const Variant> multiply_variants() { return kVariants; }
+std::span<const Variant> multiply_variants() { return kMultiplyVariants; }
 
 void multiply(const float* a, int rows, const WarpB& b, float* accumulators, MultiplyWay way, DType type) {
   const bool narrow = way == MultiplyWay::fp16_accumulate && type == DType::fp16;
@@ -40,4 +40,4 @@ void multiply(const float* a, int rows, const WarpB& b, float* accumulators, Mul
   }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

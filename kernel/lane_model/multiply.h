@@ -5,7 +5,7 @@
 
 #include <span>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// mma.m16n8k16 and what it accumulates in: `reference`, or a known wrong way.
 enum class MultiplyWay {
@@ -23,4 +23,4 @@ std::span<const Variant> multiply_variants();
 /// core adds the 16 products at once and truncates: same error model, other last bits.)
 void multiply(const float* a, int rows, const WarpB& b, float* accumulators, MultiplyWay way, DType type);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
@@ -15,7 +15,7 @@ constexpr int kSoundRows = 256;       // config_broken: what its configuration i
 constexpr int kSlicedOff = 8;         // a_stride_ignored: columns of the wider tensor that A has not; they hold 0
 constexpr std::uint16_t kNanInPadding = 0x7FE5;  // padding_of_a_nan: NaN in fp16 and in bf16
 
-constexpr Variant kVariants[] = {
+constexpr Variant kPipelineVariants[] = {
     {.id = "reference",
      .fault = "",
      .what = "every block_tile meets its own words, scales and rows of A",
@@ -93,7 +93,7 @@ StagedScales guard_scales() {
 
 }  // namespace
 
-std::span<const Variant> pipeline_variants() { return kVariants; }
+std::span<const Variant> pipeline_variants() { return kPipelineVariants; }
 
 bool reads_outside(PipelineWay way, const Task& task) {
   return way == PipelineWay::order_read_outside && !task.packed.perm.empty();
@@ -192,4 +192,4 @@ void Pipeline::stage_a(const PlannedSlice& slice, int k_tile, std::vector<float>
         }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// Global memory to shared memory to registers: `reference`, or a known wrong way.
 enum class PipelineWay {
@@ -78,4 +78,4 @@ class Pipeline {
   PipelineWay way_;
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/lane_model/plan.h"
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
@@ -48,4 +48,4 @@ std::vector<PlannedSlice> stripe_slices(const Plan& plan, int thread_block) {
   return slices;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

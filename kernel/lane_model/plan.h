@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// Who does what: block_tiles in the order (problem, column, k), k fastest, cut into one stripe a thread block.
 ///
@@ -89,4 +89,4 @@ std::vector<PlannedSlice> column_slices(const Plan& plan, int column);
 /// The slices of a thread block's stripe, in the order it does them.
 std::vector<PlannedSlice> stripe_slices(const Plan& plan, int thread_block);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

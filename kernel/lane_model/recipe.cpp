@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
@@ -74,4 +74,4 @@ Ways ways_of(const repack::Recipe& recipe) {
           .epilogue = way_of<EpilogueWay>(recipe, known[5])};
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -8,7 +8,7 @@
 #include "kernel/lane_model/pipeline.h"
 #include "kernel/lane_model/reduce.h"
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// A recipe as the stages take it.
 struct Ways {
@@ -24,4 +24,4 @@ struct Ways {
 /// variant that the kernel's stage does not have. What a recipe says of repacking stages is not the kernel's business.
 Ways ways_of(const repack::Recipe& recipe);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

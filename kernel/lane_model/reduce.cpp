@@ -5,11 +5,11 @@
 
 #include <cassert>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
-constexpr Variant kVariants[] = {
+constexpr Variant kReduceVariants[] = {
     {.id = "reference",
      .fault = "",
      .what = "block reduction, then the slices of a column one after another through a lock",
@@ -41,7 +41,7 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-std::span<const Variant> reduce_variants() { return kVariants; }
+std::span<const Variant> reduce_variants() { return kReduceVariants; }
 
 Accumulators::Accumulators(int strip_count, int k_warp_count, int row_count)
     : strips(strip_count),
@@ -87,4 +87,4 @@ void Handover::add_what_was_left(Sums& sums) const {
                      : buffer_.row(row)[n];
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// Block, global reduction and write-out: `reference`, or a known wrong way.
 enum class ReduceWay {
@@ -80,4 +80,4 @@ class Handover {
   Sums buffer_;
 };
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

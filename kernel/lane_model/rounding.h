@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// The NaN that conversions on a GPU write, of either type: it is neither a fill nor a guard.
 inline constexpr std::uint16_t kCanonicalNan = 0x7FFF;
@@ -67,4 +67,4 @@ constexpr float loaded_value(std::uint16_t bits, DType type) {
   return type == DType::bf16 ? std::bit_cast<float>(std::uint32_t{bits} << 16) : fp16_value(bits);
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
@@ -66,4 +66,4 @@ Turns take_turns(const Plan& plan, std::vector<std::int32_t> locks, ReduceWay wa
   return turns;
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

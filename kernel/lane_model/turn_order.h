@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// Who got his turn when, in one launch.
 struct Turns {
@@ -23,4 +23,4 @@ struct Turns {
 /// once, as the published kernel assumes (no more of them than the chip holds).
 Turns take_turns(const Plan& plan, std::vector<std::int32_t> locks, ReduceWay way);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 namespace {
 
@@ -89,4 +89,4 @@ void overwrite_after_writeout(const Task& task, const Plan& plan, const Pipeline
   }
 }
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

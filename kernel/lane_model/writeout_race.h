@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace w4::kernel {
+namespace w4::kernel::lane_model {
 
 /// What the missing barrier after the write-out does to a C that is otherwise finished. C is staged in the shared
 /// memory that A's pipeline uses; a thread block that goes on to another column loads A there while slower warps still
@@ -20,4 +20,4 @@ namespace w4::kernel {
 void overwrite_after_writeout(const Task& task, const Plan& plan, const Pipeline& pipeline,
                               std::vector<std::uint16_t>& C);
 
-}  // namespace w4::kernel
+}  // namespace w4::kernel::lane_model

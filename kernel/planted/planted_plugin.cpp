@@ -16,16 +16,16 @@ namespace {
 /// A run with `launch(args, choice)` in the place of launch_marlin(). What the launch returns is returned.
 template <class Launch>
 int run_around(const W4Call* call, const Launch& launch) {
-  const MarlinRun run(*call);
+  const cuda::MarlinRun run(*call);
   int error = run.prepare();
   if (error == cudaSuccess) error = launch(run.args(), run.choice());
   if (error == cudaSuccess) error = run.finish();
   return error == cudaSuccess ? W4_DONE : W4_CUDA_ERROR + error;
 }
 
-template <MarlinFault kFault>
+template <cuda::MarlinFault kFault>
 int run_fault(const W4Call* call) {
-  return run_around(call, [&](const MarlinArgs& args, const MarlinChoice& choice) {
+  return run_around(call, [&](const cuda::MarlinArgs& args, const cuda::MarlinChoice& choice) {
     return launch_with(kFault, args, choice, call->stream);
   });
 }
@@ -33,16 +33,16 @@ int run_fault(const W4Call* call) {
 /// The sound kernel after a change of its arguments.
 template <class Change>
 int run_changed(const W4Call* call, const Change& change) {
-  return run_around(call, [&](MarlinArgs args, const MarlinChoice& choice) {
+  return run_around(call, [&](cuda::MarlinArgs args, const cuda::MarlinChoice& choice) {
     change(args);
-    return launch_marlin(args, choice, call->stream);
+    return cuda::launch_marlin(args, choice, call->stream);
   });
 }
 
 /// A launch whose error nobody looks at.
 template <class Launch>
 int run_unchecked(const W4Call* call, const Launch& launch) {
-  (void)run_around(call, [&](const MarlinArgs& args, const MarlinChoice&) { return launch(args); });
+  (void)run_around(call, [&](const cuda::MarlinArgs& args, const cuda::MarlinChoice&) { return launch(args); });
   return W4_DONE;
 }
 
@@ -57,9 +57,9 @@ int run_pointer_wrap(const W4Call* call) {
   auto* const words = static_cast<std::uint32_t*>(memory);
   cudaMemcpy(words + stored, unwritten.data(), behind * sizeof *words, cudaMemcpyHostToDevice);
   cudaMemcpy(words, call->words, stored * sizeof *words, cudaMemcpyDeviceToDevice);
-  const int code = run_around(call, [&](MarlinArgs args, const MarlinChoice& choice) {
+  const int code = run_around(call, [&](cuda::MarlinArgs args, const cuda::MarlinChoice& choice) {
     args.words = words;
-    return launch_with(MarlinFault::tile_pointer_wrap, args, choice, call->stream);
+    return launch_with(cuda::MarlinFault::tile_pointer_wrap, args, choice, call->stream);
   });
   cudaDeviceSynchronize();
   cudaFree(words);
@@ -70,14 +70,14 @@ int run_pointer_wrap(const W4Call* call) {
 int run_stale_scales(const W4Call* call) {
   constexpr int kColumns = 256;
   constexpr std::size_t kSlotBytes = sizeof(float) * 16 * kColumns;
-  return run_around(call, [&](MarlinArgs args, const MarlinChoice& choice) -> int {
-    const Stripes& all = args.stripes;
-    args.stripes = stripes_of(all.k_units, (args.N + kColumns - 1) / kColumns, all.problems, all.thread_blocks);
+  return run_around(call, [&](cuda::MarlinArgs args, const cuda::MarlinChoice& choice) -> int {
+    const cuda::Stripes& all = args.stripes;
+    args.stripes = cuda::stripes_of(all.k_units, (args.N + kColumns - 1) / kColumns, all.problems, all.thread_blocks);
     void* partials = nullptr;
     if (const int error = cudaMalloc(&partials, 2 * kSlotBytes * args.stripes.thread_blocks); error != cudaSuccess)
       return error;
     args.partials = static_cast<float*>(partials);
-    const int error = launch_with(MarlinFault::stale_scales, args, choice, call->stream);
+    const int error = launch_with(cuda::MarlinFault::stale_scales, args, choice, call->stream);
     cudaDeviceSynchronize();
     cudaFree(partials);
     return error;
@@ -85,28 +85,28 @@ int run_stale_scales(const W4Call* call) {
 }
 
 int run_loop_bound(const W4Call* call) {
-  return run_changed(call, [](MarlinArgs& args) {
-    const Stripes& all = args.stripes;
+  return run_changed(call, [](cuda::MarlinArgs& args) {
+    const cuda::Stripes& all = args.stripes;
     const int columns = args.N / 128 * 128 / (args.M > 32 ? 128 : 64);
-    args.stripes = stripes_of(all.k_units, columns, all.problems, all.thread_blocks);
+    args.stripes = cuda::stripes_of(all.k_units, columns, all.problems, all.thread_blocks);
   });
 }
 
 int run_k_tail(const W4Call* call) {
-  return run_changed(call, [](MarlinArgs& args) {
-    const Stripes& all = args.stripes;
-    args.stripes = stripes_of(all.k_units - 1, all.columns, all.problems, all.thread_blocks);
+  return run_changed(call, [](cuda::MarlinArgs& args) {
+    const cuda::Stripes& all = args.stripes;
+    args.stripes = cuda::stripes_of(all.k_units - 1, all.columns, all.problems, all.thread_blocks);
   });
 }
 
 int run_without_partials(const W4Call* call) {
-  return run_changed(call, [](MarlinArgs& args) { args.partials = nullptr; });
+  return run_changed(call, [](cuda::MarlinArgs& args) { args.partials = nullptr; });
 }
 
-std::int64_t half_the_workspace(const W4Call* call) { return MarlinRun(*call).workspace_bytes() / 2; }
+std::int64_t half_the_workspace(const W4Call* call) { return cuda::MarlinRun(*call).workspace_bytes() / 2; }
 
 /// Has only the instantiation for one group; its caller does not look at the code.
-int entry_point(const W4Call* call) { return call->groups == 1 ? run_marlin(call) : 2; }
+int entry_point(const W4Call* call) { return call->groups == 1 ? cuda::run_marlin(call) : 2; }
 int run_missing(const W4Call* call) {
   (void)entry_point(call);
   return W4_DONE;
@@ -115,7 +115,7 @@ int run_missing(const W4Call* call) {
 int run_on_other_stream(const W4Call* call) {
   W4Call other = *call;
   other.stream = nullptr;
-  return run_marlin(&other);
+  return cuda::run_marlin(&other);
 }
 
 int run_to_temporary(const W4Call* call) {
@@ -124,16 +124,16 @@ int run_to_temporary(const W4Call* call) {
   void* temporary = nullptr;
   if (cudaMalloc(&temporary, bytes) != cudaSuccess) return W4_CANNOT_TAKE;
   other.C = static_cast<std::uint16_t*>(temporary);
-  const int code = run_marlin(&other);
+  const int code = cuda::run_marlin(&other);
   cudaDeviceSynchronize();
   cudaFree(temporary);
   return code;
 }
 
 int run_and_write_behind(const W4Call* call) {
-  const int code = run_marlin(call);
+  const int code = cuda::run_marlin(call);
   if (code != W4_DONE) return code;
-  const int error = launch_write_behind(MarlinRun(*call).args(), call->stream);
+  const int error = launch_write_behind(cuda::MarlinRun(*call).args(), call->stream);
   return error == cudaSuccess ? W4_DONE : W4_CUDA_ERROR + error;
 }
 
@@ -145,8 +145,9 @@ int run_out_of_memory(const W4Call*) {
 
 /// Few rows take the instantiation that is miscompiled, the others the sound one.
 int run_illegal(const W4Call* call) {
-  if (call->groups == 1 || call->M > 16) return run_marlin(call);
-  return run_unchecked(call, [&](const MarlinArgs& args) { return launch_with_broken_policy(args, call->stream); });
+  if (call->groups == 1 || call->M > 16) return cuda::run_marlin(call);
+  return run_unchecked(call,
+                       [&](const cuda::MarlinArgs& args) { return launch_with_broken_policy(args, call->stream); });
 }
 
 struct Planted {
@@ -156,31 +157,33 @@ struct Planted {
 };
 
 constexpr Planted kPlanted[] = {
-    {"none", run_marlin},
-    {"writeout-race", run_fault<MarlinFault::writeout_race>},
-    {"smem-race", run_fault<MarlinFault::smem_race>},
+    {"none", cuda::run_marlin},
+    {"writeout-race", run_fault<cuda::MarlinFault::writeout_race>},
+    {"smem-race", run_fault<cuda::MarlinFault::smem_race>},
     {"small-group-tile-stale", run_stale_scales},
     {"tile-pointer-wrap", run_pointer_wrap},
     {"tile-loop-bound", run_loop_bound},
     {"k-tail-dropped", run_k_tail},
-    {"lock-workspace-dirty", run_fault<MarlinFault::lock_left_dirty>},
-    {"lock-workspace-small", run_fault<MarlinFault::none>, half_the_workspace},
+    {"lock-workspace-dirty", run_fault<cuda::MarlinFault::lock_left_dirty>},
+    {"lock-workspace-small", run_fault<cuda::MarlinFault::none>, half_the_workspace},
     {"ctmp-null-or-small", run_without_partials},
-    {"output-not-zeroed-atomic", run_fault<MarlinFault::output_added_to>},
-    {"fp16-accumulate-overflow", run_fault<MarlinFault::fp16_accumulate>},
-    {"epilogue-cast-order", run_fault<MarlinFault::cast_before_scale>},
+    {"output-not-zeroed-atomic", run_fault<cuda::MarlinFault::output_added_to>},
+    {"fp16-accumulate-overflow", run_fault<cuda::MarlinFault::fp16_accumulate>},
+    {"epilogue-cast-order", run_fault<cuda::MarlinFault::cast_before_scale>},
     {"smem-optin-fail",
      [](const W4Call* call) {
-       return run_unchecked(call, [&](const MarlinArgs& args) { return launch_without_opt_in(args, call->stream); });
+       return run_unchecked(call,
+                            [&](const cuda::MarlinArgs& args) { return launch_without_opt_in(args, call->stream); });
      }},
     {"grid-or-sms-invalid",
      [](const W4Call* call) {
-       return run_unchecked(call, [&](const MarlinArgs& args) { return launch_on_no_grid(args, call->stream); });
+       return run_unchecked(call, [&](const cuda::MarlinArgs& args) { return launch_on_no_grid(args, call->stream); });
      }},
     {"instantiation-missing-rc-ignored", run_missing},
     {"arch-guard-empty-body",
      [](const W4Call* call) {
-       return run_unchecked(call, [&](const MarlinArgs& args) { return launch_for_other_chip(args, call->stream); });
+       return run_unchecked(call,
+                            [&](const cuda::MarlinArgs& args) { return launch_for_other_chip(args, call->stream); });
      }},
     {"out-of-memory", run_out_of_memory},
     {"wrong-stream", run_on_other_stream},
@@ -198,7 +201,7 @@ const W4Plugin* planted_plugin(const char* fault) {
   static W4Plugin plugin;
   for (const Planted& planted : kPlanted) {
     if (std::strcmp(planted.name, fault) != 0) continue;
-    plugin = marlin_plugin();
+    plugin = cuda::marlin_plugin();
     plugin.name = "w4 marlin, changed";  // the report must not read the fault's name here
     plugin.run = planted.run;
     if (planted.workspace_bytes != nullptr) plugin.workspace_bytes = planted.workspace_bytes;

@@ -16,14 +16,14 @@ Weights weights_of(const fixtures::Layer& layer) {
   w.group_size = layer.group_size;
   const bool paired = layer.format == fixtures::Format::pair_packed;
   if (paired)
-    w.pairs = fixtures::grid_of<std::uint8_t>(layer.qweight);
+    w.pairs = fixtures::files::grid_of<std::uint8_t>(layer.qweight);
   else
-    w.words = fixtures::grid_of<std::uint32_t>(layer.qweight);
-  if (layer.qzeros && paired) w.float_zeros = fixtures::grid_of<std::uint16_t>(*layer.qzeros);
-  if (layer.qzeros && !paired) w.zero_words = fixtures::grid_of<std::uint32_t>(*layer.qzeros);
-  w.stored_scales = fixtures::grid_of<std::uint16_t>(layer.scales);
-  if (layer.g_idx) w.g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
-  if (layer.bias) w.bias = fixtures::grid_of<std::uint16_t>(*layer.bias);
+    w.words = fixtures::files::grid_of<std::uint32_t>(layer.qweight);
+  if (layer.qzeros && paired) w.float_zeros = fixtures::files::grid_of<std::uint16_t>(*layer.qzeros);
+  if (layer.qzeros && !paired) w.zero_words = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
+  w.stored_scales = fixtures::files::grid_of<std::uint16_t>(layer.scales);
+  if (layer.g_idx) w.g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
+  if (layer.bias) w.bias = fixtures::files::grid_of<std::uint16_t>(*layer.bias);
   if (layer.cut_from)
     w.cut_from = std::make_shared<const CutFrom>(
         CutFrom{.slice = layer.cut_from->slice, .whole = weights_of(layer.cut_from->whole)});

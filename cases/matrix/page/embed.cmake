@@ -25,7 +25,7 @@ add_literal(js ${scripts})
 file(WRITE ${OUT} "// Made of ${SCRIPTS}, page.html and page.css. Change those.
 #include \"cases/matrix/page_pieces.h\"
 
-namespace w4::cases {
+namespace w4::cases::matrix {
 namespace {
 constexpr std::string_view kHtml[] = {
 ${html}};
@@ -37,5 +37,5 @@ ${js}};
 
 PagePieces page_pieces() { return {kHtml, kCss, kScripts}; }
 
-}  // namespace w4::cases
+}  // namespace w4::cases::matrix
 ")

@@ -19,10 +19,11 @@ cases::Options options_of(const std::string& command) {
   return cases::parse_options(static_cast<int>(argv.size()), argv.data());
 }
 
-cases::Report ask(const std::string& command, const std::vector<std::string>& planted) {
+cases::report::Report ask(const std::string& command, const std::vector<std::string>& planted) {
   const cases::Options options = options_of(command);
   const cases::Prepared prepared = cases::prepare(options);
-  return cases::bisect(prepared, cases::Subject(cases::recipe_of_faults(planted)), options, [](std::string_view) {});
+  return cases::search::bisect(prepared, cases::Subject(cases::faults::recipe_of_faults(planted)), options,
+                               [](std::string_view) {});
 }
 
 }  // namespace w4::test

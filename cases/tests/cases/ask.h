@@ -12,6 +12,6 @@ namespace w4::test {
 cases::Options options_of(const std::string& command);
 
 /// What bisect finds on a path that does things as the faults named in `planted` do.
-cases::Report ask(const std::string& command, const std::vector<std::string>& planted = {});
+cases::report::Report ask(const std::string& command, const std::vector<std::string>& planted = {});
 
 }  // namespace w4::test

@@ -11,7 +11,7 @@ namespace w4::repack_tests {
 
 using fixtures::Layer;
 using fixtures::PlainLayer;
-using fixtures::Tensor;
+using fixtures::files::Tensor;
 
 std::uint64_t hashed(std::uint64_t seed, std::uint64_t index) {  // splitmix64
   std::uint64_t x = seed * 0x9E3779B97F4A7C15ull + index * 0xBF58476D1CE4E5B9ull + 1;
@@ -82,9 +82,9 @@ constexpr int kAwqOrder[] = {0, 2, 4, 6, 1, 3, 5, 7};  // as the published conve
 Tensor qweight_of(const Spec& s, const PlainLayer& p) {
   const auto& codes = p.codes;
   const auto words = [&](int rows, int cols, const auto& code) {
-    return fixtures::tensor_of("qweight", DType::i32, grid_from<std::uint32_t>(rows, cols, [&](int r, int c) {
-                                 return word_from([&](int slot) { return code(r, c, slot); });
-                               }));
+    return fixtures::files::tensor_of("qweight", DType::i32, grid_from<std::uint32_t>(rows, cols, [&](int r, int c) {
+                                        return word_from([&](int slot) { return code(r, c, slot); });
+                                      }));
   };
   switch (s.format) {
     case Format::gptq: return words(s.K / 8, s.N, [&](int r, int c, int i) { return codes(8 * r + i, c); });
@@ -93,9 +93,9 @@ Tensor qweight_of(const Spec& s, const PlainLayer& p) {
       return words(s.N, s.K / 8, [&](int r, int c, int i) { return codes(8 * c + i, r); });
     case Format::pair_packed: break;
   }
-  return fixtures::tensor_of("qweight", DType::u8, grid_from<std::uint8_t>(s.K / 2, s.N, [&](int r, int n) {
-                               return codes(2 * r, n) | codes(2 * r + 1, n) << 4;
-                             }));
+  return fixtures::files::tensor_of("qweight", DType::u8, grid_from<std::uint8_t>(s.K / 2, s.N, [&](int r, int n) {
+                                      return codes(2 * r, n) | codes(2 * r + 1, n) << 4;
+                                    }));
 }
 
 Tensor qzeros_of(const Spec& s, const PlainLayer& p) {
@@ -106,14 +106,15 @@ Tensor qzeros_of(const Spec& s, const PlainLayer& p) {
     return s.format == Format::gptq && s.encoding == ZeroEncoding::minus_one ? (zero + 15) % 16 : zero;
   };
   if (s.format == Format::pair_packed)
-    return fixtures::tensor_of("qzeros", DType::bf16, grid_from<std::uint16_t>(groups, s.N, [&](int g, int n) {
-                                 return bits_of(static_cast<float>(stored(g, n)), DType::bf16);
-                               }));
+    return fixtures::files::tensor_of("qzeros", DType::bf16, grid_from<std::uint16_t>(groups, s.N, [&](int g, int n) {
+                                        return bits_of(static_cast<float>(stored(g, n)), DType::bf16);
+                                      }));
   if (s.format == Format::compressed_tensors)
-    return fixtures::tensor_of("qzeros", DType::i32, grid_from<std::uint32_t>(s.N / 8, groups, [&](int c, int g) {
-                                 return word_from([&](int i) { return stored(g, 8 * c + i); });
-                               }));
-  return fixtures::tensor_of(
+    return fixtures::files::tensor_of("qzeros", DType::i32,
+                                      grid_from<std::uint32_t>(s.N / 8, groups, [&](int c, int g) {
+                                        return word_from([&](int i) { return stored(g, 8 * c + i); });
+                                      }));
+  return fixtures::files::tensor_of(
       "qzeros", DType::i32, grid_from<std::uint32_t>(groups, s.N / 8, [&](int g, int c) {
         return word_from([&](int i) { return stored(g, 8 * c + (s.format == Format::awq ? kAwqOrder[i] : i)); });
       }));
@@ -141,11 +142,11 @@ Made made(const Spec& s) {
   layer.qzeros = qzeros_of(s, m.plain);
   const auto& scales = m.plain.scales;
   const bool turned = s.format == Format::compressed_tensors;
-  layer.scales = fixtures::tensor_of(
+  layer.scales = fixtures::files::tensor_of(
       "scales", s.dtype,
       turned ? grid_from<std::uint16_t>(s.N, scales.rows(), [&](int n, int g) { return scales(g, n); }) : scales);
-  if (s.act_order) layer.g_idx = vector_of(fixtures::tensor_of("g_idx", DType::i32, m.plain.g_idx));
-  layer.bias = vector_of(fixtures::tensor_of("bias", s.dtype, m.plain.bias));
+  if (s.act_order) layer.g_idx = vector_of(fixtures::files::tensor_of("g_idx", DType::i32, m.plain.g_idx));
+  layer.bias = vector_of(fixtures::files::tensor_of("bias", s.dtype, m.plain.bias));
   layer = fixtures::slice_of(layer, s.slices);
   return m;
 }

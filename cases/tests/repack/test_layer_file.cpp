@@ -2,15 +2,17 @@
 // Marlin-packed layers undone to codes.
 #include "cases/tests/repack/made_layer.h"
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 namespace w4::repack_tests {
 namespace {
 
-using fixtures::Container;
 using fixtures::Layer;
+using fixtures::files::Container;
 
 const Spec kSpec{.K = 256, .N = 128, .group_size = 64, .symmetric = false, .act_order = true};
 
@@ -25,11 +27,14 @@ Container published_like(const Container& ours, const std::string& prefix) {
   Container out;
   out.path = "published.safetensors";
   for (const auto& [name, tensor] : ours.tensors) out.tensors[prefix + (name == "scales" ? "s" : name)] = tensor;
-  out.tensors[prefix + "workspace"] = fixtures::tensor_of("workspace", DType::i32, Grid<std::int32_t>(1, 2, {0, 0}));
+  out.tensors[prefix + "workspace"] =
+      fixtures::files::tensor_of("workspace", DType::i32, Grid<std::int32_t>(1, 2, {0, 0}));
   return out;
 }
 
-Grid<std::uint32_t> words_of(const fixtures::Tensor& tensor) { return fixtures::grid_of<std::uint32_t>(tensor); }
+Grid<std::uint32_t> words_of(const fixtures::files::Tensor& tensor) {
+  return fixtures::files::grid_of<std::uint32_t>(tensor);
+}
 
 /// Undone, and then packed again: the same tensors. Undone it is the layer before packing, bit for bit.
 void check_undone(const Made& m, const Layer& undone) {
@@ -43,10 +48,10 @@ void check_undone(const Made& m, const Layer& undone) {
   const Layer want = encode(plain, Format::gptq, ZeroEncoding::plain);
   CHECK(words_of(undone.qweight) == words_of(want.qweight));
   CHECK(words_of(*undone.qzeros) == words_of(*want.qzeros));
-  CHECK(fixtures::grid_of<std::uint16_t>(undone.scales) == fixtures::grid_of<std::uint16_t>(want.scales));
+  CHECK(fixtures::files::grid_of<std::uint16_t>(undone.scales) == fixtures::files::grid_of<std::uint16_t>(want.scales));
   CHECK(undone.act_order() == want.act_order());
   if (undone.g_idx && want.g_idx)
-    CHECK(fixtures::grid_of<std::int32_t>(*undone.g_idx) == fixtures::grid_of<std::int32_t>(*want.g_idx));
+    CHECK(fixtures::files::grid_of<std::int32_t>(*undone.g_idx) == fixtures::files::grid_of<std::int32_t>(*want.g_idx));
   CHECK(undone.bias.has_value() == want.bias.has_value());
 }
 
@@ -122,10 +127,10 @@ TEST_CASE("layer_file: one line for each thing that does not fit") {
   c.manifest["dtype"] = "bf16";
   refuses("packed.npz: manifest says dtype bf16, scales are fp16");
   std::vector<std::int32_t> perm(256, 0);
-  c.tensors["perm"] = fixtures::tensor_of("perm", DType::i32, Grid<std::int32_t>(1, 256, perm));
+  c.tensors["perm"] = fixtures::files::tensor_of("perm", DType::i32, Grid<std::int32_t>(1, 256, perm));
   refuses("packed.npz: perm[1] is 0 for the second time: no permutation");
   perm[0] = 256;
-  c.tensors["perm"] = fixtures::tensor_of("perm", DType::i32, Grid<std::int32_t>(1, 256, perm));
+  c.tensors["perm"] = fixtures::files::tensor_of("perm", DType::i32, Grid<std::int32_t>(1, 256, perm));
   refuses("packed.npz: perm[0] is 256 where 0..255 is right");
 }
 

@@ -27,9 +27,9 @@ std::vector<double> weights(const fixtures::PlainLayer& p) {
 
 /// The same of a GPTQ layer with one group.
 std::vector<double> weights(const fixtures::Layer& layer) {
-  const auto words = fixtures::grid_of<std::uint32_t>(layer.qweight);
-  const auto scales = fixtures::grid_of<std::uint16_t>(layer.scales);
-  const auto zeros = fixtures::grid_of<std::uint32_t>(*layer.qzeros);
+  const auto words = fixtures::files::grid_of<std::uint32_t>(layer.qweight);
+  const auto scales = fixtures::files::grid_of<std::uint16_t>(layer.scales);
+  const auto zeros = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
   const int offset = layer.zero_encoding == ZeroEncoding::minus_one ? 1 : 0;
   std::vector<double> w;
   for (int k = 0; k < layer.K; ++k)
@@ -96,7 +96,7 @@ TEST_CASE("per_column: the cost is the normalised error of weights and outputs")
     const int M = 5;
     std::vector<float> a;
     for (int i = 0; i < M * spec.K; ++i) a.push_back(static_cast<float>(hashed(3, i) % 17) - 8);
-    m.layer.activations = fixtures::tensor_of("activations", DType::fp32, Grid<float>(M, spec.K, a));
+    m.layer.activations = fixtures::files::tensor_of("activations", DType::fp32, Grid<float>(M, spec.K, a));
     const std::vector<double> A(a.begin(), a.end());
     const std::vector<double> want = weights(m.plain);
     for (const PerColumn how : {PerColumn::averaged, PerColumn::requantised}) {
@@ -117,7 +117,7 @@ TEST_CASE("per_column: requantised codes are the nearest on a grid that spans th
     CAPTURE(text_of(spec));
     const Made m = made(spec);
     const fixtures::Layer one = repack::per_column(m.layer, PerColumn::requantised);
-    const auto scales = fixtures::grid_of<std::uint16_t>(one.scales);
+    const auto scales = fixtures::files::grid_of<std::uint16_t>(one.scales);
     const std::vector<double> want = weights(m.plain);
     const std::vector<double> got = weights(one);
     for (int n = 0; n < spec.N; ++n) {
@@ -145,8 +145,8 @@ TEST_CASE("per_column: a layer of one group costs nothing when averaged") {
 
 TEST_CASE("per_column: a column of zeros stays one") {
   Made m = made({.K = 64, .N = 64, .group_size = 32});
-  m.layer.qweight =
-      fixtures::tensor_of("qweight", DType::i32, grid_from<std::uint32_t>(8, 64, [](int, int) { return 0x88888888u; }));
+  m.layer.qweight = fixtures::files::tensor_of("qweight", DType::i32,
+                                               grid_from<std::uint32_t>(8, 64, [](int, int) { return 0x88888888u; }));
   PerColumnCost cost;
   const fixtures::Layer one = repack::per_column(m.layer, PerColumn::requantised, &cost);
   CHECK(cost.weight_nrmse == 0);

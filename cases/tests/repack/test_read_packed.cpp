@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/repack/made_layer.h"
 #include "fixtures/error.h"
+#include "fixtures/files/container.h"
 
 #include <doctest/doctest.h>
 
 namespace w4::repack_tests {
 namespace {
 
-fixtures::Container container_of(const repack::Packed& packed) {
-  fixtures::Container c;
+fixtures::files::Container container_of(const repack::Packed& packed) {
+  fixtures::files::Container c;
   c.path = "packed.npz";
-  c.tensors["B"] = fixtures::tensor_of("B", DType::i32, packed.words);
-  c.tensors["scales"] = fixtures::tensor_of("scales", packed.dtype, packed.scales);
-  if (!packed.zeros.empty()) c.tensors["zeros"] = fixtures::tensor_of("zeros", DType::i32, packed.zeros);
+  c.tensors["B"] = fixtures::files::tensor_of("B", DType::i32, packed.words);
+  c.tensors["scales"] = fixtures::files::tensor_of("scales", packed.dtype, packed.scales);
+  if (!packed.zeros.empty()) c.tensors["zeros"] = fixtures::files::tensor_of("zeros", DType::i32, packed.zeros);
   if (!packed.perm.empty()) {
-    c.tensors["perm"] = fixtures::tensor_of("perm", DType::i32, packed.perm);
+    c.tensors["perm"] = fixtures::files::tensor_of("perm", DType::i32, packed.perm);
     c.tensors["perm"].shape = {packed.perm.cols()};
   }
   return c;
@@ -33,8 +34,8 @@ TEST_CASE("read_packed: takes back what repack made") {
 
 TEST_CASE("read_packed: one line for each thing that does not fit the layer") {
   const Made m = made(kSpec);
-  const fixtures::Container sound = container_of(repack::repack(m.layer));
-  fixtures::Container c = sound;
+  const fixtures::files::Container sound = container_of(repack::repack(m.layer));
+  fixtures::files::Container c = sound;
   const auto refuses = [&](const char* line) {
     CHECK_THROWS_WITH_AS(repack::read_packed(c, m.layer), line, InputError);
     c = sound;
@@ -47,8 +48,8 @@ TEST_CASE("read_packed: one line for each thing that does not fit the layer") {
   refuses("packed.npz: scales is bf16 where fp16 is wanted");
   c.tensors["zeros"].shape = {4, 15};
   refuses("packed.npz: zeros is (4, 15) where the layer's is (4, 16)");
-  c.tensors["perm"] = fixtures::tensor_of("perm", DType::i32,
-                                          grid_from<std::int32_t>(1, 96, [](int, int i) { return i == 7 ? 96 : i; }));
+  c.tensors["perm"] = fixtures::files::tensor_of(
+      "perm", DType::i32, grid_from<std::int32_t>(1, 96, [](int, int i) { return i == 7 ? 96 : i; }));
   refuses("packed.npz: perm[7] is 96 where 0..95 is right");
 }
 

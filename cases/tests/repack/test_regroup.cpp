@@ -49,7 +49,7 @@ TEST_CASE("split_groups: every weight keeps its code and scale and zero point") 
 
 TEST_CASE("split_groups: rows of a group fill its parts in stored order") {
   const Made m = made({.K = 256, .N = 64, .group_size = 128, .act_order = true});
-  const auto g_idx = fixtures::grid_of<std::int32_t>(*repack::split_groups(m.layer, 32).g_idx);
+  const auto g_idx = fixtures::files::grid_of<std::int32_t>(*repack::split_groups(m.layer, 32).g_idx);
   int seen[2] = {};
   for (int k = 0; k < 256; ++k) {
     const int group = m.plain.g_idx(0, k);

@@ -15,19 +15,19 @@ namespace {
 
 /// A GPTQ layer decoded from its definition.
 fixtures::PlainLayer decoded(const fixtures::Layer& layer) {
-  const auto words = fixtures::grid_of<std::uint32_t>(layer.qweight);
+  const auto words = fixtures::files::grid_of<std::uint32_t>(layer.qweight);
   fixtures::PlainLayer p;
   p.group_size = layer.group_size;
   p.symmetric = layer.symmetric;
   p.dtype = layer.dtype;
   p.codes = grid_from<std::uint8_t>(layer.K, layer.N, [&](int k, int n) { return code_at(words(k / 8, n), k % 8); });
-  p.scales = fixtures::grid_of<std::uint16_t>(layer.scales);
+  p.scales = fixtures::files::grid_of<std::uint16_t>(layer.scales);
   p.zeros = grid_from<std::uint8_t>(layer.groups(), layer.N, [&](int g, int n) {
     if (layer.symmetric) return 8;
-    const int stored = code_at(fixtures::grid_of<std::uint32_t>(*layer.qzeros)(g, n / 8), n % 8);
+    const int stored = code_at(fixtures::files::grid_of<std::uint32_t>(*layer.qzeros)(g, n / 8), n % 8);
     return layer.zero_encoding == ZeroEncoding::minus_one ? (stored + 1) % 16 : stored;
   });
-  if (layer.g_idx) p.g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  if (layer.g_idx) p.g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
   return p;
 }
 
@@ -50,15 +50,15 @@ TEST_CASE("repack: the shipped layers come out as the published loops make them"
 }
 
 TEST_CASE("repack: random layers come out as the published loops make them") {
-  for (const auto texture : {fixtures::Texture::trained, fixtures::Texture::tagged})
+  for (const auto texture : {fixtures::random::Texture::trained, fixtures::random::Texture::tagged})
     for (const bool symmetric : {true, false})
-      check_whole(fixtures::random_layer({.K = 256,
-                                          .N = 192,
-                                          .group_size = 64,
-                                          .symmetric = symmetric,
-                                          .act_order = texture == fixtures::Texture::tagged,
-                                          .texture = texture,
-                                          .seed = 11}));
+      check_whole(fixtures::random::random_layer({.K = 256,
+                                                  .N = 192,
+                                                  .group_size = 64,
+                                                  .symmetric = symmetric,
+                                                  .act_order = texture == fixtures::random::Texture::tagged,
+                                                  .texture = texture,
+                                                  .seed = 11}));
 }
 
 TEST_CASE("repack: every format of one layer makes the same packed layer") {

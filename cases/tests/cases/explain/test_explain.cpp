@@ -20,20 +20,22 @@ using namespace w4::cases;
 namespace {
 
 /// What explain finds of `question` on the path of a bisect command line, doing things as `planted` do.
-Trace traced(const std::string& command, const Traced& question, const std::vector<std::string>& planted = {}) {
+explain::Trace traced(const std::string& command, const explain::Traced& question,
+                      const std::vector<std::string>& planted = {}) {
   const Options options = test::options_of(command);
-  return explain(prepare(options), recipe_of_faults(planted), options, question);
+  return explain::explain(prepare(options), faults::recipe_of_faults(planted), options, question);
 }
 
-const Term& term_of(const Trace& trace, int k) {
-  const auto found = std::find_if(trace.terms.begin(), trace.terms.end(), [&](const Term& t) { return t.k == k; });
+const explain::Term& term_of(const explain::Trace& trace, int k) {
+  const auto found =
+      std::find_if(trace.terms.begin(), trace.terms.end(), [&](const explain::Term& t) { return t.k == k; });
   REQUIRE(found != trace.terms.end());
   return *found;
 }
 
-std::string said_of(const Trace& trace, int k) {
+std::string said_of(const explain::Trace& trace, int k) {
   std::string all;
-  for (const std::string& line : sentences_of(trace, term_of(trace, k))) all += line + "\n";
+  for (const std::string& line : explain::sentences_of(trace, term_of(trace, k))) all += line + "\n";
   return all;
 }
 
@@ -52,7 +54,7 @@ int column_at(int place, bool one_group) {
 /// B operand of mma.m16n8k16 (PTX ISA): row of element i of a lane; its column is lane / 4.
 int operand_row(int lane, int element) { return 2 * (lane % 4) + element % 2 + 8 * (element / 2); }
 
-void check_place(const Place& place, bool one_group) {
+void check_place(const explain::Place& place, bool one_group) {
   REQUIRE(place.word_row == place.row / 16);
   REQUIRE(place.word_column / 128 == place.n / 64);
   const int word = place.word_column % 128;
@@ -76,12 +78,12 @@ TEST_CASE("explain: a sound path is right in every format and every code lies wh
       const std::string command = fmt::format("--case {} --sms 7", text);
       CAPTURE(command);
       CAPTURE(n);
-      const Trace trace = traced(command, {.row = 2, .n = n});
+      const explain::Trace trace = traced(command, {.row = 2, .n = n});
       REQUIRE(trace.right());
       REQUIRE(trace.wrong == 0);
-      REQUIRE(trace.output->error.z <= kMaxZ);
+      REQUIRE(trace.output->error.z <= judge::kMaxZ);
       std::set<int> rows;
-      for (const Term& term : trace.terms) {
+      for (const explain::Term& term : trace.terms) {
         REQUIRE(term.right());
         REQUIRE(term.place->n == n);
         rows.insert(term.place->row);
@@ -93,11 +95,11 @@ TEST_CASE("explain: a sound path is right in every format and every code lies wh
 }
 
 TEST_CASE("explain: the terms of a sound path sum to the output and its slices to their partial sums") {
-  const Trace trace = traced("r 128 --shape 1024,256 --m 70 --sms 7", {.row = 65, .n = 130});
+  const explain::Trace trace = traced("r 128 --shape 1024,256 --m 70 --sms 7", {.row = 65, .n = 130});
   REQUIRE(trace.slices.size() > 1);
   double sum = 0, of_slices = 0;
-  for (const Term& term : trace.terms) sum += term.a * term.used_weight();
-  for (const SliceLine& line : trace.slices) {
+  for (const explain::Term& term : trace.terms) sum += term.a * term.used_weight();
+  for (const explain::SliceLine& line : trace.slices) {
     CHECK(line.right);
     CHECK(*line.used == doctest::Approx(line.want).epsilon(1e-2));
     of_slices += *line.used;
@@ -110,25 +112,26 @@ TEST_CASE("explain: an output has the bound that it has among all others") {
   const Options options = test::options_of("r 128 --shape 1024,256 --m 70 --sms 7 --reduce 16");
   const Prepared prepared = prepare(options);
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
-  const Expected all = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+  const judge::Expected all = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
   for (const int m : {0, 63, 64, 69}) {
-    const Trace trace = explain(prepared, {}, options, {.row = m, .n = 130});
+    const explain::Trace trace = explain::explain(prepared, {}, options, {.row = m, .n = 130});
     CAPTURE(m);
     CHECK(trace.right());
     CHECK(trace.output->want == all.at(m, 130));
-    CHECK(trace.output->error.bound == element_error(trace.output->used, all, m, 130).bound);
+    CHECK(trace.output->error.bound == judge::element_error(trace.output->used, all, m, 130).bound);
   }
 }
 
 TEST_CASE("explain: slices follow each other from k 0 and the loader of a term is the thread block of its slice") {
-  const Trace trace = traced("r 128 --shape 1024,256 --m 70 --sms 7", {.row = 65, .n = 130});
+  const explain::Trace trace = traced("r 128 --shape 1024,256 --m 70 --sms 7", {.row = 65, .n = 130});
   int next = 0;
-  for (const SliceLine& line : trace.slices) {
+  for (const explain::SliceLine& line : trace.slices) {
     CHECK(line.k_begin == next);
     next = line.k_end;
-    for (const Term& term : trace.terms) {
+    for (const explain::Term& term : trace.terms) {
       if (term.place->row < line.k_begin || term.place->row >= line.k_end) continue;
-      const kernel::Spot loader = kernel::spot_of(trace.plan, 1, term.place->row, term.place->n);
+      const kernel::lane_model::Spot loader =
+          kernel::lane_model::spot_of(trace.plan, 1, term.place->row, term.place->n);
       REQUIRE(loader.slice.thread_block == line.slice.thread_block);
       REQUIRE(loader.slice.index == line.slice.index);
       REQUIRE(loader.k_tile == term.place->row / 128);
@@ -140,54 +143,55 @@ TEST_CASE("explain: slices follow each other from k 0 and the loader of a term i
 }
 
 TEST_CASE("explain: scale-perm-missing shows the column whose scale is used") {
-  const Trace trace = traced("b 128", {.row = 0, .n = 1}, {"scale-perm-missing"});
+  const explain::Trace trace = traced("b 128", {.row = 0, .n = 1}, {"scale-perm-missing"});
   CHECK_FALSE(trace.right());
   CHECK(trace.wrong == 384);
-  const Term& term = term_of(trace, 5);
+  const explain::Term& term = term_of(trace, 5);
   CHECK(term.right_code());
-  CHECK(term.from.scale == Cell{.row = 0, .n = 8});  // place 8 is where column 1 is looked for, unpermuted it has 8
+  CHECK(term.from.scale ==
+        explain::Cell{.row = 0, .n = 8});  // place 8 is where column 1 is looked for, unpermuted it has 8
   CHECK(said_of(trace, 5).find("it is the scale of group=0 n=8") != std::string::npos);
   CHECK(traced("b 128", {.row = 0, .n = 0}, {"scale-perm-missing"}).right());  // column 0 stays where it is
 }
 
 TEST_CASE("explain: perm1024-partial without interleave shows the code whose place was taken") {
-  const Trace trace = traced("b 128", {.weight = true, .row = 8, .n = 3}, {"perm1024-partial:no-interleave"});
+  const explain::Trace trace = traced("b 128", {.weight = true, .row = 8, .n = 3}, {"perm1024-partial:no-interleave"});
   CHECK_FALSE(trace.right());
   REQUIRE(trace.terms.size() == 1);
   // slot 1 is read for element 2 (k 8), and without the interleave it holds element 1 (k 1)
   CHECK(trace.terms[0].place->slot == 1);
-  CHECK(trace.terms[0].from.code == Cell{.row = 1, .n = 3});
+  CHECK(trace.terms[0].from.code == explain::Cell{.row = 1, .n = 3});
   CHECK(said_of(trace, 8) == "code 6 where 15 is right; it is the code of k=1 n=3\n");
   CHECK(traced("b 128", {.weight = true, .row = 0, .n = 3}, {"perm1024-partial:no-interleave"}).right());
 }
 
 TEST_CASE("explain: gidx-ignored shows the group that is used for the one g_idx names") {
-  const Trace trace = traced("b 128 --fixture up_asym_act", {.row = 5, .n = 9}, {"gidx-ignored"});
+  const explain::Trace trace = traced("b 128 --fixture up_asym_act", {.row = 5, .n = 9}, {"gidx-ignored"});
   CHECK_FALSE(trace.right());
   const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act")).layer;
-  const auto g_idx = fixtures::grid_of<std::int32_t>(*layer.g_idx);
+  const auto g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
   int seen = 0;
   for (const std::size_t i : trace.shown) {
-    const Term& term = trace.terms[i];
+    const explain::Term& term = trace.terms[i];
     REQUIRE(term.want.group == g_idx(0, term.k));
     REQUIRE(term.place->group == term.k / 128);
     REQUIRE(term.right_code());
     if (term.right_scale()) continue;
-    REQUIRE(term.from.scale == Cell{.row = term.k / 128, .n = 9});
+    REQUIRE(term.from.scale == explain::Cell{.row = term.k / 128, .n = 9});
     ++seen;
   }
   CHECK(seen == 20);
 }
 
 TEST_CASE("explain: perm-a-missing shows the row that meets the wrong column") {
-  const Trace trace = traced("b 128 --fixture up_asym_act", {.row = 5, .n = 9}, {"perm-a-missing"});
-  const Trace sound = traced("b 128 --fixture up_asym_act", {.row = 5, .n = 9});
+  const explain::Trace trace = traced("b 128 --fixture up_asym_act", {.row = 5, .n = 9}, {"perm-a-missing"});
+  const explain::Trace sound = traced("b 128 --fixture up_asym_act", {.row = 5, .n = 9});
   int seen = 0;
   for (const std::size_t i : trace.shown) {
-    const Term& term = trace.terms[i];
+    const explain::Term& term = trace.terms[i];
     REQUIRE(term.place->row == term.k);
     if (term.right_code()) continue;
-    const Term& met = term_of(sound, term.from.code->row);  // row i of B is that stored row
+    const explain::Term& met = term_of(sound, term.from.code->row);  // row i of B is that stored row
     REQUIRE(met.place->row == term.k);
     ++seen;
   }
@@ -195,7 +199,7 @@ TEST_CASE("explain: perm-a-missing shows the row that meets the wrong column") {
 }
 
 TEST_CASE("explain: zp-v1v2-offset shows a zero point that was changed and not moved") {
-  const Trace trace = traced("b 128", {.row = 3, .n = 700}, {"zp-v1v2-offset"});
+  const explain::Trace trace = traced("b 128", {.row = 3, .n = 700}, {"zp-v1v2-offset"});
   CHECK_FALSE(trace.right());
   CHECK(trace.wrong == 384);
   CHECK(term_of(trace, 0).used.zero == 7);
@@ -207,12 +211,12 @@ TEST_CASE("explain: zero points in the wrong order are traced to the column they
   // column 8 is at place 1, whose slot is 4; without the interleave slot 4 holds place 4, column 32
   int seen = 0;
   for (int n = 8; n < 1536; n += 64) {
-    const Trace trace = traced("b 128 --fixture up_asym_act", {.row = 0, .n = n}, {"zp-perm-no-interleave"});
+    const explain::Trace trace = traced("b 128 --fixture up_asym_act", {.row = 0, .n = n}, {"zp-perm-no-interleave"});
     for (const std::size_t i : trace.shown) {
-      const Term& term = trace.terms[i];
+      const explain::Term& term = trace.terms[i];
       REQUIRE(term.place->zero_slot == 4);
       if (term.right_zero()) continue;
-      REQUIRE(term.from.zero == Cell{.row = term.want.group, .n = n + 24});
+      REQUIRE(term.from.zero == explain::Cell{.row = term.want.group, .n = n + 24});
       ++seen;
     }
   }
@@ -220,15 +224,15 @@ TEST_CASE("explain: zero points in the wrong order are traced to the column they
 }
 
 TEST_CASE("explain: repack-transpose shows the code that a transposed buffer has there") {
-  const Trace trace = traced("b 128", {.weight = true, .row = 8, .n = 3}, {"repack-transpose"});
+  const explain::Trace trace = traced("b 128", {.weight = true, .row = 8, .n = 3}, {"repack-transpose"});
   CHECK_FALSE(trace.right());
   const int place = 3 * 384 + 8;  // (K, N) read as (N, K)
-  CHECK(trace.terms[0].from.code == Cell{.row = place / 1536, .n = place % 1536});
+  CHECK(trace.terms[0].from.code == explain::Cell{.row = place / 1536, .n = place % 1536});
 }
 
 TEST_CASE("explain: averaged scales come from no place of the layer") {
   for (const int n : {3, 40, 700, 1201}) {
-    const Trace trace = traced("b 128", {.row = 0, .n = n}, {"scales-averaged"});
+    const explain::Trace trace = traced("b 128", {.row = 0, .n = n}, {"scales-averaged"});
     CAPTURE(n);
     CHECK_FALSE(trace.right());
     CHECK_FALSE(term_of(trace, 0).from.scale.has_value());
@@ -236,37 +240,38 @@ TEST_CASE("explain: averaged scales come from no place of the layer") {
 }
 
 TEST_CASE("explain: a code that is changed in its own place is told from one that was moved") {
-  const Trace trace = traced("b 128", {.row = 0, .n = 3}, {"nibble-spill"});
+  const explain::Trace trace = traced("b 128", {.row = 0, .n = 3}, {"nibble-spill"});
   CHECK(term_of(trace, 8).want.code == 15);
   CHECK(term_of(trace, 8).used.code == 0);
   CHECK(said_of(trace, 8) == "code 0 where 15 is right; it is from its own place, and changed on the way\n");
 }
 
 TEST_CASE("explain: words that were never written are told from codes that were moved") {
-  const Trace trace = traced("r -1 --shape 400,256", {.row = 7, .n = 1}, {"repack-tail-unwritten"});
+  const explain::Trace trace = traced("r -1 --shape 400,256", {.row = 7, .n = 1}, {"repack-tail-unwritten"});
   CHECK(term_of(trace, 383).right());
   CHECK(said_of(trace, 384).find("its word was never written") != std::string::npos);
 }
 
 TEST_CASE("explain: k-tail-dropped leaves memory right and shows in the terms and the slice that have the tail") {
-  const Trace trace = traced("r 128 --shape 1024,256 --sms 7", {.row = 1, .n = 5}, {"k-tail-dropped"});
+  const explain::Trace trace = traced("r 128 --shape 1024,256 --sms 7", {.row = 1, .n = 5}, {"k-tail-dropped"});
   CHECK_FALSE(trace.right());
   CHECK(trace.wrong == trace.misread);
-  for (const Term& term : trace.terms) {
+  for (const explain::Term& term : trace.terms) {
     REQUIRE(term.right_in_memory());
     REQUIRE(term.right() == (term.k < 1024 - 128 || term.a == 0));
   }
   CHECK(said_of(trace, 1000) == fmt::format("its warp finds 0 of A where {:.5g} is right\n", term_of(trace, 1000).a));
   REQUIRE(trace.slices.size() > 1);
-  for (const SliceLine& line : trace.slices) CHECK(line.right == (line.k_end < 1024));
-  CHECK(text_of(trace).find("are right in the packed tensors: the kernel finds them otherwise") != std::string::npos);
+  for (const explain::SliceLine& line : trace.slices) CHECK(line.right == (line.k_end < 1024));
+  CHECK(explain::text_of(trace).find("are right in the packed tensors: the kernel finds them otherwise") !=
+        std::string::npos);
 }
 
 TEST_CASE("explain: small-group-tile-stale shows the row of scales that is still there") {
-  const Trace trace = traced("b 32", {.row = 0, .n = 3}, {"small-group-tile-stale"});
+  const explain::Trace trace = traced("b 32", {.row = 0, .n = 3}, {"small-group-tile-stale"});
   CHECK_FALSE(trace.right());
   // the first block_tile stages groups 0..3; later ones refresh the first row alone
-  for (const Term& term : trace.terms) {
+  for (const explain::Term& term : trace.terms) {
     REQUIRE(term.right_in_memory());
     const int group = term.k / 32;
     if (group < 4 || group % 4 == 0) REQUIRE(term.right());
@@ -276,12 +281,12 @@ TEST_CASE("explain: small-group-tile-stale shows the row of scales that is still
 }
 
 TEST_CASE("explain: tile-pointer-wrap shows the code 16 rows further on in the second problem alone") {
-  const Trace sound = traced("b 128", {.row = 80, .n = 130});
-  const Trace trace = traced("b 128", {.row = 80, .n = 130}, {"tile-pointer-wrap"});
+  const explain::Trace sound = traced("b 128", {.row = 80, .n = 130});
+  const explain::Trace trace = traced("b 128", {.row = 80, .n = 130}, {"tile-pointer-wrap"});
   CHECK_FALSE(trace.right());
   CHECK(traced("b 128", {.row = 63, .n = 130}, {"tile-pointer-wrap"}).right());
   int seen = 0;
-  for (const Term& term : trace.terms) {
+  for (const explain::Term& term : trace.terms) {
     if (term.right()) continue;
     const int found = term_of(sound, term.k + 16).used.code;
     REQUIRE(said_of(trace, term.k) == fmt::format("its warp finds code {} where B holds {}\n", found, term.want.code));
@@ -291,10 +296,10 @@ TEST_CASE("explain: tile-pointer-wrap shows the code 16 rows further on in the s
 }
 
 TEST_CASE("explain: zp-double-bias8 shows what the dequantisation makes of a right code") {
-  const Trace trace = traced("b 128 --fixture up_asym_act", {.row = 0, .n = 3}, {"zp-double-bias8"});
+  const explain::Trace trace = traced("b 128 --fixture up_asym_act", {.row = 0, .n = 3}, {"zp-double-bias8"});
   CHECK_FALSE(trace.right());
   CHECK(trace.misread == 384);
-  const Term& term = term_of(trace, 0);
+  const explain::Term& term = term_of(trace, 0);
   CHECK(said_of(trace, 0) ==
         fmt::format(
             "its warp makes {:.5g} of it where {:.5g} is right\n",
@@ -304,15 +309,15 @@ TEST_CASE("explain: zp-double-bias8 shows what the dequantisation makes of a rig
 }
 
 TEST_CASE("explain: bias-double leaves terms and sums right") {
-  const Trace trace = traced("b 128", {.row = 3, .n = 200}, {"bias-double"});
+  const explain::Trace trace = traced("b 128", {.row = 3, .n = 200}, {"bias-double"});
   CHECK_FALSE(trace.right());
-  for (const SliceLine& line : trace.slices) CHECK(line.right);
+  for (const explain::SliceLine& line : trace.slices) CHECK(line.right);
   CHECK(trace.output->used - trace.output->want == doctest::Approx(trace.output->bias).epsilon(0.05));
-  CHECK(text_of(trace).find("it goes wrong where sums are handed over or written out") != std::string::npos);
+  CHECK(explain::text_of(trace).find("it goes wrong where sums are handed over or written out") != std::string::npos);
 }
 
 TEST_CASE("explain: an output that was never written says how the kernel ended") {
-  const Trace trace = traced("b 128", {.row = 0, .n = 0}, {"instantiation-missing-rc-ignored"});
+  const explain::Trace trace = traced("b 128", {.row = 0, .n = 0}, {"instantiation-missing-rc-ignored"});
   CHECK_FALSE(trace.right());
   CHECK(trace.output->missing == "never written: return code 2");
 }
@@ -327,29 +332,31 @@ TEST_CASE("explain: of every planted fault the first wrong output shows the faul
     INFO("./bisect ", std::string(planted.command), " --inject ", std::string(planted.inject));
     const Options options = test::options_of(planted.command);
     const Prepared prepared = prepare(options);
-    const repack::Recipe recipe = recipe_of_faults({planted.inject});
+    const repack::Recipe recipe = faults::recipe_of_faults({planted.inject});
     const kernel::Task task = task_of(prepared, repack::repack(prepared.layer, recipe), options);
-    const Expected expected = expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-    const Comparison output = compare(kernel::run_lane_model(task, recipe).C, expected, task.launch.fill);
+    const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+    const judge::Comparison output =
+        judge::compare(kernel::lane_model::run_lane_model(task, recipe).C, expected, task.launch.fill);
     if (output.wrong == 0) continue;  // it shows in other ways: flipped bits, gains, locks, repeated launches
     ++visible;
-    const Traced question{.row = output.first_m, .n = output.first_n};
-    REQUIRE(explain(prepared, {}, options, question).right());
-    const Trace trace = explain(prepared, recipe, options, question);
+    const explain::Traced question{.row = output.first_m, .n = output.first_n};
+    REQUIRE(explain::explain(prepared, {}, options, question).right());
+    const explain::Trace trace = explain::explain(prepared, recipe, options, question);
     REQUIRE_FALSE(trace.right());
-    const int stage = stage_index(recipe.begin()->first);
+    const int stage = faults::stage_index(recipe.begin()->first);
     const bool loads = recipe.begin()->first == "pipeline" || recipe.begin()->first == "dequant";
-    if (stage < kRepackStages) REQUIRE(trace.wrong > trace.misread);
-    if (stage >= kRepackStages && loads && trace.output->missing.empty()) REQUIRE(trace.misread == trace.wrong);
-    if (stage >= kRepackStages && loads && trace.output->missing.empty() && !kOfActivations.contains(planted.inject))
+    if (stage < faults::kRepackStages) REQUIRE(trace.wrong > trace.misread);
+    if (stage >= faults::kRepackStages && loads && trace.output->missing.empty()) REQUIRE(trace.misread == trace.wrong);
+    if (stage >= faults::kRepackStages && loads && trace.output->missing.empty() &&
+        !kOfActivations.contains(planted.inject))
       REQUIRE(trace.misread > 0);
-    if (stage >= kRepackStages && !loads) REQUIRE(trace.wrong == 0);
+    if (stage >= faults::kRepackStages && !loads) REQUIRE(trace.wrong == 0);
   }
   CHECK(visible >= 40);
 }
 
 TEST_CASE("explain: twenty terms are shown with the wrong ones first and all of them when asked") {
-  const Trace some = traced("b 128", {.row = 0, .n = 3}, {"nibble-spill"});
+  const explain::Trace some = traced("b 128", {.row = 0, .n = 3}, {"nibble-spill"});
   REQUIRE(some.shown.size() == 20);
   REQUIRE(some.wrong < 20);
   for (std::size_t i = 0; i < some.shown.size(); ++i) CHECK(some.terms[some.shown[i]].right() == (i >= some.wrong));

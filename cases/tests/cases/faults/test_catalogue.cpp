@@ -19,17 +19,17 @@ using namespace w4::cases;
 namespace {
 
 std::set<std::string_view> ids_of_catalogue() {
-  std::set<std::string_view> ids(own_ids().begin(), own_ids().end());
-  for (const CatalogueRow& row : catalogue()) ids.insert(row.known_as.begin(), row.known_as.end());
+  std::set<std::string_view> ids(faults::own_ids().begin(), faults::own_ids().end());
+  for (const faults::CatalogueRow& row : faults::catalogue()) ids.insert(row.known_as.begin(), row.known_as.end());
   return ids;
 }
 
 }  // namespace
 
 TEST_CASE("catalogue: its 83 rows are in order and no id stands in two") {
-  std::size_t known = own_ids().size();
+  std::size_t known = faults::own_ids().size();
   int number = 0;
-  for (const CatalogueRow& row : catalogue()) {
+  for (const faults::CatalogueRow& row : faults::catalogue()) {
     CHECK(row.number == ++number);
     CHECK_FALSE(row.known_as.empty());
     known += row.known_as.size();
@@ -39,15 +39,17 @@ TEST_CASE("catalogue: its 83 rows are in order and no id stands in two") {
 }
 
 TEST_CASE("catalogue: a row is planted or named by a rule or says why it is neither") {
-  for (const CatalogueRow& row : catalogue()) {
+  for (const faults::CatalogueRow& row : faults::catalogue()) {
     CAPTURE(std::string(row.id));
-    const CataloguePlace place = place_of(row);
-    const bool here = place == CataloguePlace::planted || place == CataloguePlace::run_rule;
+    const faults::CataloguePlace place = faults::place_of(row);
+    const bool here = place == faults::CataloguePlace::planted || place == faults::CataloguePlace::run_rule;
     CHECK(row.otherwise.empty() == here);
     if (here) continue;
     for (const std::string_view id : row.known_as) {  // not half there either
-      CHECK(std::none_of(faults().begin(), faults().end(), [&](const Fault& fault) { return fault.id == id; }));
-      CHECK(std::none_of(run_faults().begin(), run_faults().end(), [&](const RunFault& f) { return f.id == id; }));
+      CHECK(std::none_of(faults::faults().begin(), faults::faults().end(),
+                         [&](const faults::Fault& fault) { return fault.id == id; }));
+      CHECK(std::none_of(faults::run_faults().begin(), faults::run_faults().end(),
+                         [&](const faults::RunFault& f) { return f.id == id; }));
     }
   }
 }
@@ -55,21 +57,21 @@ TEST_CASE("catalogue: a row is planted or named by a rule or says why it is neit
 TEST_CASE("catalogue: whatever is planted or named by a rule is in it or among the ids of our own") {
   const std::set<std::string_view> ids = ids_of_catalogue();
   std::set<std::string_view> here;
-  for (const Fault& fault : faults())
+  for (const faults::Fault& fault : faults::faults())
     if (!fault.id.empty()) here.insert(fault.id);
-  for (const RunFault& fault : run_faults()) here.insert(fault.id);
+  for (const faults::RunFault& fault : faults::run_faults()) here.insert(fault.id);
   for (const std::string_view id : here) {
     CAPTURE(std::string(id));
     CHECK(ids.contains(id));
   }
-  for (const std::string_view id : own_ids()) {
+  for (const std::string_view id : faults::own_ids()) {
     CAPTURE(std::string(id));
     CHECK(here.contains(id));
   }
 }
 
 TEST_CASE("catalogue: every fault that can be planted has a case on which it must be named") {
-  for (const Fault& fault : faults()) {
+  for (const faults::Fault& fault : faults::faults()) {
     if (fault.id.empty()) continue;
     CAPTURE(fault.name);
     CHECK(std::any_of(test::kPlanted.begin(), test::kPlanted.end(),

@@ -8,6 +8,7 @@
 #include "fixtures/half.h"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <cmath>
 
@@ -34,22 +35,22 @@ const Rules kAll = {"mean abs error / mean abs < 0.04",
 /// Those that numerics.md says refuse no right kernel.
 const Rules kRefuseNoneRight = {kAll[0], kAll[1], kAll[2], kAll[3], kAll[4], kAll[6], kAll[8]};
 
-const AuditLine& line_of(const std::vector<AuditLine>& audit, const std::string& rule) {
-  for (const AuditLine& line : audit)
+const judge::AuditLine& line_of(const std::vector<judge::AuditLine>& audit, const std::string& rule) {
+  for (const judge::AuditLine& line : audit)
     if (line.rule == rule) return line;
   throw InputError("no rule '{}'", rule);
 }
 
-Rules passed(const std::vector<AuditLine>& audit) {
+Rules passed(const std::vector<judge::AuditLine>& audit) {
   Rules rules;
-  for (const AuditLine& line : audit)
+  for (const judge::AuditLine& line : audit)
     if (line.passed) rules.push_back(line.rule);
   return rules;
 }
 
 /// (M, 64) values about 1 as rounding to fp16 leaves them.
 struct RightOutput {
-  Expected expected;
+  judge::Expected expected;
   std::vector<std::uint16_t> bits;
 
   explicit RightOutput(int M = 4) : expected{.M = M, .N = 64, .K = 128, .y = {}, .norm = {}, .variance = {}} {
@@ -61,8 +62,8 @@ struct RightOutput {
       bits.push_back(bits_of(static_cast<float>(y), DType::fp16));
     }
   }
-  std::vector<AuditLine> audited() const {
-    return audit(Grid<std::uint16_t>(expected.M, expected.N, bits), expected, kFill);
+  std::vector<judge::AuditLine> audited() const {
+    return judge::audit(Grid<std::uint16_t>(expected.M, expected.N, bits), expected, kFill);
   }
 };
 
@@ -72,10 +73,10 @@ TEST_CASE("audit: the rules are those of the table in its order and a right outp
   for (const char* command : {"b 128", "b 128 --fixture down", "b 128 --fixture up_asym_act", "b -1 --fixture down",
                               "r 32 --shape 1024,128", "r 64 --shape 512,256 --m 65 --reduce 16 --sms 30"}) {
     INFO("./bisect ", std::string(command));
-    const Report report = w4::test::ask(command);
-    REQUIRE(report.verdict == Verdict::match);
+    const report::Report report = w4::test::ask(command);
+    REQUIRE(report.verdict == report::Verdict::match);
     Rules names;
-    for (const AuditLine& line : report.audit) names.push_back(line.rule);
+    for (const judge::AuditLine& line : report.audit) names.push_back(line.rule);
     CHECK(names == kAll);
     for (const std::string& rule : kRefuseNoneRight) {
       INFO(rule, " is ", line_of(report.audit, rule).value);
@@ -87,8 +88,8 @@ TEST_CASE("audit: the rules are those of the table in its order and a right outp
 TEST_CASE("audit: a relative error with a low floor refuses right kernels and rtol 0.15 refuses right bf16") {
   CHECK_FALSE(line_of(w4::test::ask("b 128").audit, kAll[7]).passed);
   CHECK_FALSE(line_of(w4::test::ask("b 128 --fixture down").audit, kAll[7]).passed);
-  const Report bf16 = w4::test::ask("r 128 --shape 1024,512 --dtype bf16");
-  REQUIRE(bf16.verdict == Verdict::match);
+  const report::Report bf16 = w4::test::ask("r 128 --shape 1024,512 --dtype bf16");
+  REQUIRE(bf16.verdict == report::Verdict::match);
   CHECK_FALSE(line_of(bf16.audit, kAll[5]).passed);
   CHECK_FALSE(line_of(bf16.audit, kAll[1]).passed);  // rounding alone leaves 2e-3 in bf16
   CHECK(line_of(bf16.audit, kAll[8]).passed);
@@ -119,7 +120,7 @@ TEST_CASE("audit: faults pass by name the rules that are too wide for them and n
 TEST_CASE("audit: each rule but the two narrow ones passes some planted fault that leaves a wrong element") {
   std::vector<int> missed(kAll.size(), 0);
   for (const w4::test::Planted& planted : w4::test::kPlanted) {
-    const Report report = w4::test::ask(planted.command, {planted.inject});
+    const report::Report report = w4::test::ask(planted.command, {planted.inject});
     if (report.comparison->wrong == 0) continue;
     for (std::size_t rule = 0; rule < kAll.size(); ++rule) missed[rule] += report.audit.at(rule).passed;
   }
@@ -136,7 +137,7 @@ TEST_CASE("audit: values are those of a hand count") {
     output.expected.y[i] = 1;
     output.bits[i] = bits_of(i == 0 ? 1.5F : 1.0F, DType::fp16);
   }
-  const std::vector<AuditLine> lines = output.audited();
+  const std::vector<judge::AuditLine> lines = output.audited();
   CHECK(lines[0].value == doctest::Approx(0.5 / 64));
   CHECK(lines[2].value == doctest::Approx(64.5 / std::sqrt(64 * 65.25)));
   CHECK(lines[3].value == doctest::Approx(1 - 129 / 129.25));
@@ -166,9 +167,9 @@ TEST_CASE("audit: an infinity refuses as NaN does") {
 TEST_CASE("audit: what was never written counts as 0 and passes where 0 is right") {
   RightOutput output;
   output.bits[70] = kFill;
-  const std::vector<AuditLine> unwritten = output.audited();
+  const std::vector<judge::AuditLine> unwritten = output.audited();
   output.bits[70] = 0;
-  const std::vector<AuditLine> zero = output.audited();
+  const std::vector<judge::AuditLine> zero = output.audited();
   for (std::size_t i = 0; i < kAll.size(); ++i) CHECK(unwritten[i].value == zero[i].value);
   CHECK_FALSE(unwritten[8].passed);
   output.bits[70] = kFill;
@@ -177,10 +178,10 @@ TEST_CASE("audit: what was never written counts as 0 and passes where 0 is right
 }
 
 TEST_CASE("audit: nothing written at all is refused by every rule and the text says what it counts as") {
-  const Report report = w4::test::ask("b 128", {"output-to-temporary"});
+  const report::Report report = w4::test::ask("b 128", {"output-to-temporary"});
   CHECK(passed(report.audit).empty());
   CHECK(report.audit[0].value == 1);
-  const std::string text = text_of(report, false);
+  const std::string text = report::text_of(report, false);
   CHECK(text.find("\naudit        would pass: none\n             refused by: mean abs error / mean abs < 0.04 (1), ") !=
         std::string::npos);
   CHECK(text.find("cosine > 0.99 (NaN)") != std::string::npos);
@@ -188,12 +189,12 @@ TEST_CASE("audit: nothing written at all is refused by every rule and the text s
 }
 
 TEST_CASE("audit: a match has it in JSON alone and a mismatch in both") {
-  const Report match = w4::test::ask("b 128");
-  CHECK(text_of(match, false).find("would pass") == std::string::npos);
-  CHECK(json_of(match)["audit"].size() == kAll.size());
-  const Report mismatch = w4::test::ask("b 128", {"output-not-zeroed-atomic"});
-  CHECK(text_of(mismatch, false).find("would pass: none") != std::string::npos);
-  const auto line = json_of(mismatch)["audit"][0];
+  const report::Report match = w4::test::ask("b 128");
+  CHECK(report::text_of(match, false).find("would pass") == std::string::npos);
+  CHECK(report::json_of(match)["audit"].size() == kAll.size());
+  const report::Report mismatch = w4::test::ask("b 128", {"output-not-zeroed-atomic"});
+  CHECK(report::text_of(mismatch, false).find("would pass: none") != std::string::npos);
+  const auto line = report::json_of(mismatch)["audit"][0];
   CHECK(line["rule"] == kAll[0]);
   CHECK(line["value"].is_null());
   CHECK(line["limit"] == 0.04);
@@ -202,6 +203,6 @@ TEST_CASE("audit: a match has it in JSON alone and a mismatch in both") {
 
 TEST_CASE("audit: an output of another shape is refused with both shapes") {
   const RightOutput right;
-  CHECK_THROWS_WITH_AS(audit(Grid<std::uint16_t>(2, 128, right.bits), right.expected, kFill),
+  CHECK_THROWS_WITH_AS(judge::audit(Grid<std::uint16_t>(2, 128, right.bits), right.expected, kFill),
                        "output is (2, 128) where the case has M=4 and N=64", InputError);
 }

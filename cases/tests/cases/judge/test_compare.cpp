@@ -18,7 +18,7 @@ constexpr std::uint16_t kFill = 0x7E37;
 
 /// A right output of 4 x 64 with values about 1, as rounding leaves it.
 struct RightOutput {
-  Expected expected{.M = 4, .N = 64, .K = 128, .y = {}, .norm = {}, .variance = {}};
+  judge::Expected expected{.M = 4, .N = 64, .K = 128, .y = {}, .norm = {}, .variance = {}};
   std::vector<std::uint16_t> bits;
 
   RightOutput() {
@@ -30,7 +30,7 @@ struct RightOutput {
       bits.push_back(bits_of(static_cast<float>(y), DType::fp16));
     }
   }
-  Comparison compared() const { return compare(Grid<std::uint16_t>(4, 64, bits), expected, kFill); }
+  judge::Comparison compared() const { return judge::compare(Grid<std::uint16_t>(4, 64, bits), expected, kFill); }
   void scale(float factor) {
     for (std::size_t i = 0; i < bits.size(); ++i)
       bits[i] = bits_of(static_cast<float>(expected.y[i]) * factor, DType::fp16);
@@ -40,9 +40,9 @@ struct RightOutput {
 }  // namespace
 
 TEST_CASE("compare: an output that is only rounded is right") {
-  const Comparison c = RightOutput().compared();
+  const judge::Comparison c = RightOutput().compared();
   CHECK_MESSAGE(c.right(), c.failed_gate);
-  CHECK(c.max_z < kWarnZ);
+  CHECK(c.max_z < judge::kWarnZ);
   CHECK(c.unwritten == 0);
 }
 
@@ -61,7 +61,7 @@ TEST_CASE("compare: one NaN or inf or unwritten element or wrong element fails a
   CHECK(unwritten.compared().failed_gate == "1 of 256 outputs were never written");
   CHECK(zero.compared().zero == 1);
   CHECK_FALSE(zero.compared().right());
-  const Comparison c = wrong.compared();
+  const judge::Comparison c = wrong.compared();
   CHECK_FALSE(c.right());
   CHECK(c.wrong == 1);
   CHECK(c.first_m == 1);
@@ -94,7 +94,7 @@ TEST_CASE("compare: one small output among large products may err as its accumul
   small.expected.N = 256;
   small.expected.M = 1;
   small.expected.norm[70] = 1000;
-  const auto one_row = [&] { return compare(Grid<std::uint16_t>(1, 256, small.bits), small.expected, kFill); };
+  const auto one_row = [&] { return judge::compare(Grid<std::uint16_t>(1, 256, small.bits), small.expected, kFill); };
   small.bits[70] = bits_of(static_cast<float>(small.expected.y[70]) + 0.05F, DType::fp16);
   CHECK_MESSAGE(one_row().right(), one_row().failed_gate);
   small.bits[70] = bits_of(static_cast<float>(small.expected.y[70]) + 0.2F, DType::fp16);
@@ -105,7 +105,7 @@ TEST_CASE("compare: errors that are all as large as the bound allows fail the rm
   RightOutput loud;
   for (std::size_t i = 0; i < loud.bits.size(); ++i)
     loud.bits[i] = static_cast<std::uint16_t>(loud.bits[i] + (i % 4 < 2 ? 1 : -1));
-  const Comparison c = loud.compared();
+  const judge::Comparison c = loud.compared();
   CHECK(c.wrong == 0);
   CHECK(c.failed_gate.find("rms z") == 0);
 }
@@ -122,6 +122,6 @@ TEST_CASE("compare: where nothing may round nothing may differ") {
 
 TEST_CASE("compare: an output of another shape is refused with both shapes") {
   const RightOutput right;
-  CHECK_THROWS_WITH_AS(compare(Grid<std::uint16_t>(2, 128, right.bits), right.expected, kFill),
+  CHECK_THROWS_WITH_AS(judge::compare(Grid<std::uint16_t>(2, 128, right.bits), right.expected, kFill),
                        "output is (2, 128) where the case has M=4 and N=64", InputError);
 }

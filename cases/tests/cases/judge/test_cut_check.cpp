@@ -22,17 +22,17 @@ using repack::Weights;
 namespace {
 
 Layer made(Format format, bool act_order, int group_size = 32) {
-  return fixtures::random_layer({.format = format,
-                                 .zero_encoding = fixtures::ZeroEncoding::plain,
-                                 .K = 256,
-                                 .N = 192,
-                                 .group_size = group_size,
-                                 .symmetric = false,
-                                 .act_order = act_order,
-                                 .shards = 2,
-                                 .bias = true,
-                                 .dtype = format == Format::pair_packed ? DType::bf16 : DType::fp16,
-                                 .seed = 5});
+  return fixtures::random::random_layer({.format = format,
+                                         .zero_encoding = fixtures::ZeroEncoding::plain,
+                                         .K = 256,
+                                         .N = 192,
+                                         .group_size = group_size,
+                                         .symmetric = false,
+                                         .act_order = act_order,
+                                         .shards = 2,
+                                         .bias = true,
+                                         .dtype = format == Format::pair_packed ? DType::bf16 : DType::fp16,
+                                         .seed = 5});
 }
 
 template <class T>
@@ -54,8 +54,8 @@ TEST_CASE("slices: healthy ranks and experts of every format and group are a mat
         const std::string command =
             fmt::format("--case M17_K512_N192_g{}_{}_bias_{}_{}_r_s3", group, layer, slice, bf16 ? "bf16" : "fp16");
         INFO("./bisect ", command);
-        const Report report = test::ask(command);
-        CHECK_MESSAGE(report.verdict == Verdict::match, report.reason);
+        const report::Report report = test::ask(command);
+        CHECK_MESSAGE(report.verdict == report::Verdict::match, report.reason);
         CHECK(report.culprits.empty());
       }
 }
@@ -66,8 +66,8 @@ TEST_CASE("slices: shipped layers cut in halves and thirds are a match in every 
         "s 32 --slice expert:0/3", "b -1 --slice rows:1/2", "r 32 --fixture up_asym_act --slice rows:0/3",
         "b 128 --fixture up_asym_act --slice columns:1/2"}) {
     INFO("./bisect ", std::string(command));
-    const Report report = test::ask(command);
-    CHECK_MESSAGE(report.verdict == Verdict::match, report.reason);
+    const report::Report report = test::ask(command);
+    CHECK_MESSAGE(report.verdict == report::Verdict::match, report.reason);
   }
 }
 
@@ -85,8 +85,8 @@ TEST_CASE("slices: the outputs of all ranks of rows add up to the layer's") {
                                           {Format::pair_packed, false},
                                           {Format::compressed_tensors, true}}) {
     const Layer whole = made(format, act_order);
-    const auto A = fixtures::random_activations(5, 256, whole.dtype, 9);
-    const Expected want = expected_output(whole, A, {});
+    const auto A = fixtures::random::random_activations(5, 256, whole.dtype, 9);
+    const judge::Expected want = judge::expected_output(whole, A, {});
     std::vector<double> sum(want.y.size(), 0.0);
     for (const int rank : {0, 1}) {
       const auto part = Grid<std::uint16_t>::made(5, 128, [&](std::span<std::uint16_t> out) {
@@ -94,7 +94,7 @@ TEST_CASE("slices: the outputs of all ranks of rows add up to the layer's") {
           for (int k = 0; k < 128; ++k) out[static_cast<std::size_t>(m) * 128 + k] = A(m, 128 * rank + k);
       });
       const Layer slice = fixtures::slice_of(whole, Slice{Slice::Kind::rows, rank, 2});
-      const Expected got = expected_output(slice, part, {});
+      const judge::Expected got = judge::expected_output(slice, part, {});
       for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += got.y[i];
     }
     double worst = 0;
@@ -104,12 +104,13 @@ TEST_CASE("slices: the outputs of all ranks of rows add up to the layer's") {
 }
 
 TEST_CASE("slice check: every right slice passes and a whole layer has nothing to compare") {
-  CHECK(check_slice(repack::weights_of(made(Format::gptq, false))).compared == 0);
+  CHECK(judge::check_slice(repack::weights_of(made(Format::gptq, false))).compared == 0);
   for (const Format format : {Format::gptq, Format::awq, Format::pair_packed, Format::compressed_tensors})
     for (const auto& slices : {std::vector<Slice>{{Slice::Kind::rows, 1, 2}},
                                {{Slice::Kind::columns, 2, 3}},
                                {{Slice::Kind::expert, 1, 2}, {Slice::Kind::rows, 1, 2}}}) {
-      const SliceCheck check = check_slice(repack::weights_of(fixtures::slice_of(made(format, false, 64), slices)));
+      const judge::SliceCheck check =
+          judge::check_slice(repack::weights_of(fixtures::slice_of(made(format, false, 64), slices)));
       CHECK_MESSAGE(check.wrong == 0, check.first);
       CHECK(check.compared > 0);
     }
@@ -120,10 +121,10 @@ TEST_CASE("slice check: one wrong code or scale or zero point or group or bias o
   const auto judged = [&](const auto& change) {
     Weights w = repack::weights_of(layer);
     change(w);
-    return check_slice(w);
+    return judge::check_slice(w);
   };
   CHECK(judged([](Weights&) {}).wrong == 0);
-  const SliceCheck code = judged([](Weights& w) { w.words = with_one_changed(w.words, 192 + 7); });
+  const judge::SliceCheck code = judged([](Weights& w) { w.words = with_one_changed(w.words, 192 + 7); });
   CHECK(code.wrong == 1);
   CHECK(code.first.find("(k=8, n=7) of the slice is (k=136, n=7) of the layer: code") == 0);
   CHECK(judged([](Weights& w) { w.stored_scales = with_one_changed(w.stored_scales, 3); }).wrong == 32);

@@ -79,8 +79,8 @@ TEST_CASE("oracle: every checkpoint format gives the weights and outputs of the 
       const PlainLayer source = plain(symmetric, way.act_order, way.dtype);
       const fixtures::Layer layer = fixtures::encode(source, way.format, way.encoding);
       const auto A = activations(3, way.dtype);
-      const Expected expected = expected_output(layer, A, {});
-      const auto weights = expected_weights(layer, 0, kK);
+      const judge::Expected expected = judge::expected_output(layer, A, {});
+      const auto weights = judge::expected_weights(layer, 0, kK);
       for (int n = 0; n < kN; ++n) {
         for (int m = 0; m < 3; ++m) {
           double sum = value_of(source.bias(0, n), way.dtype), squares = 0;
@@ -103,10 +103,10 @@ TEST_CASE("oracle: partial sums handed over in 16 bits add their squares to the 
   const fixtures::Layer layer =
       fixtures::encode(plain(true, false, DType::fp16), Format::gptq, ZeroEncoding::minus_one);
   const auto A = activations(1, DType::fp16);
-  const Expected whole = expected_output(layer, A, {});
-  const Expected split =
-      expected_output(layer, A, {.row_order = {}, .cuts = {{48, 16}}, .columns = 1, .thread_n = 128});
-  const auto weights = expected_weights(layer, 0, kK);
+  const judge::Expected whole = judge::expected_output(layer, A, {});
+  const judge::Expected split =
+      judge::expected_output(layer, A, {.row_order = {}, .cuts = {{48, 16}}, .columns = 1, .thread_n = 128});
+  const auto weights = judge::expected_weights(layer, 0, kK);
   for (int n = 0; n < kN; ++n) {
     double sum = 0, handed_over = 0;
     for (int k = kK - 1; k >= 0; --k) {

@@ -13,14 +13,14 @@ using repack::Weights;
 namespace {
 
 fixtures::Layer tagged(bool symmetric, bool act_order, int group_size) {
-  return fixtures::random_layer({.K = 256,
-                                 .N = 192,
-                                 .group_size = group_size,
-                                 .symmetric = symmetric,
-                                 .act_order = act_order,
-                                 .bias = true,
-                                 .texture = fixtures::Texture::tagged,
-                                 .seed = 11});
+  return fixtures::random::random_layer({.K = 256,
+                                         .N = 192,
+                                         .group_size = group_size,
+                                         .symmetric = symmetric,
+                                         .act_order = act_order,
+                                         .bias = true,
+                                         .texture = fixtures::random::Texture::tagged,
+                                         .seed = 11});
 }
 
 /// The reference chain: value i goes into stage i.
@@ -46,8 +46,8 @@ TEST_CASE("stage check: the reference of every stage is right by the definition"
       for (const int group_size : {32, 64, 128, 256}) {
         const auto values = chain(tagged(symmetric, act_order, group_size));
         for (int stage = 0; stage < 8; ++stage) {
-          const StageCheck check =
-              check_stage(stage, values[static_cast<std::size_t>(stage)], values[static_cast<std::size_t>(stage) + 1]);
+          const judge::StageCheck check = judge::check_stage(stage, values[static_cast<std::size_t>(stage)],
+                                                             values[static_cast<std::size_t>(stage) + 1]);
           CAPTURE(stage);
           CHECK_MESSAGE(check.ok(), check.first);
           CHECK(check.compared > 0);
@@ -62,7 +62,7 @@ TEST_CASE("stage check: one changed cell of any stage is found and located") {
   const auto judged = [&](int stage, const auto& change) {
     Weights made = values[static_cast<std::size_t>(stage) + 1];
     change(made);
-    return check_stage(stage, values[static_cast<std::size_t>(stage)], made);
+    return judge::check_stage(stage, values[static_cast<std::size_t>(stage)], made);
   };
   CHECK(judged(0, [](Weights& w) { w.group_size = 32; }).first == "group_size is 32 where the layer has 64");
   CHECK(judged(0, [](Weights& w) { w.words = with_one_changed(w.words, 5); }).wrong == 1);
@@ -83,6 +83,6 @@ TEST_CASE("stage check: a stage that works right on wrong input is right") {
   Weights wrong_input = values[6];
   wrong_input.codes = with_one_changed(wrong_input.codes, 0);
   const Weights made = repack::stages()[6].variants[0].apply(wrong_input);
-  CHECK(check_stage(6, wrong_input, made).ok());
-  CHECK_FALSE(check_stage(6, values[6], made).ok());
+  CHECK(judge::check_stage(6, wrong_input, made).ok());
+  CHECK_FALSE(judge::check_stage(6, values[6], made).ok());
 }

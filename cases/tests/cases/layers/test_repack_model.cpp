@@ -3,11 +3,13 @@
 #include "cases/layers/repack_model.h"
 #include "cases/report/progress_bar.h"
 #include "cases/tests/fixtures/model_files.h"
+#include "fixtures/files/container.h"
 #include "fixtures/random/random_layer.h"
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <atomic>
 #include <fstream>
@@ -18,15 +20,15 @@ using namespace w4;
 using namespace w4::cases;
 using namespace w4::fixtures::test;
 using fixtures::Layer;
-using Kind = LayerOutcome::Kind;
+using Kind = layers::LayerOutcome::Kind;
 namespace fs = std::filesystem;
 
 constexpr const char* kConfig = R"({"quantization_config":{"quant_method":"gptq","bits":4}})";
 
-Layer layer_with(fixtures::RandomSpec spec) {
+Layer layer_with(fixtures::random::RandomSpec spec) {
   spec.N = spec.N == 0 ? 64 : spec.N;
   spec.K = spec.K == 0 ? 128 : spec.K;
-  return fixtures::random_layer(spec);
+  return fixtures::random::random_layer(spec);
 }
 
 /// What a model may hold, under names in which 10 comes behind 9.
@@ -45,19 +47,19 @@ std::map<std::string, Layer> sound_layers() {
 }
 
 fs::path written(const Scratch& scratch, const std::map<std::string, Layer>& layers) {
-  std::map<std::string, std::map<std::string, fixtures::Tensor>> files;
+  std::map<std::string, std::map<std::string, fixtures::files::Tensor>> files;
   for (const auto& [name, layer] : layers)
     files[layer.K == 128 ? "a.safetensors" : "b.safetensors"].merge(named_tensors(layer, name));
   return write_model(scratch, "model", files, kConfig);
 }
 
-RepackModelOptions options_for(const Scratch& scratch, bool verify = true) {
+layers::RepackModelOptions options_for(const Scratch& scratch, bool verify = true) {
   return {.model = scratch / "model", .output = scratch / "out", .layers = {}, .verify = verify, .quiet = true};
 }
 
-std::vector<std::string> names_of(const RepackedModel& repacked) {
+std::vector<std::string> names_of(const layers::RepackedModel& repacked) {
   std::vector<std::string> names;
-  for (const LayerOutcome& outcome : repacked.layers) names.push_back(outcome.layer);
+  for (const layers::LayerOutcome& outcome : repacked.layers) names.push_back(outcome.layer);
   return names;
 }
 
@@ -67,19 +69,21 @@ TEST_CASE("repack model: every layer is packed and undone and the folder is read
   const Scratch scratch;
   const auto layers = sound_layers();
   const fs::path model = written(scratch, layers);
-  const RepackedModel repacked = repack_model(options_for(scratch));
-  CAPTURE(text_of(repacked, options_for(scratch)));
+  const layers::RepackedModel repacked = layers::repack_model(options_for(scratch));
+  CAPTURE(layers::text_of(repacked, options_for(scratch)));
   CHECK(repacked.exit_code() == kMatch);
   CHECK(names_of(repacked) == std::vector<std::string>{"m.2.up", "m.9.up", "m.10.up", "m.11.up"});
   CHECK(repacked.count(Kind::done) == 4);
   CHECK(fixtures::Model(scratch / "out").layers() == names_of(repacked));
   for (const auto& [name, layer] : layers) {
     CAPTURE(name);
-    CHECK(difference(repack::read_layer(scratch / "out", name).layer, repack::read_layer(model, name).layer).empty());
+    CHECK(layers::difference(repack::read_layer(scratch / "out", name).layer, repack::read_layer(model, name).layer)
+              .empty());
   }
   // Packed once more, a Marlin model is the same files.
-  const RepackModelOptions again{.model = scratch / "out", .output = scratch / "again", .layers = {}, .quiet = true};
-  CHECK(repack_model(again).exit_code() == kMatch);
+  const layers::RepackModelOptions again{
+      .model = scratch / "out", .output = scratch / "again", .layers = {}, .quiet = true};
+  CHECK(layers::repack_model(again).exit_code() == kMatch);
   for (const auto& [name, layer] : layers)
     for (const auto& [part, tensor] : fixtures::Model(scratch / "out").container_of(name).tensors)
       CHECK(same(fixtures::Model(scratch / "again").container_of(name).tensors.at(part), tensor));
@@ -87,37 +91,37 @@ TEST_CASE("repack model: every layer is packed and undone and the folder is read
 
 TEST_CASE("repack model: difference sees one code and one zero point and one scale and one group and one bias") {
   const Layer layer = layer_with({.group_size = 32, .symmetric = false, .act_order = true, .bias = true, .seed = 3});
-  const auto changed = [&](fixtures::Tensor Layer::*part) {
+  const auto changed = [&](fixtures::files::Tensor Layer::*part) {
     Layer other = layer;
-    fixtures::Tensor& tensor = other.*part;
+    fixtures::files::Tensor& tensor = other.*part;
     std::shared_ptr<std::byte[]> bytes(new std::byte[tensor.bytes()]);
     std::copy_n(tensor.data, tensor.bytes(), bytes.get());
     bytes[5] ^= std::byte{1};
     tensor.data = bytes.get(), tensor.owner = bytes;
-    return difference(layer, other);
+    return layers::difference(layer, other);
   };
-  CHECK(difference(layer, layer).empty());
+  CHECK(layers::difference(layer, layer).empty());
   CHECK(changed(&Layer::qweight).starts_with("code ("));
   CHECK(changed(&Layer::scales).starts_with("scale ("));
   Layer other = layer;
   other.bias.reset();
-  CHECK(difference(layer, other) == "biass: (1, 64) and (0, 0)");
+  CHECK(layers::difference(layer, other) == "biass: (1, 64) and (0, 0)");
   other = layer;
   other.g_idx.reset();
-  CHECK(difference(layer, other).starts_with("group of row ("));
+  CHECK(layers::difference(layer, other).starts_with("group of row ("));
   other = layer;
   other.zero_encoding = fixtures::ZeroEncoding::plain;
-  CHECK(difference(layer, other).starts_with("zero point ("));
+  CHECK(layers::difference(layer, other).starts_with("zero point ("));
 }
 
 TEST_CASE("repack model: an interrupted run goes on and what it left half written is removed") {
   const Scratch scratch;
   written(scratch, sound_layers());
-  repack_model(options_for(scratch));
+  layers::repack_model(options_for(scratch));
   const std::string whole = content_of(scratch / "out" / "m.9.up.safetensors");
   fs::remove(scratch / "out" / "m.9.up.safetensors");
   scratch.file("out/.m.9.up.safetensors.123.0", "half");
-  const RepackedModel again = repack_model(options_for(scratch, false));
+  const layers::RepackedModel again = layers::repack_model(options_for(scratch, false));
   CHECK(again.count(Kind::kept) == 3);
   CHECK(again.count(Kind::done) == 1);
   CHECK(content_of(scratch / "out" / "m.9.up.safetensors") == whole);
@@ -127,13 +131,13 @@ TEST_CASE("repack model: an interrupted run goes on and what it left half writte
 TEST_CASE("repack model: a file that is not its layer is found by verify and stays") {
   const Scratch scratch;
   written(scratch, sound_layers());
-  repack_model(options_for(scratch));
+  layers::repack_model(options_for(scratch));
   fs::copy_file(scratch / "out" / "m.2.up.safetensors", scratch / "kept.safetensors");
   std::string content = content_of(scratch / "kept.safetensors");
   content[content.size() / 2] ^= 1;
   scratch.file("out/m.2.up.safetensors", content);
-  CHECK(repack_model(options_for(scratch, false)).exit_code() == kMatch);
-  const RepackedModel verified = repack_model(options_for(scratch));
+  CHECK(layers::repack_model(options_for(scratch, false)).exit_code() == kMatch);
+  const layers::RepackedModel verified = layers::repack_model(options_for(scratch));
   CHECK(verified.exit_code() == kMismatch);
   CHECK(verified.count(Kind::differs) == 1);
   CHECK(verified.layers[0].reason.find("code (") != std::string::npos);
@@ -148,7 +152,7 @@ TEST_CASE("repack model: a layer that cannot be packed or is unsound does not st
   broken.scales.shape = {broken.scales.shape[1], broken.scales.shape[0]};
   layers["m.13.up"] = broken;
   written(scratch, layers);
-  const RepackedModel repacked = repack_model(options_for(scratch));
+  const layers::RepackedModel repacked = layers::repack_model(options_for(scratch));
   CHECK(repacked.exit_code() == kBadInput);
   CHECK(repacked.count(Kind::done) == 4);
   CHECK(repacked.count(Kind::cannot) == 1);
@@ -157,18 +161,19 @@ TEST_CASE("repack model: a layer that cannot be packed or is unsound does not st
   CHECK(repacked.layers[4].kind == Kind::cannot);
   CHECK_FALSE(fs::exists(scratch / "out" / "m.12.up.safetensors"));
   CHECK(fixtures::Model(scratch / "out").layers().size() == 4);
-  RepackModelOptions some = options_for(scratch);
+  layers::RepackModelOptions some = options_for(scratch);
   some.layers = {"m.1?.up"};
   some.output = scratch / "some";
-  CHECK(repack_model(some).layers.size() == 4);
+  CHECK(layers::repack_model(some).layers.size() == 4);
   some.layers = {"*.down"};
-  CHECK(error_of([&] { repack_model(some); }) == "--layer '*.down' fits none of the 6 layers; the first is m.2.up");
+  CHECK(error_of([&] { layers::repack_model(some); }) ==
+        "--layer '*.down' fits none of the 6 layers; the first is m.2.up");
 }
 
 TEST_CASE("repack model: names that lead out of the folder are refused and nothing is written there") {
   const Scratch scratch;
   write_model(scratch, "model", {{"a.safetensors", named_tensors(small_layer(1), "../evil")}}, kConfig);
-  const RepackedModel repacked = repack_model(options_for(scratch));
+  const layers::RepackedModel repacked = layers::repack_model(options_for(scratch));
   CHECK(repacked.exit_code() == kBadInput);
   CHECK(repacked.layers[0].reason == "layer '../evil' has a name that no file can have");
   CHECK_FALSE(fs::exists(scratch / "evil.safetensors"));
@@ -179,22 +184,22 @@ TEST_CASE("repack model: a folder that holds something else or was begun from ot
   written(scratch, sound_layers());
   fs::create_directory(scratch / "out");
   scratch.file("out/mine.txt", "mine");
-  CHECK(error_of(scratch / "out", [&] { repack_model(options_for(scratch)); }) ==
+  CHECK(error_of(scratch / "out", [&] { layers::repack_model(options_for(scratch)); }) ==
         "FILE: is not empty and has no repack.json: nothing is overwritten");
   fs::remove(scratch / "out" / "mine.txt");
-  repack_model(options_for(scratch));
+  layers::repack_model(options_for(scratch));
   const std::string content = content_of(scratch / "model" / "a.safetensors");
   scratch.file("model/a.safetensors", content + " ");
   CHECK(error_of(scratch / "out", [&] {
-          repack_model(options_for(scratch));
+          layers::repack_model(options_for(scratch));
         }).starts_with("FILE/repack.json: was begun from other files than those of "));
 }
 
 TEST_CASE("repack model: two runs cannot write into one folder") {
   const Scratch scratch;
   const fixtures::Model model(written(scratch, sound_layers()));
-  const PackedFolder held(scratch / "out", model);
-  CHECK(error_of(scratch / "out", [&] { repack_model(options_for(scratch)); }) ==
+  const layers::PackedFolder held(scratch / "out", model);
+  CHECK(error_of(scratch / "out", [&] { layers::repack_model(options_for(scratch)); }) ==
         "FILE/repack.json: another run is writing into this folder");
 }
 
@@ -209,9 +214,9 @@ TEST_CASE("walk: outcomes are in the order of the layers and no more are at work
     if (layer == "7") throw InputError("unsound");
     if (layer == "8") throw CannotTest("odd");
     --at_work;
-    return LayerOutcome{.layer = layer};
+    return layers::LayerOutcome{.layer = layer};
   };
-  const auto outcomes = walk(layers, 3, work, [&](const LayerOutcome&) { ++told; });
+  const auto outcomes = layers::walk(layers, 3, work, [&](const layers::LayerOutcome&) { ++told; });
   CHECK(told == 40);
   CHECK(most <= 5);  // 3, and the two that threw were not taken off
   for (int i = 0; i < 40; ++i)
@@ -219,13 +224,13 @@ TEST_CASE("walk: outcomes are in the order of the layers and no more are at work
   CHECK(outcomes[7].kind == Kind::bad_input);
   CHECK(outcomes[7].reason == "unsound");
   CHECK(outcomes[8].kind == Kind::cannot);
-  const auto fails = [](const std::string&) -> LayerOutcome { throw std::runtime_error("disk full"); };
-  CHECK_THROWS_WITH(walk(layers, 2, fails, [](const LayerOutcome&) {}), "disk full");
+  const auto fails = [](const std::string&) -> layers::LayerOutcome { throw std::runtime_error("disk full"); };
+  CHECK_THROWS_WITH(layers::walk(layers, 2, fails, [](const layers::LayerOutcome&) {}), "disk full");
 }
 
 TEST_CASE("progress bar: rate and time left are those of what is done") {
-  CHECK(bar_text("repack", 0, 4, 0, "") == "repack  [....................]  0 of 4");
-  CHECK(bar_text("repack", 1, 4, 0.5, "a") == "repack  [#####...............]  1 of 4  2.0/s  2 s left  a");
-  CHECK(bar_text("repack", 2, 4, 20, "") == "repack  [##########..........]  2 of 4  10.0 s each  20 s left");
-  CHECK(bar_text("repack", 4, 4, 2, "") == "repack  [####################]  4 of 4  2.0/s  0 s left");
+  CHECK(report::bar_text("repack", 0, 4, 0, "") == "repack  [....................]  0 of 4");
+  CHECK(report::bar_text("repack", 1, 4, 0.5, "a") == "repack  [#####...............]  1 of 4  2.0/s  2 s left  a");
+  CHECK(report::bar_text("repack", 2, 4, 20, "") == "repack  [##########..........]  2 of 4  10.0 s each  20 s left");
+  CHECK(report::bar_text("repack", 4, 4, 2, "") == "repack  [####################]  4 of 4  2.0/s  0 s left");
 }

@@ -12,14 +12,14 @@ namespace w4::cases {
 std::string case_number(int i);
 
 /// Records as a run leaves them: a pass in 0.1 s, a failure with a finding, an outcome without an output.
-Record passed(int i, double seconds = 0.1);
-Record failed(int i);
-Record ended(int i, Outcome outcome, const std::string& reason);
+matrix::Record passed(int i, double seconds = 0.1);
+matrix::Record failed(int i);
+matrix::Record ended(int i, matrix::Outcome outcome, const std::string& reason);
 
 /// A whole result of the set "ci".
-Results result_of(std::vector<Record> records);
+matrix::Results result_of(std::vector<matrix::Record> records);
 
 /// Shard i of n of it.
-Results shard_of(const Results& whole, int shard, int shards);
+matrix::Results shard_of(const matrix::Results& whole, int shard, int shards);
 
 }  // namespace w4::cases

@@ -15,39 +15,40 @@ using fixtures::test::Scratch;
 
 namespace {
 
-Results read_back(const std::string& text) {
+matrix::Results read_back(const std::string& text) {
   const Scratch scratch;
-  return read_results(scratch.file("r.jsonl", text).string());
+  return matrix::read_results(scratch.file("r.jsonl", text).string());
 }
 
 /// The message about a result file of a heading and this record.
 std::string error_in(const std::string& record) {
   const Scratch scratch;
-  const auto path = scratch.file("r.jsonl", text_of(result_of({})) + record + "\n");
-  return error_of(path, [&] { read_results(path.string()); });
+  const auto path = scratch.file("r.jsonl", matrix::text_of(result_of({})) + record + "\n");
+  return error_of(path, [&] { matrix::read_results(path.string()); });
 }
 
 }  // namespace
 
 TEST_CASE("records: what is written is read back whole") {
-  Results results = result_of({passed(1), failed(2), ended(3, Outcome::timed_out, "no end after 60 s")});
+  matrix::Results results =
+      result_of({passed(1), failed(2), ended(3, matrix::Outcome::timed_out, "no end after 60 s")});
   results.heading.selection = {"--only *g128*"};
-  results.records[1].known = Known{.reason = "issue 12", .expires = "2026-12-31"};
+  results.records[1].known = matrix::Known{.reason = "issue 12", .expires = "2026-12-31"};
   results.records[2].times = 5;
   results.records[2].failed = 2;
-  const Results again = read_back(text_of(results));
+  const matrix::Results again = read_back(matrix::text_of(results));
   CHECK(again.heading == results.heading);
-  CHECK(text_of(again) == text_of(results));
+  CHECK(matrix::text_of(again) == matrix::text_of(results));
   CHECK(again.records[1].known == results.records[1].known);
   CHECK_FALSE(again.records[0].known.has_value());
-  CHECK(finding_line(again.records[1]) == "scale-perm-missing in stage scale_order");
+  CHECK(matrix::finding_line(again.records[1]) == "scale-perm-missing in stage scale_order");
 }
 
 TEST_CASE("records: a figure that is no number is null in the file and NaN again when read") {
-  Results results = result_of({passed(1)});
+  matrix::Results results = result_of({passed(1)});
   results.records[0].error->max_z = std::numeric_limits<double>::quiet_NaN();
-  CHECK(text_of(results).find("\"max_z\":null") != std::string::npos);
-  CHECK(std::isnan(read_back(text_of(results)).records[0].error->max_z));
+  CHECK(matrix::text_of(results).find("\"max_z\":null") != std::string::npos);
+  CHECK(std::isnan(read_back(matrix::text_of(results)).records[0].error->max_z));
 }
 
 TEST_CASE("records: a finding or a known failure of the wrong shape is refused with its line") {
@@ -62,20 +63,20 @@ TEST_CASE("records: a finding or a known failure of the wrong shape is refused w
 
 TEST_CASE("clean text: what XML 1.0 forbids and what is not UTF-8 becomes U+FFFD and nothing else changes") {
   const std::string kGone = "\xEF\xBF\xBD";
-  CHECK(clean_text("plain \t\r\n é … 𝄞") == "plain \t\r\n é … 𝄞");
-  CHECK(clean_text(std::string_view("a\0b\x01\x1F", 5)) == "a" + kGone + "b" + kGone + kGone);
-  CHECK(clean_text("\xEF\xBF\xBE") == kGone);              // U+FFFE
-  CHECK(clean_text("\xED\xA0\x80") == kGone);              // a surrogate
-  CHECK(clean_text("\xC0\xAF") == kGone + kGone);          // longer than needed
-  CHECK(clean_text("\xF4\x90\x80\x80").find(kGone) == 0);  // beyond U+10FFFF
-  CHECK(clean_text("\xE2\x82") == kGone + kGone);          // cut short
-  CHECK(clean_text("\xFFz") == kGone + "z");
-  CHECK(one_line("a\r\nb\tc") == "a  b c");
+  CHECK(report::clean_text("plain \t\r\n é … 𝄞") == "plain \t\r\n é … 𝄞");
+  CHECK(report::clean_text(std::string_view("a\0b\x01\x1F", 5)) == "a" + kGone + "b" + kGone + kGone);
+  CHECK(report::clean_text("\xEF\xBF\xBE") == kGone);              // U+FFFE
+  CHECK(report::clean_text("\xED\xA0\x80") == kGone);              // a surrogate
+  CHECK(report::clean_text("\xC0\xAF") == kGone + kGone);          // longer than needed
+  CHECK(report::clean_text("\xF4\x90\x80\x80").find(kGone) == 0);  // beyond U+10FFFF
+  CHECK(report::clean_text("\xE2\x82") == kGone + kGone);          // cut short
+  CHECK(report::clean_text("\xFFz") == kGone + "z");
+  CHECK(report::one_line("a\r\nb\tc") == "a  b c");
 }
 
 TEST_CASE("clean text: a shortened text is cut between characters") {
-  CHECK(shortened("abcdef", 6) == "abcdef");
-  CHECK(shortened("abcdef", 3) == "abc…");
-  CHECK(shortened("aé", 2) == "a…");
-  CHECK(shortened("𝄞", 3) == "…");
+  CHECK(report::shortened("abcdef", 6) == "abcdef");
+  CHECK(report::shortened("abcdef", 3) == "abc…");
+  CHECK(report::shortened("aé", 2) == "a…");
+  CHECK(report::shortened("𝄞", 3) == "…");
 }

@@ -7,6 +7,7 @@
 #include "kernel/run.h"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -18,7 +19,7 @@ namespace {
 constexpr std::uint16_t kFill = kernel::Launch{}.fill;
 
 /// An output of ones, each with an error bound of some thousandths.
-Expected ones(int M, int N) {
+judge::Expected ones(int M, int N) {
   const auto count = static_cast<std::size_t>(M) * static_cast<std::size_t>(N);
   return {.M = M,
           .N = N,
@@ -36,12 +37,14 @@ Grid<std::uint16_t> output(int M, int N, std::initializer_list<std::pair<std::si
   });
 }
 
-Results with_record(Record record) { return {.heading = {.set = "ci", .cases = 1}, .records = {std::move(record)}}; }
+matrix::Results with_record(matrix::Record record) {
+  return {.heading = {.set = "ci", .cases = 1}, .records = {std::move(record)}};
+}
 
 }  // namespace
 
 TEST_CASE("pictures: a right output is level 0 everywhere and has no wrong elements") {
-  const auto pictures = pictures_of(output(4, 64, {}), ones(4, 64), kFill);
+  const auto pictures = judge::pictures_of(output(4, 64, {}), ones(4, 64), kFill);
   CHECK(pictures["errors"]["rows"] == 4);
   CHECK(pictures["errors"]["cols"] == 64);
   for (const auto& row : pictures["errors"]["levels"]) CHECK(row == std::string(64, '0'));
@@ -49,7 +52,7 @@ TEST_CASE("pictures: a right output is level 0 everywhere and has no wrong eleme
 }
 
 TEST_CASE("pictures: what was never written and NaN and infinity are told apart") {
-  const auto pictures = pictures_of(output(1, 64, {{3, kFill}, {5, 0x7E00}, {9, 0x7C00}}), ones(1, 64), kFill);
+  const auto pictures = judge::pictures_of(output(1, 64, {{3, kFill}, {5, 0x7E00}, {9, 0x7C00}}), ones(1, 64), kFill);
   const std::string row = pictures["errors"]["levels"][0];
   CHECK(row[3] == 'U');
   CHECK(row[5] == 'N');
@@ -62,7 +65,8 @@ TEST_CASE("pictures: what was never written and NaN and infinity are told apart"
 
 TEST_CASE("pictures: a cell of a large output shows its worst element") {
   const std::size_t at = std::size_t{100} * 1024 + 777;
-  const auto pictures = pictures_of(output(128, 1024, {{at, bits_of(9.0f, DType::fp16)}}), ones(128, 1024), kFill);
+  const auto pictures =
+      judge::pictures_of(output(128, 1024, {{at, bits_of(9.0f, DType::fp16)}}), ones(128, 1024), kFill);
   CHECK(pictures["errors"]["m_per_cell"] == 2);
   CHECK(pictures["errors"]["n_per_cell"] == 16);
   const std::string row = pictures["errors"]["levels"][50];
@@ -72,7 +76,7 @@ TEST_CASE("pictures: a cell of a large output shows its worst element") {
 
 TEST_CASE("pictures: one wrong column lights the codes that feed it and no others") {
   std::vector<std::string> tile =
-      pictures_of(output(1, 128, {{64 + 37, kFill}}), ones(1, 128), kFill)["tile"]["levels"];
+      judge::pictures_of(output(1, 128, {{64 + 37, kFill}}), ones(1, 128), kFill)["tile"]["levels"];
   REQUIRE(tile.size() == 32);
   for (int lane = 0; lane < 32; ++lane) {
     for (int word = 0; word < 4; ++word) {
@@ -86,8 +90,9 @@ TEST_CASE("pictures: one wrong column lights the codes that feed it and no other
 }
 
 TEST_CASE("pictures: the histogram counts every finite element once") {
-  const auto h = pictures_of(output(8, 64, {{0, bits_of(50.0f, DType::fp16)}, {1, bits_of(-50.0f, DType::fp16)}}),
-                             ones(8, 64), kFill)["histogram"];
+  const auto h =
+      judge::pictures_of(output(8, 64, {{0, bits_of(50.0f, DType::fp16)}, {1, bits_of(-50.0f, DType::fp16)}}),
+                         ones(8, 64), kFill)["histogram"];
   std::size_t sum = h["below"].get<std::size_t>() + h["above"].get<std::size_t>();
   for (const std::size_t count : h["counts"]) sum += count;
   CHECK(sum == 8 * 64);
@@ -96,30 +101,30 @@ TEST_CASE("pictures: the histogram counts every finite element once") {
 }
 
 TEST_CASE("page: text that looks like the end of a script stays inside its data") {
-  const std::string page = page_of(with_record({.case_text = "M1_K64_N64_g64_sym_fp16_r_s1",
-                                                .outcome = Outcome::crashed,
-                                                .reason = "</script><!-- <b>",
-                                                .rerun = "./bisect"}),
-                                   nullptr);
+  const std::string page = matrix::page_of(with_record({.case_text = "M1_K64_N64_g64_sym_fp16_r_s1",
+                                                        .outcome = matrix::Outcome::crashed,
+                                                        .reason = "</script><!-- <b>",
+                                                        .rerun = "./bisect"}),
+                                           nullptr);
   CHECK(page.find("</script><!--") == std::string::npos);
   CHECK(page.find("http://") == page.find("http://www.w3.org/"));  // the namespace of SVG: no address is asked
   CHECK(page.find("https://") == std::string::npos);
 }
 
 TEST_CASE("page: ten thousand failures with pictures stay under twenty megabytes and it says what is left out") {
-  Record record{.case_text = "",
-                .outcome = Outcome::fail,
-                .reason = "2048 of 4096 outputs beyond the bound",
-                .finding = {{"culprits", {{{"stage", "tiles"}, {"fault", "tile-order-swap"}}}},
-                            {"stages", nlohmann::ordered_json::array()}},
-                .pictures = pictures_of(output(64, 512, {}), ones(64, 512), kFill),
-                .rerun = "./bisect r 128"};
-  Results results{.heading = {.set = "ci", .cases = 10000}, .records = {}};
+  matrix::Record record{.case_text = "",
+                        .outcome = matrix::Outcome::fail,
+                        .reason = "2048 of 4096 outputs beyond the bound",
+                        .finding = {{"culprits", {{{"stage", "tiles"}, {"fault", "tile-order-swap"}}}},
+                                    {"stages", nlohmann::ordered_json::array()}},
+                        .pictures = judge::pictures_of(output(64, 512, {}), ones(64, 512), kFill),
+                        .rerun = "./bisect r 128"};
+  matrix::Results results{.heading = {.set = "ci", .cases = 10000}, .records = {}};
   for (int i = 0; i < 10000; ++i) {
     record.case_text = "M64_K512_N512_g128_sym_fp16_r_s" + std::to_string(i);
     results.records.push_back(record);
   }
-  const std::string page = page_of(results, nullptr);
+  const std::string page = matrix::page_of(results, nullptr);
   CHECK(page.size() < 20'000'000);
   CHECK(page.size() > 1'000'000);
   CHECK(page.find("\"left_out\":{\"findings\":0,\"pictures\":0}") == std::string::npos);

@@ -24,23 +24,23 @@ namespace {
 using namespace w4;
 using namespace w4::cases;
 
-const Progress kSilent = [](std::string_view) {};
+const search::Progress kSilent = [](std::string_view) {};
 
-Report ask_box(const std::string& command, const std::vector<std::string>& planted = {}) {
+report::Report ask_box(const std::string& command, const std::vector<std::string>& planted = {}) {
   const Options options = test::options_of(command);
-  PathBox box{Subject(recipe_of_faults(planted))};
-  return bisect_box(prepare(options), box, options, kSilent);
+  probe::PathBox box{Subject(faults::recipe_of_faults(planted))};
+  return search::bisect_box(prepare(options), box, options, kSilent);
 }
 
-std::vector<std::string> faults_in(const Report& report) {
+std::vector<std::string> faults_in(const report::Report& report) {
   std::vector<std::string> faults;
-  for (const Culprit& culprit : report.culprits) faults.push_back(culprit.fault);
+  for (const report::Culprit& culprit : report.culprits) faults.push_back(culprit.fault);
   std::sort(faults.begin(), faults.end());
   return faults;
 }
 
-bool says(const Report& report, const std::string& text) {
-  return std::any_of(report.culprits.begin(), report.culprits.end(), [&](const Culprit& culprit) {
+bool says(const report::Report& report, const std::string& text) {
+  return std::any_of(report.culprits.begin(), report.culprits.end(), [&](const report::Culprit& culprit) {
     return std::any_of(culprit.evidence.begin(), culprit.evidence.end(),
                        [&](const std::string& line) { return line.find(text) != std::string::npos; });
   });
@@ -56,26 +56,26 @@ TEST_CASE("probes: the known-good path answers each probe as the oracle does and
         "--case M4_K256_N128_g64_asym_pair_bf16_r_s7", "--case M4_K256_N128_g32_sym_ct_bf16_r_s7"}) {
     CAPTURE(command);
     const Prepared prepared = prepare(test::options_of(command));
-    for (const Probe& probe : part_probes(prepared, {})) {
+    for (const probe::Probe& probe : probe::part_probes(prepared, {})) {
       CAPTURE(probe.kind->id);
-      const Question& question = probe.question;
-      const kernel::RunResult answer =
-          kernel::run_lane_model({.A = question.A, .packed = repack::repack(*question.layer), .launch = {}});
-      Rounding rounding;
+      const probe::Question& question = probe.question;
+      const kernel::RunResult answer = kernel::lane_model::run_lane_model(
+          {.A = question.A, .packed = repack::repack(*question.layer), .launch = {}});
+      judge::Rounding rounding;
       rounding.grouped = question.layer->group_size != question.layer->K;
-      const Expected expected = expected_output(*question.layer, question.A, rounding);
+      const judge::Expected expected = judge::expected_output(*question.layer, question.A, rounding);
       std::size_t inexact = 0;
       for (std::size_t i = 0; i < expected.y.size(); ++i)
         inexact += value_of(answer.C[i], expected.dtype) != expected.y[i];
       if (probe.exact_sums) CHECK(inexact == 0);
-      CHECK(compare(answer.C, expected, question.launch.fill).wrong == 0);
+      CHECK(judge::compare(answer.C, expected, question.launch.fill).wrong == 0);
     }
   }
 }
 
 TEST_CASE("probes: each kind says what it sees and what it does not") {
   std::set<std::string> ids;
-  for (const ProbeKind& kind : probe_kinds()) {
+  for (const probe::ProbeKind& kind : probe::probe_kinds()) {
     CHECK(ids.insert(kind.id).second);
     CHECK(std::string(kind.sees) != kind.blind);
   }
@@ -86,8 +86,8 @@ TEST_CASE("black box: what is planted is named with at most 12 launches wherever
   for (const test::Planted& planted : test::kPlanted) {
     CAPTURE(planted.command);
     CAPTURE(planted.inject);
-    const Report report = ask_box(planted.command, {planted.inject});
-    if (report.verdict == Verdict::match) continue;  // padding alone: the test below says which
+    const report::Report report = ask_box(planted.command, {planted.inject});
+    if (report.verdict == report::Verdict::match) continue;  // padding alone: the test below says which
     ++named;
     REQUIRE(report.culprits.size() == 1);
     CHECK(report.culprits[0].fault.find(planted.fault) != std::string::npos);
@@ -97,8 +97,8 @@ TEST_CASE("black box: what is planted is named with at most 12 launches wherever
 }
 
 TEST_CASE("black box: what padding holds cannot be seen in an output and nothing is accused") {
-  const Report report = ask_box("r 32 --shape 96,160", {"pad-nonzero-leak"});
-  CHECK(report.verdict == Verdict::match);
+  const report::Report report = ask_box("r 32 --shape 96,160", {"pad-nonzero-leak"});
+  CHECK(report.verdict == report::Verdict::match);
   CHECK(report.culprits.empty());
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("black box: what adds onto C does not hide another fault") {
 }
 
 TEST_CASE("black box: a class whose members a probe refutes together is not reported") {
-  const Report report =  // NaN everywhere: two ways alone predict that, neither what C filled with zeros shows
+  const report::Report report =  // NaN everywhere: two ways alone predict that, neither what C filled with zeros shows
       ask_box("--case M33_K384_N136_g64_sym_bias_fp16_r_s899", {"output-not-zeroed-atomic", "nibble-spill"});
   CHECK(faults_in(report) == Names{"nibble-spill", "output-not-zeroed-atomic"});
   CHECK(says(report, "predict all " + std::to_string(report.probes.size()) + " answers"));
@@ -141,10 +141,10 @@ TEST_CASE("black box: rows that are left out of the sum are no matter of scales"
       std::copy(task.A.cells().begin(), task.A.cells().end(), out.begin());
       for (int m = 0; m < task.A.rows(); ++m) out[static_cast<std::size_t>(m) * task.A.cols() + 5] = 0;
     });
-    return kernel::run_lane_model(task);
+    return kernel::lane_model::run_lane_model(task);
   });
-  PathBox box(subject);
-  const Report report = bisect_box(prepare(options), box, options, kSilent);
+  probe::PathBox box(subject);
+  const report::Report report = search::bisect_box(prepare(options), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].stage == "pipeline or multiply");
   CHECK(says(report, "a = 0, b = 0 at k 5, all n"));
@@ -153,11 +153,11 @@ TEST_CASE("black box: rows that are left out of the sum are no matter of scales"
 namespace {
 
 /// A lane model whose sums are changed before they are written: what(sum, m, n).
-Report ask_changed(const std::string& command, const std::function<float(float, int, int)>& what) {
+report::Report ask_changed(const std::string& command, const std::function<float(float, int, int)>& what) {
   const Options options = test::options_of(command);
   Subject subject({});
   subject.replace_kernel([what](const kernel::Task& task) {
-    kernel::RunResult result = kernel::run_lane_model(task);
+    kernel::RunResult result = kernel::lane_model::run_lane_model(task);
     const int N = result.C.cols();
     result.C = Grid<std::uint16_t>::made(result.C.rows(), N, [&](std::span<std::uint16_t> out) {
       for (std::size_t i = 0; i < out.size(); ++i)
@@ -167,13 +167,13 @@ Report ask_changed(const std::string& command, const std::function<float(float, 
     });
     return result;
   });
-  PathBox box(subject);
-  return bisect_box(prepare(options), box, options, kSilent);
+  probe::PathBox box(subject);
+  return search::bisect_box(prepare(options), box, options, kSilent);
 }
 
-Names stages_in(const Report& report) {
+Names stages_in(const report::Report& report) {
   Names stages;
-  for (const Culprit& culprit : report.culprits) stages.push_back(culprit.stage);
+  for (const report::Culprit& culprit : report.culprits) stages.push_back(culprit.stage);
   return stages;
 }
 
@@ -181,28 +181,28 @@ Names stages_in(const Report& report) {
 
 TEST_CASE("black box: what is done to sums accuses no stage that makes weights") {
   const std::string small = "--case M9_K128_N24_g32_asym_bias_fp16_r_s3";
-  const Report added = ask_changed(small, [](float sum, int, int n) { return n == 7 ? sum + 1 : sum; });
+  const report::Report added = ask_changed(small, [](float sum, int, int n) { return n == 7 ? sum + 1 : sum; });
   CHECK(stages_in(added) == Names{"epilogue"});
   CHECK(says(added, "outputs are not the bias, at all m, n 7"));
-  const Report clamped = ask_changed(small, [](float sum, int, int) { return std::max(sum, 0.0f); });
+  const report::Report clamped = ask_changed(small, [](float sum, int, int) { return std::max(sum, 0.0f); });
   CHECK(stages_in(clamped) == Names{"epilogue", "multiply or reduce or epilogue"});
   CHECK(says(clamped, "do not change their sign with the row"));
-  const Report scaled =
+  const report::Report scaled =
       ask_changed("--case M9_K128_N24_g32_asym_fp16_r_s3", [](float sum, int, int) { return sum / 2; });
   CHECK(stages_in(scaled) == Names{"scales or dequant or epilogue"});
   CHECK(says(scaled, "a = 0.5, b = -4 at all k, all n"));
 }
 
 TEST_CASE("black box: faults that no probe tells apart are one class") {
-  const Report report = ask_box("r 128 --shape 256,64 --m 4", {"tile-loop-bound"});
+  const report::Report report = ask_box("r 128 --shape 256,64 --m 4", {"tile-loop-bound"});
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "output-to-temporary or tile-loop-bound");
   CHECK(report.culprits[0].stage == "launch or pipeline");
 }
 
 TEST_CASE("black box: a fault that this output hides is found by a probe") {
-  const Report report = ask_box("b 128", {"sym-consumes-qzeros"});
-  CHECK(report.verdict == Verdict::mismatch);
+  const report::Report report = ask_box("b 128", {"sym-consumes-qzeros"});
+  CHECK(report.verdict == report::Verdict::mismatch);
   CHECK(report.comparison->right());
   CHECK(faults_in(report) == Names{"sym-consumes-qzeros"});
 }
@@ -218,8 +218,8 @@ TEST_CASE("black box: a part that is read otherwise than any known way is unexpl
         });
     return after;
   });
-  PathBox box(subject);
-  const Report report = bisect_box(prepare(options), box, options, kSilent);
+  probe::PathBox box(subject);
+  const report::Report report = search::bisect_box(prepare(options), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "unexplained");
   CHECK(report.culprits[0].stage == "fragments");
@@ -232,7 +232,7 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
   const Options options = test::options_of("b 128 --m 16");
   Subject subject({});
   subject.replace_kernel([](const kernel::Task& task) {  // sums of more than one product are too large
-    kernel::RunResult result = kernel::run_lane_model(task);
+    kernel::RunResult result = kernel::lane_model::run_lane_model(task);
     const int N = result.C.cols();
     result.C = Grid<std::uint16_t>::made(result.C.rows(), N, [&](std::span<std::uint16_t> out) {
       for (int m = 0; m < result.C.rows(); ++m) {
@@ -245,8 +245,8 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
     });
     return result;
   });
-  PathBox box(subject);
-  const Report report = bisect_box(prepare(options), box, options, kSilent);
+  probe::PathBox box(subject);
+  const report::Report report = search::bisect_box(prepare(options), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].stage == "multiply or reduce or epilogue");
 }
@@ -254,15 +254,15 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
 namespace {
 
 /// A kernel that has `fault` when it is given the case's A, and never else; its sums are somebody's own.
-class OnlyInTheCase final : public Box {
+class OnlyInTheCase final : public probe::Box {
  public:
   OnlyInTheCase(const Prepared& prepared, repack::Recipe fault) : A_(prepared.A), fault_(std::move(fault)) {}
   bool sums_as_lane_model() const override { return false; }
 
  private:
-  kernel::RunResult answer(const Question& question) override {
+  kernel::RunResult answer(const probe::Question& question) override {
     const kernel::Task task{.A = question.A, .packed = repack::repack(*question.layer), .launch = question.launch};
-    return kernel::run_lane_model(task, question.A == A_ ? fault_ : repack::Recipe());
+    return kernel::lane_model::run_lane_model(task, question.A == A_ ? fault_ : repack::Recipe());
   }
   Grid<std::uint16_t> A_;
   repack::Recipe fault_;
@@ -275,16 +275,16 @@ TEST_CASE("black box: a fault that probes refute is named only when it uses what
   options.most_faults = 1;  // what is refuted alone is what this is about
   const Prepared prepared = prepare(options);
   OnlyInTheCase stale(prepared, {{"pipeline", "small-group-tile-stale"}});
-  CHECK(faults_in(bisect_box(prepared, stale, options, kSilent)) == Names{"small-group-tile-stale"});
+  CHECK(faults_in(search::bisect_box(prepared, stale, options, kSilent)) == Names{"small-group-tile-stale"});
   OnlyInTheCase other(prepared, {{"pipeline", "k-tail-dropped"}});
-  CHECK(faults_in(bisect_box(prepared, other, options, kSilent)) == Names{"unexplained"});
+  CHECK(faults_in(search::bisect_box(prepared, other, options, kSilent)) == Names{"unexplained"});
 }
 
 TEST_CASE("evidence: an output that is slightly too large is not taken for one that is otherwise slightly wrong") {
   const Prepared prepared = prepare(test::options_of("--case M9_K128_N24_g32_asym_bias_fp16_r_s3"));
-  const Probe probe = case_probes(prepared, {}, 1)[0];
+  const probe::Probe probe = probe::case_probes(prepared, {}, 1)[0];
   const auto answer_of = [&](const repack::Recipe& recipe, float factor) {
-    kernel::RunResult result = kernel::run_lane_model(
+    kernel::RunResult result = kernel::lane_model::run_lane_model(
         {.A = prepared.A, .packed = repack::repack(prepared.layer, recipe), .launch = {}}, recipe);
     result.C = Grid<std::uint16_t>::made(result.C.rows(), result.C.cols(), [&](std::span<std::uint16_t> out) {
       for (std::size_t i = 0; i < out.size(); ++i)
@@ -292,12 +292,12 @@ TEST_CASE("evidence: an output that is slightly too large is not taken for one t
     });
     return result;
   };
-  for (const auto judged : {Evidence::Judged::within_rounding, Evidence::Judged::recorded}) {
-    Evidence too_large(judged), known(judged);
+  for (const auto judged : {probe::Evidence::Judged::within_rounding, probe::Evidence::Judged::recorded}) {
+    probe::Evidence too_large(judged), known(judged);
     too_large.add(probe, answer_of({}, 1.001f));
-    CHECK(name_recipes(too_large, kSilent, 2).fits.empty());
+    CHECK(probe::name_recipes(too_large, kSilent, 2).fits.empty());
     known.add(probe, answer_of({{"scale_order", "scale-perm-missing"}}, 1.0001f));  // as near as rounding allows
-    const std::vector<repack::Recipe> fits = name_recipes(known, kSilent, 2).fits;
+    const std::vector<repack::Recipe> fits = probe::name_recipes(known, kSilent, 2).fits;
     REQUIRE(fits.size() == 1);
     CHECK(fits[0] == repack::Recipe{{"scale_order", "scale-perm-missing"}});
   }
@@ -306,9 +306,9 @@ TEST_CASE("evidence: an output that is slightly too large is not taken for one t
 TEST_CASE("readings: a sound box uses every code and scale and zero point from its own place") {
   const Options options = test::options_of("--case M4_K256_N128_g32_asym_act_fp16_r_s7");
   const Prepared prepared = prepare(options);
-  PathBox box{Subject({})};
-  const Readings read = read_box(prepared, box, {}, 64, kSilent);
-  const std::vector<int> groups = groups_of(prepared.layer);
+  probe::PathBox box{Subject({})};
+  const probe::Readings read = probe::read_box(prepared, box, {}, 64, kSilent);
+  const std::vector<int> groups = probe::groups_of(prepared.layer);
   int wrong = 0;
   for (int k = 0; k < 256; ++k)
     for (int n = 0; n < 128; ++n) {
@@ -328,27 +328,27 @@ TEST_CASE("readings: a sound box uses every code and scale and zero point from i
 TEST_CASE("bit map: a map that is affine over the bits is found and one that is not is refused") {
   std::vector<std::uint32_t> images(16);
   for (std::uint32_t i = 0; i < 16; ++i) images[i] = ((i & 1) << 3 | i >> 1) ^ 5;
-  const auto map = bit_map_of(images);
+  const auto map = probe::bit_map_of(images);
   REQUIRE(map.has_value());
   CHECK(map->invertible());
-  CHECK(text_of(*map, {"a", "b", "c", "d"}) == "a = b ^ 1, b = c, c = d ^ 1, d = a");
+  CHECK(probe::text_of(*map, {"a", "b", "c", "d"}) == "a = b ^ 1, b = c, c = d ^ 1, d = a");
   std::swap(images[3], images[9]);
-  CHECK_FALSE(bit_map_of(images).has_value());
-  CHECK_FALSE(bit_map_of({0, 1, 2}).has_value());
+  CHECK_FALSE(probe::bit_map_of(images).has_value());
+  CHECK_FALSE(probe::bit_map_of({0, 1, 2}).has_value());
 }
 
 TEST_CASE("recovered map: the smallest blocks that values stay in are found") {
   std::vector<int> source(64);  // 8 x 8: columns 0 and 1 of each pair change places
   for (int i = 0; i < 64; ++i) source[static_cast<std::size_t>(i)] = i ^ 1;
-  const RecoveredMap map = recover_map(source, 8, 8);
+  const probe::RecoveredMap map = probe::recover_map(source, 8, 8);
   CHECK(map.permutation);
   CHECK(map.keeps_rows);
   CHECK(map.block_rows == 1);
   CHECK(map.block_cols == 2);
-  CHECK(text_of(map, source, 8, "k", "n") == "inside 1 x 2, place uses source with n0 = n0 ^ 1");
+  CHECK(probe::text_of(map, source, 8, "k", "n") == "inside 1 x 2, place uses source with n0 = n0 ^ 1");
   source[5] = -1;
-  CHECK(recover_map(source, 8, 8).unknown == 1);
-  CHECK_FALSE(recover_map(source, 8, 8).permutation);
+  CHECK(probe::recover_map(source, 8, 8).unknown == 1);
+  CHECK_FALSE(probe::recover_map(source, 8, 8).permutation);
 }
 
 TEST_CASE("region: sets of indices are told by range or residue or list") {
@@ -357,9 +357,9 @@ TEST_CASE("region: sets of indices are told by range or residue or list") {
     for (int i = 0; i < size; ++i) bits[static_cast<std::size_t>(i)] = in(i);
     return bits;
   };
-  CHECK(text_of_indices(set(64, [](int) { return true; }), "n") == "all n");
-  CHECK(text_of_indices(set(64, [](int i) { return i >= 8 && i < 24; }), "k") == "k 8..23");
-  CHECK(text_of_indices(set(64, [](int i) { return i % 8 == 3; }), "n") == "n % 8 = 3");
-  CHECK(text_of_indices(set(64, [](int i) { return i == 1 || i == 40; }), "n") == "n 1, 40 (2 of 64)");
-  CHECK(text_of_region(set(64, [](int i) { return i % 8 == 1; }), 8, "k", "n") == "all k, n 1");
+  CHECK(probe::text_of_indices(set(64, [](int) { return true; }), "n") == "all n");
+  CHECK(probe::text_of_indices(set(64, [](int i) { return i >= 8 && i < 24; }), "k") == "k 8..23");
+  CHECK(probe::text_of_indices(set(64, [](int i) { return i % 8 == 3; }), "n") == "n % 8 = 3");
+  CHECK(probe::text_of_indices(set(64, [](int i) { return i == 1 || i == 40; }), "n") == "n 1, 40 (2 of 64)");
+  CHECK(probe::text_of_region(set(64, [](int i) { return i % 8 == 1; }), 8, "k", "n") == "all k, n 1");
 }

@@ -2,6 +2,7 @@
 #include "cases/faults/faults.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
+#include "fixtures/files/container.h"
 #include "fixtures/random/random_layer.h"
 #include "kernel/lane_model/lane_model.h"
 
@@ -20,15 +21,15 @@ using w4::test::ask;
 using w4::test::kPlanted;
 using w4::test::Planted;
 
-std::string culprits_of(const Report& report) {
+std::string culprits_of(const report::Report& report) {
   std::string text;
-  for (const Culprit& culprit : report.culprits) text += culprit.stage + "/" + culprit.fault + " ";
+  for (const report::Culprit& culprit : report.culprits) text += culprit.stage + "/" + culprit.fault + " ";
   return text;
 }
 
-const StageLine& line_of(const Report& report, const std::string& stage) {
+const report::StageLine& line_of(const report::Report& report, const std::string& stage) {
   return *std::find_if(report.stages.begin(), report.stages.end(),
-                       [&](const StageLine& line) { return line.stage == stage; });
+                       [&](const report::StageLine& line) { return line.stage == stage; });
 }
 
 }  // namespace
@@ -39,8 +40,8 @@ TEST_CASE("bisect: a healthy run of every shipped fixture and mode and group is 
       for (const char* group : {"-1", "32", "64", "128"}) {
         const std::string command = fmt::format("{} {} --fixture {} --m 17", mode, group, fixture);
         CAPTURE(command);
-        const Report report = ask(command);
-        CHECK_MESSAGE(report.verdict == Verdict::match, report.reason, " ", culprits_of(report));
+        const report::Report report = ask(command);
+        CHECK_MESSAGE(report.verdict == report::Verdict::match, report.reason, " ", culprits_of(report));
         CHECK(report.culprits.empty());
       }
     }
@@ -50,12 +51,12 @@ TEST_CASE("bisect: a healthy run of every shipped fixture and mode and group is 
 TEST_CASE("bisect: each planted fault is named and nothing else is") {
   for (const Planted& planted : kPlanted) {
     INFO("./bisect ", std::string(planted.command), " --inject ", std::string(planted.inject));
-    const Report report = ask(planted.command, {planted.inject});
-    CHECK(report.verdict == Verdict::mismatch);
+    const report::Report report = ask(planted.command, {planted.inject});
+    CHECK(report.verdict == report::Verdict::mismatch);
     REQUIRE_MESSAGE(report.culprits.size() == 1, culprits_of(report));
     CHECK(report.culprits[0].fault == planted.fault);
     if (*planted.stage != '\0') CHECK(report.culprits[0].stage == planted.stage);
-    CHECK(line_of(report, report.culprits[0].stage).verdict == StageVerdict::broken);
+    CHECK(line_of(report, report.culprits[0].stage).verdict == report::StageVerdict::broken);
     CHECK_FALSE(report.culprits[0].cure.empty());
     CHECK(report.culprits[0].evidence.size() >= 3);
     CHECK(report.culprits[0].rerun.find("--set") != std::string::npos);
@@ -69,7 +70,7 @@ TEST_CASE("bisect: the cases on which faults are planted are matches without the
   commands.erase(std::unique(commands.begin(), commands.end()), commands.end());
   for (const std::string& command : commands) {
     CAPTURE(command);
-    CHECK(ask(command).verdict == Verdict::match);
+    CHECK(ask(command).verdict == report::Verdict::match);
   }
 }
 
@@ -80,11 +81,11 @@ TEST_CASE("bisect: two faults of different stages are both named") {
       const Planted& b = kPlanted[(i + step) % kPlanted.size()];
       if (std::string(a.command) != b.command || std::string(a.stage) == b.stage) continue;
       INFO("./bisect ", std::string(a.command), " --inject ", std::string(a.inject), ",", std::string(b.inject));
-      const Report report = ask(a.command, {a.inject, b.inject});
-      CHECK(report.verdict == Verdict::mismatch);
+      const report::Report report = ask(a.command, {a.inject, b.inject});
+      CHECK(report.verdict == report::Verdict::mismatch);
       for (const Planted* planted : {&a, &b})
         CHECK_MESSAGE(std::any_of(report.culprits.begin(), report.culprits.end(),
-                                  [&](const Culprit& culprit) { return culprit.fault == planted->fault; }),
+                                  [&](const report::Culprit& culprit) { return culprit.fault == planted->fault; }),
                       culprits_of(report));
       CHECK(report.culprits.size() == 2);
     }
@@ -113,18 +114,18 @@ TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
                                        {"b 128 --slice rows:0/2", "tp-shard-splits-group"},
                                        {"b 128 --slice columns:1/2", "moe-routing-index"}}) {
     INFO("./bisect ", std::string(command), " --inject ", std::string(fault));
-    CHECK(ask(command, {fault}).verdict == Verdict::match);
+    CHECK(ask(command, {fault}).verdict == report::Verdict::match);
   }
 }
 
 namespace {
 
 /// What bisect says of a path that does something in a way that is in no list.
-Report ask_unknown(const std::function<void(Subject&)>& spoil) {
+report::Report ask_unknown(const std::function<void(Subject&)>& spoil) {
   const Options options = w4::test::options_of("b 128");
   Subject subject(repack::Recipe{});
   spoil(subject);
-  return bisect(prepare(options), subject, options, [](std::string_view) {});
+  return search::bisect(prepare(options), subject, options, [](std::string_view) {});
 }
 
 template <class T>
@@ -138,45 +139,45 @@ Grid<T> reversed_in_rows(const Grid<T>& grid) {
 }  // namespace
 
 TEST_CASE("bisect: a repacking stage done in no known way is located and unexplained") {
-  const Report report = ask_unknown([](Subject& subject) {
-    subject.replace_stage(stage_index("scale_order"), [](const repack::Weights& before) {
+  const report::Report report = ask_unknown([](Subject& subject) {
+    subject.replace_stage(faults::stage_index("scale_order"), [](const repack::Weights& before) {
       repack::Weights after = repack::stages()[5].variants[0].apply(before);
       after.ordered_scales = reversed_in_rows(after.ordered_scales);
       return after;
     });
   });
-  CHECK(report.verdict == Verdict::mismatch);
+  CHECK(report.verdict == report::Verdict::mismatch);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "unexplained");
   CHECK(report.culprits[0].stage == "scale_order");
-  CHECK(line_of(report, "tiles").verdict == StageVerdict::ok);
+  CHECK(line_of(report, "tiles").verdict == report::StageVerdict::ok);
 }
 
 TEST_CASE("bisect: a kernel that is wrong in no known way is unexplained") {
-  const Report report = ask_unknown([](Subject& subject) {
+  const report::Report report = ask_unknown([](Subject& subject) {
     subject.replace_kernel([](const kernel::Task& task) {
-      kernel::RunResult result = kernel::run_lane_model(task);
+      kernel::RunResult result = kernel::lane_model::run_lane_model(task);
       result.C = reversed_in_rows(result.C);
       return result;
     });
   });
-  CHECK(report.verdict == Verdict::mismatch);
+  CHECK(report.verdict == report::Verdict::mismatch);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "unexplained");
-  CHECK(line_of(report, "fragments").verdict == StageVerdict::ok);
-  CHECK(line_of(report, "dequant").verdict == StageVerdict::not_visible);
+  CHECK(line_of(report, "fragments").verdict == report::StageVerdict::ok);
+  CHECK(line_of(report, "dequant").verdict == report::StageVerdict::not_visible);
 }
 
 TEST_CASE("bisect: a toggle that is no fault of the catalogue goes by its own name") {
   const Options options = w4::test::options_of("b 128");
-  const Report report =
-      bisect(prepare(options), Subject(recipe_of_settings({"tiles=untiled"})), options, [](std::string_view) {});
+  const report::Report report = search::bisect(prepare(options), Subject(faults::recipe_of_settings({"tiles=untiled"})),
+                                               options, [](std::string_view) {});
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "untiled");
 }
 
 TEST_CASE("bisect: four faults of different kernel and repacking stages are all named") {
-  const Report report =
+  const report::Report report =
       ask("b 128", {"scale-perm-missing", "fp16-accumulate-overflow", "lock-workspace-dirty", "bias-missing"});
   CHECK_MESSAGE(culprits_of(report) ==
                     "scale_order/scale-perm-missing multiply/fp16-accumulate-overflow reduce/lock-workspace-dirty "
@@ -185,7 +186,7 @@ TEST_CASE("bisect: four faults of different kernel and repacking stages are all 
 }
 
 TEST_CASE("bisect: what static checks say of a fixture goes to the notes and a sound one has none") {
-  const auto lints = [](const Report& report) {
+  const auto lints = [](const report::Report& report) {
     return std::count_if(report.notes.begin(), report.notes.end(),
                          [](const std::string& note) { return note.starts_with("lint: "); });
   };
@@ -193,20 +194,20 @@ TEST_CASE("bisect: what static checks say of a fixture goes to the notes and a s
     CAPTURE(std::string(command));
     CHECK(lints(ask(command)) == 0);
   }
-  const Report odd = ask("r 32 --shape 96,160");
-  CHECK(odd.verdict == Verdict::match);
+  const report::Report odd = ask("r 32 --shape 96,160");
+  CHECK(odd.verdict == report::Verdict::match);
   REQUIRE(lints(odd) == 1);
   CHECK(odd.notes.back().find("lint: K=96 is not a multiple of 64") == 0);
 }
 
 TEST_CASE("bisect: static checks are made of the fixture as it is stored and not of what a mode makes of it") {
   fixtures::Layer layer =
-      fixtures::random_layer({.K = 512, .N = 128, .group_size = 128, .symmetric = false, .seed = 4});
+      fixtures::random::random_layer({.K = 512, .N = 128, .group_size = 128, .symmetric = false, .seed = 4});
   layer.zero_encoding = fixtures::ZeroEncoding::plain;  // v1's zero points under v2's name
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("w4_lint_{}", ::getpid());
-  fixtures::write_container(fixtures::container_of(layer), folder, fixtures::ContainerKind::npy_folder);
+  fixtures::files::write_container(fixtures::container_of(layer), folder, fixtures::files::ContainerKind::npy_folder);
   const auto told = [&](const char* mode) {
-    const Report report = ask(fmt::format("{} 128 --m 4 --fixture {}", mode, folder.string()));
+    const report::Report report = ask(fmt::format("{} 128 --m 4 --fixture {}", mode, folder.string()));
     return std::any_of(report.notes.begin(), report.notes.end(),
                        [](const std::string& note) { return note.starts_with("lint: taken as gptq v2"); });
   };

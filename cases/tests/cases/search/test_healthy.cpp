@@ -41,8 +41,8 @@ TEST_CASE("bisect: 300 healthy random cases without an accusation") {
   for (int seed = 0; seed < 300; ++seed) {
     const std::string command = random_case(draw, seed);
     INFO("./bisect ", command);
-    const w4::cases::Report report = w4::test::ask(command);
-    CHECK_MESSAGE(report.verdict == w4::cases::Verdict::match, report.reason);
+    const w4::cases::report::Report report = w4::test::ask(command);
+    CHECK_MESSAGE(report.verdict == w4::cases::report::Verdict::match, report.reason);
     CHECK(report.culprits.empty());
   }
 }

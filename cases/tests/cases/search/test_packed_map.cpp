@@ -21,7 +21,7 @@ std::string said_behind(int stage, Change change, const char* command = "b 128 -
     if (i == stage) change(value);
   }
   std::string text;
-  for (const std::string& line : packed_statements(repack::packed_of(value), repack::repack(layer)))
+  for (const std::string& line : search::packed_statements(repack::packed_of(value), repack::repack(layer)))
     text += line + "\n";
   return text;
 }
@@ -115,5 +115,5 @@ TEST_CASE("packed map: equal tensors leave nothing to say and a perm that is non
   repack::Packed packed = repack::repack(layer);
   packed.perm = Grid<std::int32_t>::made(1, packed.perm.cols(),
                                          [](std::span<std::int32_t> out) { std::fill(out.begin(), out.end(), 3); });
-  CHECK(packed_statements(packed, repack::repack(layer)).at(0) == "perm is no permutation of the rows of K");
+  CHECK(search::packed_statements(packed, repack::repack(layer)).at(0) == "perm is no permutation of the rows of K");
 }

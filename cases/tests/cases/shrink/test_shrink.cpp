@@ -6,6 +6,7 @@
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/planted.h"
 #include "cases/tests/fixtures/scratch.h"
+#include "fixtures/files/container.h"
 #include "fixtures/half.h"
 
 #include <doctest/doctest.h>
@@ -26,8 +27,8 @@ using w4::test::Planted;
 
 constexpr auto kQuiet = [](std::string_view) {};
 
-ShrunkCase shrunk_of(const std::string& command, int budget = kDefaultBudget) {
-  return shrink_case(options_of(command), budget, kQuiet);
+shrink::ShrunkCase shrunk_of(const std::string& command, int budget = shrink::kDefaultBudget) {
+  return shrink::shrink_case(options_of(command), budget, kQuiet);
 }
 
 template <class T>
@@ -37,7 +38,7 @@ int odd_ones(const Grid<T>& grid, T plain) {
 }
 
 /// Values that are not plain: codes and zero points but 8, scales but 1, activations and bias but 0.
-int odd_values(const PlainCase& plain) {
+int odd_values(const shrink::PlainCase& plain) {
   const std::uint16_t one = bits_of(1, plain.layer.dtype), zero = 0;
   const std::uint8_t eight = 8;
   return odd_ones(plain.layer.codes, eight) + odd_ones(plain.layer.zeros, eight) + odd_ones(plain.layer.scales, one) +
@@ -73,7 +74,7 @@ TEST_CASE("plain case: a layer that is decoded and stored again is the same in e
   for (const char* command : kCases) {
     CAPTURE(command);
     const Prepared prepared = prepare(options_of(command));
-    check_same_layer(layer_of(plain_of(prepared)), prepared.layer);
+    check_same_layer(shrink::layer_of(shrink::plain_of(prepared)), prepared.layer);
   }
 }
 
@@ -81,9 +82,10 @@ TEST_CASE("plain case: what a written fixture is read as is what was tried") {
   for (const char* command : kCases) {
     CAPTURE(command);
     const Scratch scratch;
-    const PlainCase plain = plain_of(prepare(options_of(command)));
-    const Prepared tried = prepared_of(plain, "");
-    fixtures::write_container(fixtures::container_of(tried.layer), scratch / "f", fixtures::ContainerKind::npy_folder);
+    const shrink::PlainCase plain = shrink::plain_of(prepare(options_of(command)));
+    const Prepared tried = shrink::prepared_of(plain, "");
+    fixtures::files::write_container(fixtures::container_of(tried.layer), scratch / "f",
+                                     fixtures::files::ContainerKind::npy_folder);
     const Prepared read = prepare(options_of(fmt::format("b {} --fixture {}", plain.group, (scratch / "f").string())));
     check_same_layer(read.layer, tried.layer);
     CHECK((read.A == tried.A));
@@ -93,11 +95,11 @@ TEST_CASE("plain case: what a written fixture is read as is what was tried") {
 }
 
 TEST_CASE("plain case: a part of K with act-order keeps each row with its own scales") {
-  const PlainCase whole = plain_of(prepare(options_of("b 128 --fixture up_asym_act --m 2")));
-  Kept kept{.rows = {}, .groups = {0, 2}, .group_size = 128};
+  const shrink::PlainCase whole = shrink::plain_of(prepare(options_of("b 128 --fixture up_asym_act --m 2")));
+  shrink::Kept kept{.rows = {}, .groups = {0, 2}, .group_size = 128};
   for (int k = 0; k < whole.K(); ++k)
     if (whole.layer.g_idx(0, k) != 1) kept.rows.push_back(k);
-  const PlainCase part = *with_part_of_K(whole, kept);
+  const shrink::PlainCase part = *shrink::with_part_of_K(whole, kept);
   for (int k = 0; k < part.K(); ++k) {
     const int row = kept.rows[static_cast<std::size_t>(k)];
     CHECK(part.layer.scales(part.layer.g_idx(0, k), 5) == whole.layer.scales(whole.layer.g_idx(0, row), 5));
@@ -105,7 +107,7 @@ TEST_CASE("plain case: a part of K with act-order keeps each row with its own sc
     CHECK(part.A(1, k) == whole.A(1, row));
   }
   kept.rows.pop_back();
-  CHECK_FALSE(with_part_of_K(whole, kept).has_value());
+  CHECK_FALSE(shrink::with_part_of_K(whole, kept).has_value());
 }
 
 TEST_CASE("ddmin: what is needed is kept and nothing else") {
@@ -116,20 +118,20 @@ TEST_CASE("ddmin: what is needed is kept and nothing else") {
       CHECK_FALSE(part.empty());
       return std::includes(part.begin(), part.end(), needed.begin(), needed.end());
     };
-    const std::vector<int> left = ddmin(all, keeps);
+    const std::vector<int> left = shrink::ddmin(all, keeps);
     CHECK(std::set<int>(left.begin(), left.end()) == needed);
   }
 }
 
 TEST_CASE("shrinker: a case that fails otherwise is never taken and none is tried twice") {
-  const PlainCase whole = plain_of(prepare(options_of("b 128 --m 8")));
+  const shrink::PlainCase whole = shrink::plain_of(prepare(options_of("b 128 --m 8")));
   std::set<std::uint64_t> tried;
-  const auto trial = [&](const PlainCase& plain) {
-    CHECK(tried.insert(fingerprint(plain)).second);
-    if (plain.N() < 256) return Answer::not_taken;
-    return plain.M() >= 3 && plain.K() >= 256 ? Answer::same_failure : Answer::another_outcome;
+  const auto trial = [&](const shrink::PlainCase& plain) {
+    CHECK(tried.insert(shrink::fingerprint(plain)).second);
+    if (plain.N() < 256) return shrink::Answer::not_taken;
+    return plain.M() >= 3 && plain.K() >= 256 ? shrink::Answer::same_failure : shrink::Answer::another_outcome;
   };
-  const Shrunk shrunk = Shrinker(whole, 1000, trial, [](int, const PlainCase&) {}).run();
+  const shrink::Shrunk shrunk = shrink::Shrinker(whole, 1000, trial, [](int, const shrink::PlainCase&) {}).run();
   CHECK(shrunk.best.M() == 3);
   CHECK(shrunk.best.K() == 256);
   CHECK(shrunk.best.N() == 256);
@@ -141,7 +143,7 @@ TEST_CASE("shrinker: a case that fails otherwise is never taken and none is trie
 
 TEST_CASE("shrinker: the budget is kept and said when it runs out") {
   for (const int budget : {1, 7}) {
-    const ShrunkCase shrunk = shrunk_of("b 128 --inject scale-perm-missing", budget);
+    const shrink::ShrunkCase shrunk = shrunk_of("b 128 --inject scale-perm-missing", budget);
     CHECK(shrunk.shrunk.trials == budget);
     CHECK(shrunk.shrunk.budget_ran_out);
   }
@@ -169,9 +171,9 @@ constexpr Smallest kSmallest[] = {
     {"b 128 --inject writeout-race", "writeout-race", 64, 64, 192, 1},
 };
 
-std::set<std::string> faults_of(const Report& report) {
+std::set<std::string> faults_of(const report::Report& report) {
   std::set<std::string> faults;
-  for (const Culprit& culprit : report.culprits) faults.insert(culprit.fault);
+  for (const report::Culprit& culprit : report.culprits) faults.insert(culprit.fault);
   return faults;
 }
 
@@ -181,40 +183,43 @@ TEST_CASE("shrink: the smallest case of a planted fault names it and is as small
   for (const Smallest& smallest : kSmallest) {
     CAPTURE(smallest.command);
     const Scratch scratch;
-    const ShrunkCase shrunk = shrunk_of(smallest.command);
-    const Report report = write_shrunk(shrunk, scratch / "f", kQuiet);
+    const shrink::ShrunkCase shrunk = shrunk_of(smallest.command);
+    const report::Report report = shrink::write_shrunk(shrunk, scratch / "f", kQuiet);
     CHECK(faults_of(report) == std::set<std::string>{smallest.fault});
     CHECK_FALSE(report.comparison->right());
-    const PlainCase& best = shrunk.shrunk.best;
-    CAPTURE(text_of(best));
+    const shrink::PlainCase& best = shrunk.shrunk.best;
+    CAPTURE(shrink::text_of(best));
     CHECK(best.M() <= smallest.M);
     CHECK(best.K() <= smallest.K);
     CHECK(best.N() <= smallest.N);
     CHECK(odd_values(best) <= smallest.odd);
     CHECK_FALSE(shrunk.shrunk.budget_ran_out);
     // The command of the written fixture, as somebody else would type it.
-    const std::string command = command_line(cases::options_of(shrunk, scratch / "f"));
-    const Report again = report_on(options_of(command.substr(std::string("./bisect ").size())), kQuiet);
-    CHECK(failure_of(again) == shrunk.failure);
+    const std::string command = command_line(cases::shrink::options_of(shrunk, scratch / "f"));
+    const report::Report again = report_on(options_of(command.substr(std::string("./bisect ").size())), kQuiet);
+    CHECK(shrink::failure_of(again) == shrunk.failure);
     CHECK(again.rerun == command);
   }
 }
 
 TEST_CASE("shrink: a local minimum has no smaller neighbour") {
-  const ShrunkCase shrunk = shrunk_of("b 128 --inject bias-double");
-  const auto none = [](const PlainCase&) { return Answer::another_outcome; };
-  const Shrunk asked_of_all = Shrinker(shrunk.shrunk.best, 1000, none, [](int, const PlainCase&) {}).run();
+  const shrink::ShrunkCase shrunk = shrunk_of("b 128 --inject bias-double");
+  const auto none = [](const shrink::PlainCase&) { return shrink::Answer::another_outcome; };
+  const shrink::Shrunk asked_of_all =
+      shrink::Shrinker(shrunk.shrunk.best, 1000, none, [](int, const shrink::PlainCase&) {}).run();
   CHECK(asked_of_all.trials > 0);  // there are neighbours to try
-  const auto trial = [&](const PlainCase& plain) {
-    Options options = cases::options_of(shrunk, "");
+  const auto trial = [&](const shrink::PlainCase& plain) {
+    Options options = cases::shrink::options_of(shrunk, "");
     options.group = plain.group;
     options.thread_blocks = plain.thread_blocks;
-    const Report report = report_on(prepared_of(plain, ""), options, planted_by(options), kQuiet);
-    return failure_of(report) == shrunk.failure ? Answer::same_failure : Answer::another_outcome;
+    const report::Report report = report_on(shrink::prepared_of(plain, ""), options, planted_by(options), kQuiet);
+    return shrink::failure_of(report) == shrunk.failure ? shrink::Answer::same_failure
+                                                        : shrink::Answer::another_outcome;
   };
-  const Shrunk again = Shrinker(shrunk.shrunk.best, 1000, trial, [](int, const PlainCase&) {}).run();
+  const shrink::Shrunk again =
+      shrink::Shrinker(shrunk.shrunk.best, 1000, trial, [](int, const shrink::PlainCase&) {}).run();
   CHECK(again.steps.empty());
-  CHECK(fingerprint(again.best) == fingerprint(shrunk.shrunk.best));
+  CHECK(shrink::fingerprint(again.best) == shrink::fingerprint(shrunk.shrunk.best));
 }
 
 namespace {
@@ -231,8 +236,8 @@ TEST_CASE("shrink: every planted fault but those of slicing is still the one tha
     const std::string command = fmt::format("{} --inject {}", planted.command, planted.inject);
     CAPTURE(command);
     const Scratch scratch;
-    const ShrunkCase shrunk = shrunk_of(command, kFew);
-    const Report report = write_shrunk(shrunk, scratch / "f", kQuiet);
+    const shrink::ShrunkCase shrunk = shrunk_of(command, kFew);
+    const report::Report report = shrink::write_shrunk(shrunk, scratch / "f", kQuiet);
     CHECK(faults_of(report) == std::set<std::string>{planted.fault});
     CHECK(report.comparison->count < 96 * 1536);
     CHECK_FALSE(shrunk.shrunk.steps.empty());
@@ -258,19 +263,19 @@ TEST_CASE("shrink: a slice with a fault of another stage becomes a layer of its 
         "r 32 --fixture up_asym_act --slice expert:1/2 --slice rows:1/2 --inject gidx-ignored"}) {
     CAPTURE(command);
     const Scratch scratch;
-    const ShrunkCase shrunk = shrunk_of(command);
-    const Report report = write_shrunk(shrunk, scratch / "f", kQuiet);
-    CHECK(failure_of(report) == shrunk.failure);
+    const shrink::ShrunkCase shrunk = shrunk_of(command);
+    const report::Report report = shrink::write_shrunk(shrunk, scratch / "f", kQuiet);
+    CHECK(shrink::failure_of(report) == shrunk.failure);
     CHECK(report.rerun.find("--slice") == std::string::npos);
-    const Report again = report_on(options_of(report.rerun.substr(std::string("./bisect ").size())), kQuiet);
-    CHECK(failure_of(again) == shrunk.failure);
+    const report::Report again = report_on(options_of(report.rerun.substr(std::string("./bisect ").size())), kQuiet);
+    CHECK(shrink::failure_of(again) == shrunk.failure);
   }
 }
 
 TEST_CASE("shrink: two faults are both kept") {
-  const ShrunkCase shrunk = shrunk_of("b 128 --inject scale-perm-missing,bias-double");
+  const shrink::ShrunkCase shrunk = shrunk_of("b 128 --inject scale-perm-missing,bias-double");
   const Scratch scratch;
-  CHECK(faults_of(write_shrunk(shrunk, scratch / "f", kQuiet)) ==
+  CHECK(faults_of(shrink::write_shrunk(shrunk, scratch / "f", kQuiet)) ==
         std::set<std::string>{"bias-double", "scale-perm-missing"});
   CHECK(shrunk.shrunk.best.M() * shrunk.shrunk.best.K() * shrunk.shrunk.best.N() == 64 * 64);
   CHECK_FALSE(shrunk.shrunk.best.layer.bias.empty());
@@ -278,8 +283,8 @@ TEST_CASE("shrink: two faults are both kept") {
 
 TEST_CASE("shrink: the same question gives the same case") {
   const std::string command = "b 128 --fixture up_asym_act --inject perm-a-inverse";
-  const ShrunkCase first = shrunk_of(command), second = shrunk_of(command);
-  CHECK(fingerprint(first.shrunk.best) == fingerprint(second.shrunk.best));
+  const shrink::ShrunkCase first = shrunk_of(command), second = shrunk_of(command);
+  CHECK(shrink::fingerprint(first.shrunk.best) == shrink::fingerprint(second.shrunk.best));
   CHECK(first.shrunk.trials == second.shrunk.trials);
 }
 
@@ -302,44 +307,46 @@ TEST_CASE("shrink: what cannot be run again is bad input") {
 
 TEST_CASE("shrink: a fixture that fails otherwise when it is read back is not left behind") {
   const Scratch scratch;
-  ShrunkCase shrunk = shrunk_of("b 128 --inject bias-double");
+  shrink::ShrunkCase shrunk = shrunk_of("b 128 --inject bias-double");
   shrunk.failure.culprits = {{"epilogue", "bias-missing"}};
-  CHECK_THROWS_AS(write_shrunk(shrunk, scratch / "f", kQuiet), CannotTest);
+  CHECK_THROWS_AS(shrink::write_shrunk(shrunk, scratch / "f", kQuiet), CannotTest);
   CHECK(scratch.entries() == 0);
 }
 
 TEST_CASE("failure: unexplained ones are told apart by their kind and named ones by their name") {
-  Report zeros;
-  zeros.verdict = Verdict::mismatch;
+  report::Report zeros;
+  zeros.verdict = report::Verdict::mismatch;
   zeros.culprits = {{.stage = "", .fault = "unexplained"}};
-  zeros.comparison = Comparison{.count = 4, .zero = 4, .wrong = 4, .failed_gate = "wrong"};
-  Report unwritten = zeros;
-  unwritten.comparison = Comparison{.count = 4, .unwritten = 4, .wrong = 4, .failed_gate = "unwritten"};
-  Report crash = unwritten;
-  crash.repeats = Repeats{.launches = 1, .outputs = 4, .failures = {"SIGSEGV"}};
-  Report code = unwritten;
-  code.repeats = Repeats{.launches = 1, .outputs = 4, .failures = {"return code 2"}};
-  const Report reports[] = {zeros, unwritten, crash, code};
-  for (const Report& a : reports)
-    for (const Report& b : reports) CHECK((failure_of(a) == failure_of(b)) == (&a == &b));
-  CHECK(text_of(failure_of(crash)) == "unexplained; the output is wrong (SIGSEGV, nothing written)");
-  for (Report* report : {&zeros, &unwritten}) report->culprits[0] = {.stage = "launch", .fault = "l2-hint-illegal"};
-  CHECK(failure_of(zeros) == failure_of(unwritten));
+  zeros.comparison = judge::Comparison{.count = 4, .zero = 4, .wrong = 4, .failed_gate = "wrong"};
+  report::Report unwritten = zeros;
+  unwritten.comparison = judge::Comparison{.count = 4, .unwritten = 4, .wrong = 4, .failed_gate = "unwritten"};
+  report::Report crash = unwritten;
+  crash.repeats = judge::Repeats{.launches = 1, .outputs = 4, .failures = {"SIGSEGV"}};
+  report::Report code = unwritten;
+  code.repeats = judge::Repeats{.launches = 1, .outputs = 4, .failures = {"return code 2"}};
+  const report::Report reports[] = {zeros, unwritten, crash, code};
+  for (const report::Report& a : reports)
+    for (const report::Report& b : reports) CHECK((shrink::failure_of(a) == shrink::failure_of(b)) == (&a == &b));
+  CHECK(shrink::text_of(shrink::failure_of(crash)) == "unexplained; the output is wrong (SIGSEGV, nothing written)");
+  for (report::Report* report : {&zeros, &unwritten})
+    report->culprits[0] = {.stage = "launch", .fault = "l2-hint-illegal"};
+  CHECK(shrink::failure_of(zeros) == shrink::failure_of(unwritten));
   unwritten.comparison->failed_gate.clear();
-  CHECK_FALSE(failure_of(zeros) == failure_of(unwritten));  // a failure that shows is not traded for one that hides
+  CHECK_FALSE(shrink::failure_of(zeros) ==
+              shrink::failure_of(unwritten));  // a failure that shows is not traded for one that hides
 }
 
 namespace {
 
 /// Launches of a task of one output that is 1, give or take a little.
 std::string triage_of_outputs(std::initializer_list<float> outputs) {
-  const Expected expected{.M = 1, .N = 1, .K = 16, .y = {1}, .norm = {1}, .variance = {1}};
+  const judge::Expected expected{.M = 1, .N = 1, .K = 16, .y = {1}, .norm = {1}, .variance = {1}};
   std::vector<kernel::RunResult> launches;
   for (const float output : outputs) {
     launches.emplace_back();
     launches.back().C = Grid<std::uint16_t>(1, 1, {bits_of(output, DType::fp16)});
   }
-  return triage_of(repeats_of(launches, expected));
+  return judge::triage_of(judge::repeats_of(launches, expected));
 }
 
 }  // namespace
@@ -358,17 +365,17 @@ TEST_CASE("repeats: a launch that did not return says nothing of differences") {
   std::vector<kernel::RunResult> launches(2);
   launches[0].C = launches[1].C = Grid<std::uint16_t>(1, 1, {0x3C00});
   launches[1].signal = "SIGFPE";
-  const Expected expected{.M = 1, .N = 1, .K = 16, .y = {1}, .norm = {1}, .variance = {1}};
-  const Repeats repeats = repeats_of(launches, expected);
+  const judge::Expected expected{.M = 1, .N = 1, .K = 16, .y = {1}, .norm = {1}, .variance = {1}};
+  const judge::Repeats repeats = judge::repeats_of(launches, expected);
   CHECK(repeats.failures == std::vector<std::string>{"SIGFPE"});
-  CHECK(triage_of(repeats) == "1 of 2 ran to its end: whether launches differ is not known");
+  CHECK(judge::triage_of(repeats) == "1 of 2 ran to its end: whether launches differ is not known");
 }
 
 TEST_CASE("repeats: a planted race is a race and the shrunken case has its racecheck command") {
   const Scratch scratch;
-  const ShrunkCase shrunk = shrunk_of("b 128 --inject writeout-race");
-  const Report report = write_shrunk(shrunk, scratch / "f", kQuiet);
-  const std::string text = text_of(shrunk, scratch / "f", "", report);
+  const shrink::ShrunkCase shrunk = shrunk_of("b 128 --inject writeout-race");
+  const report::Report report = shrink::write_shrunk(shrunk, scratch / "f", kQuiet);
+  const std::string text = shrink::text_of(shrunk, scratch / "f", "", report);
   CHECK(text.find("\nlaunches     race: ") != std::string::npos);
   CHECK(text.find("--kernel cuda --sms 1 --sanitize racecheck") != std::string::npos);
   CHECK(text.find("--inject writeout-race --sms 1\n") == text.size() - 31);

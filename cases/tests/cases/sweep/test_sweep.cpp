@@ -9,6 +9,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -17,34 +18,34 @@ using namespace w4::cases;
 
 namespace {
 
-const Progress kQuiet = [](std::string_view) {};
+const search::Progress kQuiet = [](std::string_view) {};
 
-Report swept(const std::string& command) { return report_on(test::options_of(command + " --sweep"), kQuiet); }
+report::Report swept(const std::string& command) { return report_on(test::options_of(command + " --sweep"), kQuiet); }
 
 /// The condition of a mismatch; the sweep has to come to its end.
 std::string condition_of(const std::string& command) {
   INFO("./bisect ", command, " --sweep");
-  const Report report = swept(command);
-  REQUIRE(report.verdict == Verdict::mismatch);
+  const report::Report report = swept(command);
+  REQUIRE(report.verdict == report::Verdict::mismatch);
   REQUIRE(report.condition);
   CHECK(report.condition->finished);
   CHECK(report.condition->launches > 1);
   return report.condition->text;
 }
 
-bool says(const Condition& condition, const std::string& words) {
+bool says(const report::Condition& condition, const std::string& words) {
   return std::ranges::any_of(condition.evidence,
                              [&](const std::string& line) { return line.find(words) != std::string::npos; });
 }
 
-const Relation& relation_at(const std::vector<Relation>& relations, const std::string& text) {
-  return *std::ranges::find_if(relations, [&](const Relation& each) { return each.text == text; });
+const sweep::Relation& relation_at(const std::vector<sweep::Relation>& relations, const std::string& text) {
+  return *std::ranges::find_if(relations, [&](const sweep::Relation& each) { return each.text == text; });
 }
 
 }  // namespace
 
 TEST_CASE("sweep: the kernel that only works with one group fails iff M is at most 16 and there are groups") {
-  const Report report = swept("b 128 --m 16 --inject l2-hint-illegal");
+  const report::Report report = swept("b 128 --m 16 --inject l2-hint-illegal");
   REQUIRE(report.condition);
   CHECK(report.condition->text == "fails iff M <= 16 and group_size < K");
   CHECK(says(*report.condition, "M 16 wrong, 17 right"));
@@ -84,26 +85,26 @@ TEST_CASE("sweep: layers are like the case in type and zero points and act-order
 }
 
 TEST_CASE("sweep: what random data does not show is said to lie in the data or the cut") {
-  const Report cut = swept("b 128 --slice rows:1/2 --inject tp-shard-splits-group");
+  const report::Report cut = swept("b 128 --slice rows:1/2 --inject tp-shard-splits-group");
   REQUIRE(cut.condition);
   CHECK(cut.condition->text.find("the condition is in the cut or the data") != std::string::npos);
-  const Report latent = swept("b 128 --inject sym-consumes-qzeros");
+  const report::Report latent = swept("b 128 --inject sym-consumes-qzeros");
   REQUIRE(latent.condition);
   CHECK(latent.condition->text.find("there is no failure to follow") != std::string::npos);
   CHECK(latent.condition->launches == latent.repeats.value().launches);
 }
 
 TEST_CASE("sweep: a healthy path is not swept and neither is a mismatch that is explained") {
-  const Report healthy = swept("b 128 --m 16");
-  CHECK(healthy.verdict == Verdict::match);
+  const report::Report healthy = swept("b 128 --m 16");
+  CHECK(healthy.verdict == report::Verdict::match);
   CHECK_FALSE(healthy.condition);
-  const Report unasked = report_on(test::options_of("b 128 --m 16 --inject l2-hint-illegal"), kQuiet);
-  CHECK(unasked.verdict == Verdict::mismatch);
+  const report::Report unasked = report_on(test::options_of("b 128 --m 16 --inject l2-hint-illegal"), kQuiet);
+  CHECK(unasked.verdict == report::Verdict::mismatch);
   CHECK_FALSE(unasked.condition);
 }
 
 TEST_CASE("sweep: a budget that is too small is said and never exceeded by much") {
-  const Report report = swept("b 128 --m 16 --inject l2-hint-illegal --sweep-budget 9");
+  const report::Report report = swept("b 128 --m 16 --inject l2-hint-illegal --sweep-budget 9");
   REQUIRE(report.condition);
   CHECK_FALSE(report.condition->finished);
   CHECK(report.condition->text.find("so far: ") == 0);
@@ -114,21 +115,21 @@ TEST_CASE("sweep: a budget that is too small is said and never exceeded by much"
 
 TEST_CASE("sweep: the same command gives the same condition in text and JSON") {
   const std::string command = "r 128 --shape 384,192 --inject tile-loop-bound";
-  const Report first = swept(command), second = swept(command);
-  CHECK(json_of(first)["condition"].dump() == json_of(second)["condition"].dump());
-  CHECK(json_of(first)["condition"]["text"] == "fails iff N % 128 == 64");
-  CHECK(json_of(first)["condition"]["finished"] == true);
-  CHECK(text_of(first, false).find("\ncondition    fails iff N % 128 == 64\n") != std::string::npos);
+  const report::Report first = swept(command), second = swept(command);
+  CHECK(report::json_of(first)["condition"].dump() == report::json_of(second)["condition"].dump());
+  CHECK(report::json_of(first)["condition"]["text"] == "fails iff N % 128 == 64");
+  CHECK(report::json_of(first)["condition"]["finished"] == true);
+  CHECK(report::text_of(first, false).find("\ncondition    fails iff N % 128 == 64\n") != std::string::npos);
 }
 
 TEST_CASE("sweep: shapes keep the base on their axes and groups divide K and products stay bounded") {
-  const Shape base{.M = 5, .K = 96, .N = 160, .group = 32, .thread_blocks = 7};
-  const Space space = shapes_around(base, base, kernel::BlockTile{});
-  const Point point = point_of(base);
-  CHECK(shape_at(point) == base);
+  const sweep::Shape base{.M = 5, .K = 96, .N = 160, .group = 32, .thread_blocks = 7};
+  const sweep::Space space = sweep::shapes_around(base, base, kernel::BlockTile{});
+  const sweep::Point point = sweep::point_of(base);
+  CHECK(sweep::shape_at(point) == base);
   for (std::size_t i = 0; i < space.axes.size(); ++i) CHECK(std::ranges::count(space.axes[i].ladder, point[i]) == 1);
-  CHECK(space.axes[kAxisK].step == 32);
-  CHECK(std::ranges::count(space.axes[kAxisN].ladder, 64 + 32) == 1);
+  CHECK(space.axes[sweep::kAxisK].step == 32);
+  CHECK(std::ranges::count(space.axes[sweep::kAxisN].ladder, 64 + 32) == 1);
   CHECK(space.possible({1, 96, 64, 32, 1}));
   CHECK_FALSE(space.possible({1, 96, 64, 64, 1}));
   CHECK_FALSE(space.possible({1, 1 << 14, 1 << 12, 64, 1}));
@@ -136,17 +137,20 @@ TEST_CASE("sweep: shapes keep the base on their axes and groups divide K and pro
 }
 
 TEST_CASE("sweep: smaller shapes keep the remainders and are none of a small case") {
-  CHECK(smaller_shapes({.M = 1, .K = 384, .N = 192, .group = 128}).empty());
-  const std::vector<Shape> shapes = smaller_shapes({.M = 1, .K = 2048 + 128, .N = 11008 + 64, .group = 128});
+  CHECK(sweep::smaller_shapes({.M = 1, .K = 384, .N = 192, .group = 128}).empty());
+  const std::vector<sweep::Shape> shapes =
+      sweep::smaller_shapes({.M = 1, .K = 2048 + 128, .N = 11008 + 64, .group = 128});
   REQUIRE(shapes.size() == 3);
-  CHECK(shapes[0] == Shape{.M = 1, .K = 512 + 128, .N = 256 + 64, .group = 128});
+  CHECK(shapes[0] == sweep::Shape{.M = 1, .K = 512 + 128, .N = 256 + 64, .group = 128});
 }
 
 TEST_CASE("sweep: conditions on stripes follow the drawing of the plan") {
   // 3 x 3 block_tiles and 5 thread blocks: stripes of 2; columns 1 and 3 are cut, and so is column 2
-  const std::vector<Relation> relations = relations_of_stripes({});
-  const Point drawn = {64, 384, 384, 128, 5}, one_block = {128, 384, 384, 128, 1}, many = {64, 384, 384, 128, 9};
-  const auto holds = [&](const char* text, const Point& point) { return relation_at(relations, text).holds(point); };
+  const std::vector<sweep::Relation> relations = sweep::relations_of_stripes({});
+  const sweep::Point drawn = {64, 384, 384, 128, 5}, one_block = {128, 384, 384, 128, 1}, many = {64, 384, 384, 128, 9};
+  const auto holds = [&](const char* text, const sweep::Point& point) {
+    return relation_at(relations, text).holds(point);
+  };
   const char* const long_stripes = "a stripe has several block_tiles";
   CHECK(holds(long_stripes, drawn));
   CHECK_FALSE(holds(long_stripes, many));

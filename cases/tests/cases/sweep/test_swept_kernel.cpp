@@ -13,7 +13,7 @@
 namespace {
 
 using namespace w4;
-using cases::Report;
+using cases::report::Report;
 
 constexpr const char* kFewRows = "fails iff M <= 24 and group_size < K";
 
@@ -57,15 +57,15 @@ TEST_CASE("sweep: a command is swept when asked and not because nothing explains
   cases::Options options;
   options.foreign = "exec:anything";
   Report report;
-  report.verdict = cases::Verdict::mismatch;
+  report.verdict = cases::report::Verdict::mismatch;
   report.culprits = {{.stage = "", .fault = "unexplained"}};
-  CHECK_FALSE(cases::wants_condition(report, options));
+  CHECK_FALSE(cases::sweep::wants_condition(report, options));
   options.sweep = true;
-  CHECK(cases::wants_condition(report, options));
+  CHECK(cases::sweep::wants_condition(report, options));
   options.foreign = "plugin:anything";
   options.sweep = false;
-  CHECK(cases::wants_condition(report, options));
+  CHECK(cases::sweep::wants_condition(report, options));
   options.foreign.clear();
   options.recorded = "C.npy";
-  CHECK_FALSE(cases::wants_condition(report, options));
+  CHECK_FALSE(cases::sweep::wants_condition(report, options));
 }

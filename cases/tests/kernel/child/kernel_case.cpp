@@ -21,16 +21,16 @@ ForeignCase::ForeignCase(const std::string& command)
       prepared(cases::prepare(options)),
       task(cases::task_of(prepared, repack::repack(prepared.layer), options)) {}
 
-cases::Report ask_foreign(const std::string& spec, int timeout_seconds, const std::string& command) {
+cases::report::Report ask_foreign(const std::string& spec, int timeout_seconds, const std::string& command) {
   ForeignCase ready(command);
   ready.options.foreign = spec;
   ready.options.timeout_seconds = timeout_seconds;
-  return cases::bisect_foreign(ready.prepared, ready.options, [](std::string_view) {});
+  return cases::search::bisect_foreign(ready.prepared, ready.options, [](std::string_view) {});
 }
 
-std::string evidence_of(const cases::Report& report) {
+std::string evidence_of(const cases::report::Report& report) {
   std::string text;
-  for (const cases::Culprit& culprit : report.culprits)
+  for (const cases::report::Culprit& culprit : report.culprits)
     for (const std::string& line : culprit.evidence) text += line + "\n";
   return text;
 }
@@ -38,7 +38,7 @@ std::string evidence_of(const cases::Report& report) {
 std::string refusal_of(const std::string& spec, const std::string& command) {
   const ForeignCase ready(command);
   try {
-    kernel::open_kernel(spec, 60s)->run(ready.task);
+    kernel::child::open_kernel(spec, 60s)->run(ready.task);
   } catch (const Error& error) {
     return fmt::format("{}: {}", static_cast<int>(error.exit_code()), error.what());
   }

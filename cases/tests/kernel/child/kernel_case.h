@@ -22,11 +22,11 @@ struct ForeignCase {
 
 /// What bisect says of a kernel on that case. The time limit is for slow machines; what hangs gets kShort.
 inline constexpr int kLong = 60, kShort = 1;
-cases::Report ask_foreign(const std::string& spec, int timeout_seconds = kLong,
-                          const std::string& command = "b 128 --m 4");
+cases::report::Report ask_foreign(const std::string& spec, int timeout_seconds = kLong,
+                                  const std::string& command = "b 128 --m 4");
 
 /// All evidence of all culprits, a line each.
-std::string evidence_of(const cases::Report& report);
+std::string evidence_of(const cases::report::Report& report);
 
 /// The message of the Error that opening and running a kernel throws, and its exit code: "125: ..."; or "ran".
 std::string refusal_of(const std::string& spec, const std::string& command = "b 128 --m 4");

@@ -15,8 +15,8 @@ namespace {
 
 using namespace w4;
 using namespace std::chrono_literals;
-using cases::Report;
-using cases::Verdict;
+using cases::report::Report;
+using cases::report::Verdict;
 using test::ask_foreign;
 using test::evidence_of;
 using test::ForeignCase;
@@ -24,8 +24,8 @@ using test::ForeignCase;
 /// Shell scripts that have the right C at hand, and a temporary folder that is watched.
 struct Commands {
   Commands() {
-    const kernel::RunResult good = kernel::run_lane_model(ready.task);
-    fixtures::write_npy(fixtures::tensor_of("C", DType::fp16, good.C), scratch / "good.npy");
+    const kernel::RunResult good = kernel::lane_model::run_lane_model(ready.task);
+    fixtures::files::write_npy(fixtures::files::tensor_of("C", DType::fp16, good.C), scratch / "good.npy");
     std::filesystem::create_directory(scratch / "tmp");
     ::setenv("TMPDIR", (scratch / "tmp").c_str(), 1);
   }
@@ -77,15 +77,16 @@ TEST_CASE("exec: what a command says of a launch that is right is a note and no 
 
 TEST_CASE("exec: a command that stays alive is started once and gets each case once") {
   const Commands commands;
-  const auto kernel = kernel::open_kernel(commands.script("echo start >> \"$0.log\"\n" + std::string(kAlive)), 60s);
+  const auto kernel =
+      kernel::child::open_kernel(commands.script("echo start >> \"$0.log\"\n" + std::string(kAlive)), 60s);
   for (int i = 0; i < 3; ++i) CHECK(kernel->run(commands.ready.task).ran());
   CHECK(fixtures::test::content_of(commands.scratch / "script0.sh.log") == "start\ncase\ncase\ncase\n");
 }
 
 TEST_CASE("exec: a command that answers and then ends is started again") {
   const Commands commands;
-  const auto kernel =
-      kernel::open_kernel(commands.script("cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true}'; sleep 0.05"), 60s);
+  const auto kernel = kernel::child::open_kernel(
+      commands.script("cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true}'; sleep 0.05"), 60s);
   for (int i = 0; i < 3; ++i) CHECK(kernel->run(commands.ready.task).C(0, 0) != kernel::Launch{}.fill);
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 using namespace w4;
 using namespace std::chrono_literals;
-using cases::Report;
-using cases::Verdict;
+using cases::report::Report;
+using cases::report::Verdict;
 using test::ask_foreign;
 using test::evidence_of;
 using test::ForeignCase;
@@ -131,7 +131,7 @@ TEST_CASE("plugin: an unexplained fault lies in the stage that was seen to fail"
 
 TEST_CASE("plugin: a workspace starts as asked and as large as asked") {
   ForeignCase ready;
-  const auto kernel = kernel::open_kernel(plugin("leaves_workspace"), 60s);
+  const auto kernel = kernel::child::open_kernel(plugin("leaves_workspace"), 60s);
   ready.task.launch.workspace = {0, 5, 0, 0, 9};
   const kernel::RunResult result = kernel->run(ready.task);
   CHECK(result.return_code == 0);
@@ -142,7 +142,7 @@ TEST_CASE("plugin: a workspace starts as asked and as large as asked") {
 
 TEST_CASE("plugin: a child is kept until a fault costs it its life and then another is started") {
   const ForeignCase ready;
-  const auto kernel = kernel::open_kernel(plugin("survives_once"), 60s);
+  const auto kernel = kernel::child::open_kernel(plugin("survives_once"), 60s);
   for (int round = 0; round < 3; ++round) {
     CHECK(kernel->run(ready.task).ran());
     CHECK(kernel->run(ready.task).signal == "SIGFPE");

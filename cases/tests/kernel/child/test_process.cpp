@@ -11,10 +11,10 @@ namespace {
 using namespace w4::kernel;
 using namespace std::chrono_literals;
 
-Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+child::Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
 
-Ended end_of(const std::string& script) {
-  Process process({"/bin/sh", "-c", script}, {});
+child::Ended end_of(const std::string& script) {
+  child::Process process({"/bin/sh", "-c", script}, {});
   REQUIRE(process.wait_for(-1, in(5s)));
   return *process.ended();
 }
@@ -29,7 +29,7 @@ TEST_CASE("process: exit codes and signals are kept apart") {
 }
 
 TEST_CASE("process: a program that is not there exits with 127") {
-  Process process({"/no/such/program"}, {});
+  child::Process process({"/no/such/program"}, {});
   REQUIRE(process.wait_for(-1, in(5s)));
   CHECK(process.ended()->exit_code == 127);
 }
@@ -37,7 +37,7 @@ TEST_CASE("process: a program that is not there exits with 127") {
 TEST_CASE("process: one that lives is waited for until the deadline and ended with its object") {
   const auto begin = std::chrono::steady_clock::now();
   {
-    Process process({"/bin/sh", "-c", "sleep 60"}, {});
+    child::Process process({"/bin/sh", "-c", "sleep 60"}, {});
     CHECK_FALSE(process.wait_for(-1, in(50ms)));
     CHECK_FALSE(process.ended().has_value());
   }
@@ -45,9 +45,9 @@ TEST_CASE("process: one that lives is waited for until the deadline and ended wi
 }
 
 TEST_CASE("process: descriptors arrive at their numbers even when those cross") {
-  auto [a, b] = channel(SOCK_STREAM);
-  auto [c, d] = channel(SOCK_STREAM);
-  Process process(
+  auto [a, b] = child::channel(SOCK_STREAM);
+  auto [c, d] = child::channel(SOCK_STREAM);
+  child::Process process(
       {"/bin/sh", "-c", "echo one >&" + std::to_string(d.get()) + "; echo two >&" + std::to_string(b.get())},
       {{b.get(), d.get()}, {d.get(), b.get()}});
   REQUIRE(process.wait_for(-1, in(5s)));
@@ -59,9 +59,9 @@ TEST_CASE("process: descriptors arrive at their numbers even when those cross") 
 }
 
 TEST_CASE("shared buffers: each guard and each input is watched and nothing else") {
-  const Descriptor memory(::memfd_create("test", MFD_CLOEXEC));
+  const child::Descriptor memory(::memfd_create("test", MFD_CLOEXEC));
   const std::vector<std::uint8_t> input(100, 7);
-  SharedBuffers buffers(memory.get());
+  child::SharedBuffers buffers(memory.get());
   const std::size_t in_place = buffers.add("in", input.size(), input.data());
   const std::size_t out_place = buffers.add("out", 33, nullptr);
   buffers.map();

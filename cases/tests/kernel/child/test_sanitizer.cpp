@@ -6,8 +6,8 @@
 
 namespace {
 
-using w4::kernel::parse_sanitizer;
-using w4::kernel::SanitizerAnswer;
+using w4::kernel::child::parse_sanitizer;
+using w4::kernel::child::SanitizerAnswer;
 
 constexpr const char* kHazards =
     "========= COMPUTE-SANITIZER\n"

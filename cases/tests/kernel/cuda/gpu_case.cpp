@@ -26,11 +26,12 @@ std::vector<int> row_order(const repack::Packed& packed) {
   return {packed.perm.cells().begin(), packed.perm.cells().end()};
 }
 
-cases::Rounding rounding_of(const GpuCase& test, Cuts cuts) {
-  cases::Rounding rounding{
+cases::judge::Rounding rounding_of(const GpuCase& test, Cuts cuts) {
+  cases::judge::Rounding rounding{
       .grouped = !test.task.packed.one_group(), .row_order = row_order(test.task.packed), .cuts = {}};
   if (cuts == Cuts::none || test.task.launch.reduce_bits == 32) return rounding;
-  const kernel::MarlinPlan plan = kernel::marlin_plan(test.task, kernel::device_facts().multiprocessors);
+  const kernel::cuda::MarlinPlan plan =
+      kernel::cuda::marlin_plan(test.task, kernel::cuda::device_facts().multiprocessors);
   rounding.columns = plan.columns;
   rounding.thread_n = plan.thread_n;
   rounding.problem_rows = plan.problem_rows;
@@ -45,26 +46,26 @@ cases::Rounding rounding_of(const GpuCase& test, Cuts cuts) {
 }  // namespace
 
 kernel::RunResult run_cuda(const kernel::Task& task) {
-  static const auto kernel = kernel::open_kernel("cuda", kLimit);
+  static const auto kernel = kernel::child::open_kernel("cuda", kLimit);
   return kernel->run(task);
 }
 
 kernel::RunResult run_naive(const kernel::Task& task) {
-  static const auto kernel = kernel::open_kernel("naive", kLimit);
+  static const auto kernel = kernel::child::open_kernel("naive", kLimit);
   return kernel->run(task);
 }
 
 bool on_gpu() {
-  if (const auto given = cases::gpu_given_by_ctest()) ::setenv("CUDA_VISIBLE_DEVICES", given->c_str(), 1);
+  if (const auto given = cases::matrix::gpu_given_by_ctest()) ::setenv("CUDA_VISIBLE_DEVICES", given->c_str(), 1);
   std::string why;
-  if (kernel::cuda_available(&why)) return true;
+  if (kernel::cuda::cuda_available(&why)) return true;
   skip(why);
   return false;
 }
 
 GpuCase gpu_case(const cases::CaseId& id, int thread_blocks, int reduce_bits) {
-  GpuCase test{.id = id, .layer = fixtures::random_layer(cases::spec_of(id)), .task = {}};
-  test.task.A = fixtures::random_activations(id.M, id.K, id.dtype, id.seed + 1);
+  GpuCase test{.id = id, .layer = fixtures::random::random_layer(cases::spec_of(id)), .task = {}};
+  test.task.A = fixtures::random::random_activations(id.M, id.K, id.dtype, id.seed + 1);
   test.task.packed = repack::repack(test.layer);
   test.task.launch = {.thread_blocks = thread_blocks, .reduce_bits = reduce_bits};
   return test;
@@ -83,8 +84,9 @@ double check_run(const GpuCase& test, const kernel::RunResult& result, Cuts cuts
   CHECK(fmt::format("{}", fmt::join(result.trespasses, "; ")) == "");
   CHECK(std::all_of(result.workspace.begin(), result.workspace.end(), [](std::int32_t lock) { return lock == 0; }));
   if (!result.ran()) return 0;
-  const cases::Expected expected = cases::expected_output(test.layer, test.task.A, rounding_of(test, cuts));
-  const cases::Comparison comparison = cases::compare(result.C, expected, test.task.launch.fill);
+  const cases::judge::Expected expected =
+      cases::judge::expected_output(test.layer, test.task.A, rounding_of(test, cuts));
+  const cases::judge::Comparison comparison = cases::judge::compare(result.C, expected, test.task.launch.fill);
   CHECK_MESSAGE(comparison.right(), comparison.failed_gate);
   return comparison.max_z;
 }

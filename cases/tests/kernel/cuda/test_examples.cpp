@@ -11,16 +11,16 @@ namespace {
 using namespace w4;
 using namespace w4::tests;
 
-cases::Report ask(const std::string& kernel, const std::string& command) {
+cases::report::Report ask(const std::string& kernel, const std::string& command) {
   const cases::Options options = test::options_of(command + " --kernel " + kernel);
-  return cases::bisect_foreign(cases::prepare(options), options, [](std::string_view) {});
+  return cases::search::bisect_foreign(cases::prepare(options), options, [](std::string_view) {});
 }
 
 void check_match(const std::string& kernel, const std::string& command) {
   CAPTURE(kernel);
   CAPTURE(command);
-  const cases::Report report = ask(kernel, command);
-  CHECK_MESSAGE(report.verdict == cases::Verdict::match, report.reason);
+  const cases::report::Report report = ask(kernel, command);
+  CHECK_MESSAGE(report.verdict == cases::report::Verdict::match, report.reason);
   CHECK(report.launches.size() > 0);
   for (const kernel::KernelLaunch& launch : report.launches) {
     CHECK(launch.on_given_stream);
@@ -48,16 +48,16 @@ TEST_CASE("bisect on the GPU: the marlin_cuda symbol is taken as it is") {
   if (!on_gpu()) return;
   check_match(kSymbol, "b 128");
   check_match(kSymbol, "b -1");
-  const cases::Report report = ask(kSymbol, "b 64");
-  CHECK(report.verdict == cases::Verdict::mismatch);
+  const cases::report::Report report = ask(kSymbol, "b 64");
+  CHECK(report.verdict == cases::report::Verdict::mismatch);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "instantiation-missing-rc-ignored");
 }
 
 TEST_CASE("bisect on the GPU: a workspace that is dirty or short is no match for a kernel that counts on locks") {
   if (!on_gpu()) return;
-  const cases::Report dirty = ask("cuda", "r 128 --shape 2048,512 --m 16 --workspace dirty");
-  CHECK(dirty.verdict == cases::Verdict::mismatch);
+  const cases::report::Report dirty = ask("cuda", "r 128 --shape 2048,512 --m 16 --workspace dirty");
+  CHECK(dirty.verdict == cases::report::Verdict::mismatch);
   CHECK(dirty.culprits.at(0).fault == "lock-workspace-dirty");
   CHECK_THROWS_WITH(ask("cuda", "r 128 --shape 2048,512 --m 16 --workspace short"),
                     "w4 marlin says that it does not take this case (code 125)");

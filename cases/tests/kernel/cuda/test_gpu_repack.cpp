@@ -22,7 +22,7 @@ repack::Weights scaled(const fixtures::Layer& layer) {
 void check_repack(const cases::CaseId& id) {
   const GpuCase test = gpu_case(id);
   INFO(id.text());
-  CHECK(kernel::gpu_repack(scaled(test.layer)) == test.task.packed.words);
+  CHECK(kernel::cuda::gpu_repack(scaled(test.layer)) == test.task.packed.words);
 }
 
 }  // namespace

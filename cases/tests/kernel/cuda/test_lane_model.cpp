@@ -18,11 +18,11 @@ using cases::CaseId;
 
 kernel::RunResult lane_model(kernel::Task task) {
   task.launch.thread_blocks = 10;
-  return kernel::run_lane_model(task);
+  return kernel::lane_model::run_lane_model(task);
 }
 
 /// The oracle's bound round another right output: both round.
-cases::Expected around(const kernel::RunResult& center, cases::Expected expected) {
+cases::judge::Expected around(const kernel::RunResult& center, cases::judge::Expected expected) {
   for (std::size_t i = 0; i < expected.y.size(); ++i) {
     expected.y[i] = value_of(center.C[i], expected.dtype);
     expected.variance[i] *= 2;
@@ -38,7 +38,7 @@ GpuCase exact_case(const CaseId& id) {
         for (std::size_t i = 0; i < out.size(); ++i)
           out[i] = bits_of(i % 3 == 0 ? 0.5f : i % 3 == 1 ? 0.25f : 0.125f, id.dtype);
       });
-  test.layer.scales = fixtures::tensor_of("scales", id.dtype, scales);
+  test.layer.scales = fixtures::files::tensor_of("scales", id.dtype, scales);
   test.task.A = Grid<std::uint16_t>::made(id.M, id.K, [&](std::span<std::uint16_t> out) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = bits_of(static_cast<float>(i * 7 % 5) - 2.0f, id.dtype);
   });
@@ -64,10 +64,10 @@ TEST_CASE("lane model and CUDA kernel: the same packed tensors have the same out
                                          .dtype = dtype});
           INFO(text_of(test));
           const kernel::RunResult ours = run_cuda(test.task);
-          const cases::Expected expected =
-              cases::expected_output(test.layer, test.task.A, {.grouped = group != -1, .row_order = {}, .cuts = {}});
-          const cases::Comparison compared =
-              cases::compare(ours.C, around(lane_model(test.task), expected), test.task.launch.fill);
+          const cases::judge::Expected expected = cases::judge::expected_output(
+              test.layer, test.task.A, {.grouped = group != -1, .row_order = {}, .cuts = {}});
+          const cases::judge::Comparison compared =
+              cases::judge::compare(ours.C, around(lane_model(test.task), expected), test.task.launch.fill);
           CHECK_MESSAGE(compared.wrong == 0, compared.failed_gate);
         }
 }
@@ -85,14 +85,14 @@ TEST_CASE("lane model and CUDA kernel: every fault of the repack shows the same 
                                          .symmetric = symmetric,
                                          .act_order = group == 128 && !symmetric});
         const Grid<std::uint16_t> right = lane_model(test.task).C;
-        for (const cases::Fault& fault : cases::faults()) {
-          if (cases::stage_index(fault.stage) >= cases::kRepackStages || fault.id.empty()) continue;
+        for (const cases::faults::Fault& fault : cases::faults::faults()) {
+          if (cases::faults::stage_index(fault.stage) >= cases::faults::kRepackStages || fault.id.empty()) continue;
           if (fault.stage == "scales") continue;  // of values, not of places: sums are no longer exact
           CAPTURE(fault.name);
           INFO(text_of(test));
           kernel::Task task = test.task;
           try {
-            task.packed = repack::packed_of(cases::repack_with(test.layer, {{fault.stage, fault.variant}}));
+            task.packed = repack::packed_of(cases::search::repack_with(test.layer, {{fault.stage, fault.variant}}));
           } catch (const CannotTest&) {  // this way cannot be done to this layer
             continue;
           }

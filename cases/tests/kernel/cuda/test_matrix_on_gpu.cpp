@@ -19,17 +19,17 @@ using namespace w4::cases;
 
 std::string plugin(const std::string& file) { return "plugin:" W4_GPU_PLUGINS "/" + file + ".so"; }
 
-Results results_of(const Selection& selection) {
-  MatrixOptions options;
+matrix::Results results_of(const matrix::Selection& selection) {
+  matrix::MatrixOptions options;
   options.selection = selection;
   options.quiet = true;
   options.budget = {.jobs = 4, .gpus = {""}};
-  return run_matrix(options, W4_MATRIX).results;
+  return matrix::run_matrix(options, W4_MATRIX).results;
 }
 
-std::set<std::string> texts_of(const Selection& selection) {
+std::set<std::string> texts_of(const matrix::Selection& selection) {
   std::set<std::string> texts;
-  for (const CaseId& id : selected(selection)) texts.insert(id.text());
+  for (const CaseId& id : matrix::selected(selection)) texts.insert(id.text());
   return texts;
 }
 
@@ -48,25 +48,25 @@ TEST_CASE("the matrix on the GPU: each planted fault turns its case red, and no 
     const Options options = test::options_of(planted.command);
     CaseId id = prepare(options).id;
     id.thread_blocks = options.thread_blocks;
-    CaseRunner runner({.timeout_seconds = 5});
+    matrix::CaseRunner runner({.timeout_seconds = 5});
     id.kernel = plugin("none");
-    CHECK(runner.check(id).outcome == Outcome::pass);
+    CHECK(runner.check(id).outcome == matrix::Outcome::pass);
     id.kernel = plugin(planted.file);
-    const Record record = runner.check(id);
-    CHECK_MESSAGE(is_red(record.outcome), record.reason);
+    const matrix::Record record = runner.check(id);
+    CHECK_MESSAGE(matrix::is_red(record.outcome), record.reason);
   }
 }
 
 TEST_CASE("the matrix on the GPU: the L2 hint turns exactly its instantiation red, and is found there") {
   if (!on_gpu()) return;
-  Selection selection{.set = "edges", .axes = {"kernel=" + plugin("l2-hint-illegal")}, .where = {"K == 512"}};
-  const Results results = results_of(selection);
+  matrix::Selection selection{.set = "edges", .axes = {"kernel=" + plugin("l2-hint-illegal")}, .where = {"K == 512"}};
+  const matrix::Results results = results_of(selection);
   selection.where.push_back("M <= 16 and group < K");
   std::set<std::string> red;
-  for (const Record& record : results.records) {
-    if (!is_red(record.outcome)) continue;
+  for (const matrix::Record& record : results.records) {
+    if (!matrix::is_red(record.outcome)) continue;
     red.insert(record.case_text);
-    CHECK(finding_line(record) == "l2-hint-illegal in stage launch");
+    CHECK(matrix::finding_line(record) == "l2-hint-illegal in stage launch");
   }
   CHECK(red == texts_of(selection));
   CHECK(results.records.size() > red.size());
@@ -74,6 +74,6 @@ TEST_CASE("the matrix on the GPU: the L2 hint turns exactly its instantiation re
 
 TEST_CASE("the matrix on the GPU: a sound kernel passes") {
   if (!on_gpu()) return;
-  for (const Record& record : results_of({.set = "smoke", .axes = {"kernel=cuda"}}).records)
-    CHECK_MESSAGE(record.outcome == Outcome::pass, record.case_text, ": ", record.reason);
+  for (const matrix::Record& record : results_of({.set = "smoke", .axes = {"kernel=cuda"}}).records)
+    CHECK_MESSAGE(record.outcome == matrix::Outcome::pass, record.case_text, ": ", record.reason);
 }

@@ -10,17 +10,17 @@ namespace {
 
 using namespace w4;
 using namespace w4::tests;
-using cases::Report;
-using cases::Verdict;
+using cases::report::Report;
+using cases::report::Verdict;
 
 Report ask_plugin(const std::string& file, const std::string& command) {
   const cases::Options options = test::options_of(command + " --kernel plugin:" W4_GPU_PLUGINS "/" + file + ".so");
-  return cases::bisect_foreign(cases::prepare(options), options, [](std::string_view) {});
+  return cases::search::bisect_foreign(cases::prepare(options), options, [](std::string_view) {});
 }
 
 std::string text_of(const Report& report) {
   std::string text;
-  for (const cases::Culprit& culprit : report.culprits) {
+  for (const cases::report::Culprit& culprit : report.culprits) {
     text += culprit.fault + " in " + culprit.stage + "\n";
     for (const std::string& line : culprit.evidence) text += "  " + line + "\n";
   }

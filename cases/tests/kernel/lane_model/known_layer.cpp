@@ -181,7 +181,8 @@ Distance distance(const Known& known, const kernel::Task& task, const Grid<std::
   const int thread_n = task.launch.block_tile.thread_n;
   for (int problem = 0; problem * 64 < known.spec.M; ++problem)
     for (int n = 0; n < known.spec.N; ++n) {
-      if (n % thread_n == 0 && task.launch.reduce_bits == 16) slices = slices_of(task, problem, n / thread_n);
+      if (n % thread_n == 0 && task.launch.reduce_bits == 16)
+        slices = kernel::lane_model::slices_of(task, problem, n / thread_n);
       for (int m = 64 * problem; m < std::min(known.spec.M, 64 * problem + 64); ++m) {
         const Bound bound = bound_at(known, m, n, weights, slices);
         const double error = std::abs(value_of(C(m, n), known.spec.dtype) - bound.want);

@@ -28,7 +28,7 @@ Launch launch_of(BlockTile tile, int thread_blocks, int reduce_bits) {
 double check_case(const KnownSpec& spec, const Launch& launch) {
   const Known known = known_layer(spec);
   const kernel::Task task = task_of(known, launch);
-  const kernel::RunResult result = run_lane_model(task);
+  const kernel::RunResult result = kernel::lane_model::run_lane_model(task);
   const Distance d = distance(known, task, result.C);
   INFO(case_of(known, launch), " max_z ", d.max_z, " rms_z ", d.rms_z);
   CHECK(result.ran());
@@ -113,7 +113,7 @@ void check_exact(const KnownSpec& spec) {
     for (const int thread_blocks : kThreadBlocks)
       for (const int bits : {16, 32}) {
         const Launch launch = launch_of(tile, thread_blocks, bits);
-        const kernel::RunResult result = run_lane_model(task_of(known, launch));
+        const kernel::RunResult result = kernel::lane_model::run_lane_model(task_of(known, launch));
         long long wrong = 0;
         for (std::size_t i = 0; i < want.size(); ++i)
           wrong += static_cast<double>(value_of(result.C[i], spec.dtype)) != want[i];

@@ -41,10 +41,11 @@ TEST_CASE("rounding: every fp16 value is loaded as it is and stored as it was") 
     const auto bits = static_cast<std::uint16_t>(i);
     const float value = value_of(bits, DType::fp16);
     if (std::isnan(value)) {
-      wrong += !std::isnan(fp16_value(bits)) || stored_bits(fp16_value(bits), DType::fp16) != kCanonicalNan;
+      wrong += !std::isnan(lane_model::fp16_value(bits)) ||
+               lane_model::stored_bits(lane_model::fp16_value(bits), DType::fp16) != lane_model::kCanonicalNan;
     } else {
-      wrong += !same(fp16_value(bits), value) || stored_bits(value, DType::fp16) != bits;
-      wrong += !same(round_to_fp16(value), value);
+      wrong += !same(lane_model::fp16_value(bits), value) || lane_model::stored_bits(value, DType::fp16) != bits;
+      wrong += !same(lane_model::round_to_fp16(value), value);
     }
   }
   CHECK(wrong == 0);
@@ -52,49 +53,51 @@ TEST_CASE("rounding: every fp16 value is loaded as it is and stored as it was") 
 
 TEST_CASE("rounding: floats become the nearest fp16 with ties to even") {
   CHECK(count_wrong([](float v) {
-          return stored_bits(v, DType::fp16) == bits_of(v, DType::fp16) &&
-                 same(round_to_fp16(v), value_of(bits_of(v, DType::fp16), DType::fp16));
+          return lane_model::stored_bits(v, DType::fp16) == bits_of(v, DType::fp16) &&
+                 same(lane_model::round_to_fp16(v), value_of(bits_of(v, DType::fp16), DType::fp16));
         }) == 0);
-  static_assert(round_to_fp16(65519.0f) == 65504.0f);
-  static_assert(stored_bits(65520.0f, DType::fp16) == 0x7C00);
+  static_assert(lane_model::round_to_fp16(65519.0f) == 65504.0f);
+  static_assert(lane_model::stored_bits(65520.0f, DType::fp16) == 0x7C00);
 }
 
 TEST_CASE("rounding: floats become the nearest bf16 with ties to even") {
   CHECK(count_wrong([](float v) {
-          return stored_bits(v, DType::bf16) == bits_of(v, DType::bf16) &&
-                 same(round_to_bf16(v), value_of(bits_of(v, DType::bf16), DType::bf16));
+          return lane_model::stored_bits(v, DType::bf16) == bits_of(v, DType::bf16) &&
+                 same(lane_model::round_to_bf16(v), value_of(bits_of(v, DType::bf16), DType::bf16));
         }) == 0);
 }
 
 TEST_CASE("rounding: a NaN is stored as the one that no fill and no guard is") {
   const float nan = value_of(repack::kGuardScale, DType::fp16);
-  for (const DType type : {DType::fp16, DType::bf16}) CHECK(stored_bits(nan, type) == kCanonicalNan);
-  CHECK(kCanonicalNan != Launch{}.fill);
-  CHECK(kCanonicalNan != repack::kGuardScale);
+  for (const DType type : {DType::fp16, DType::bf16})
+    CHECK(lane_model::stored_bits(nan, type) == lane_model::kCanonicalNan);
+  CHECK(lane_model::kCanonicalNan != Launch{}.fill);
+  CHECK(lane_model::kCanonicalNan != repack::kGuardScale);
 }
 
 TEST_CASE("dequant: the bit trick yields code minus zero for all codes in either nibble and type") {
   for (int code = 0; code < 16; ++code) {
-    CHECK(value_of(low_nibble_bits(code, DType::fp16), DType::fp16) == 1024.0f + static_cast<float>(code));
-    CHECK(value_of(high_nibble_bits(code), DType::fp16) == 1024.0f + 16.0f * static_cast<float>(code));
-    CHECK(value_of(low_nibble_bits(code, DType::bf16), DType::bf16) == 128.0f + static_cast<float>(code));
+    CHECK(value_of(lane_model::low_nibble_bits(code, DType::fp16), DType::fp16) == 1024.0f + static_cast<float>(code));
+    CHECK(value_of(lane_model::high_nibble_bits(code), DType::fp16) == 1024.0f + 16.0f * static_cast<float>(code));
+    CHECK(value_of(lane_model::low_nibble_bits(code, DType::bf16), DType::bf16) == 128.0f + static_cast<float>(code));
     for (int zero = 0; zero < 16; ++zero)
       for (const DType type : {DType::fp16, DType::bf16})
-        for (const bool high : {false, true}) CHECK(code_less_zero(code, zero, high, type) == code - zero);
+        for (const bool high : {false, true}) CHECK(lane_model::code_less_zero(code, zero, high, type) == code - zero);
   }
 }
 
 TEST_CASE("dequant: a lane scales a column by the place where it reads that column") {
-  StagedScales staged;
+  lane_model::StagedScales staged;
   staged.symmetric = false;
   for (int p = 0; p < 64; ++p) staged.scales[p] = bits_of(static_cast<float>(p + 1), DType::fp16);
   for (int c = 0; c < 8; ++c)
     for (int i = 0; i < 8; ++i)  // zero point of place 8c + that[i] in slot i: place p has zero point p / 8 + p % 8
       staged.zeros[c] |= static_cast<std::uint32_t>(c + awq_column(i)) << (4 * i);
-  const CodeValues values = code_values(staged, DType::fp16, DequantWay::reference, 1);
+  const lane_model::CodeValues values =
+      lane_model::code_values(staged, DType::fp16, lane_model::DequantWay::reference, 1);
   std::vector<std::uint32_t> words(128, 0x99999999u);  // every code 9
-  WarpB b;
-  dequant(words.data(), values, b);
+  lane_model::WarpB b;
+  lane_model::dequant(words.data(), values, b);
   long long wrong = 0;
   for (int k = 0; k < 16; ++k)
     for (int n = 0; n < 64; ++n) {
@@ -105,10 +108,10 @@ TEST_CASE("dequant: a lane scales a column by the place where it reads that colu
 }
 
 TEST_CASE("dequant: a scaled weight is rounded once to 16 bits") {
-  StagedScales staged;
+  lane_model::StagedScales staged;
   for (int p = 0; p < 64; ++p) staged.scales[p] = static_cast<std::uint16_t>(0x1234 + 77 * p);
   for (const DType type : {DType::fp16, DType::bf16}) {
-    const CodeValues values = code_values(staged, type, DequantWay::reference, 1);
+    const lane_model::CodeValues values = lane_model::code_values(staged, type, lane_model::DequantWay::reference, 1);
     long long wrong = 0;
     for (int p = 0; p < 64; ++p)
       for (int code = 0; code < 16; ++code) {
@@ -120,7 +123,7 @@ TEST_CASE("dequant: a scaled weight is rounded once to 16 bits") {
 }
 
 TEST_CASE("multiply: an accumulator is one chain of fp32 additions from low k to high") {
-  WarpB b;
+  lane_model::WarpB b;
   float a[16], sums[64], want[64];
   std::mt19937 engine(11);
   const auto draw = [&] { return static_cast<float>(engine() % 2048) * 0x1p-9f - 2.0f; };
@@ -128,7 +131,7 @@ TEST_CASE("multiply: an accumulator is one chain of fp32 additions from low k to
   for (auto& row : b.at)
     for (float& x : row) x = draw();
   for (int n = 0; n < 64; ++n) want[n] = sums[n] = draw();
-  multiply(a, 1, b, sums, MultiplyWay::reference, DType::fp16);
+  lane_model::multiply(a, 1, b, sums, lane_model::MultiplyWay::reference, DType::fp16);
   for (int n = 0; n < 64; ++n) {
     for (int k = 0; k < 16; ++k) want[n] += a[k] * b.at[k][n];
     CHECK(same(sums[n], want[n]));

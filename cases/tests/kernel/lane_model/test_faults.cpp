@@ -15,9 +15,9 @@ using namespace w4;
 using namespace w4::tests;
 using kernel::BlockTile;
 using kernel::Launch;
-using kernel::run_lane_model;
 using kernel::RunResult;
 using kernel::Task;
+using kernel::lane_model::run_lane_model;
 
 constexpr BlockTile kNarrow{.thread_k = 128, .thread_n = 128};
 constexpr BlockTile kWide{.thread_k = 64, .thread_n = 256};
@@ -175,7 +175,7 @@ TEST_CASE("pipeline: without the pointer taken back the second 64 rows read B 16
     wrong += differs(64, code_of(known, 16, n), 0);
     wrong += differs(65, code_of(known, 116, n), 0);
     const int e = 7 - 4 * (n % 16 < 8);  // k % 16 = 15 is the last of its half
-    wrong += differs(66, code_at(kernel::kGuardWord, e / 2 % 4 + 4 * (e % 2)), 1);
+    wrong += differs(66, code_at(kernel::lane_model::kGuardWord, e / 2 % 4 + 4 * (e % 2)), 1);
   }
   CHECK(wrong == 0);
 }
@@ -316,7 +316,7 @@ TEST_CASE("epilogue: the variant with a bias that is given no scales stores the 
 }
 
 TEST_CASE("lane model: the number of the launch changes nothing but a race") {
-  for (const auto& stage : kernel::stages())
+  for (const auto& stage : kernel::lane_model::stages())
     for (const auto& variant : stage.variants) {
       const repack::Recipe recipe{{std::string(stage.id), std::string(variant.id)}};
       Task task =

@@ -14,9 +14,9 @@ namespace {
 
 using namespace w4;
 using namespace w4::tests;
-using kernel::run_lane_model;
 using kernel::RunResult;
 using kernel::Task;
+using kernel::lane_model::run_lane_model;
 
 RunResult done(const Task& task, const char* variant) { return run_lane_model(task, {{"pipeline", variant}}); }
 

@@ -12,8 +12,8 @@ namespace {
 
 using namespace w4;
 using namespace w4::tests;
-using kernel::Plan;
-using kernel::PlannedSlice;
+using kernel::lane_model::Plan;
+using kernel::lane_model::PlannedSlice;
 
 /// A task of a shape alone: plans look at nothing else.
 kernel::Task shape_task(int M, int K, int N, int group_size, kernel::BlockTile tile, int thread_blocks) {
@@ -36,7 +36,7 @@ struct Faults {
 };
 
 void check_column(const Plan& plan, int column, int group_size, Faults& faults) {
-  const std::vector<PlannedSlice> slices = column_slices(plan, column);
+  const std::vector<PlannedSlice> slices = kernel::lane_model::column_slices(plan, column);
   int k_tile = 0;
   for (std::size_t i = 0; i < slices.size(); ++i) {
     const PlannedSlice& s = slices[i];
@@ -52,9 +52,9 @@ void check_column(const Plan& plan, int column, int group_size, Faults& faults) 
 void check_stripes(const Plan& plan, Faults& faults) {
   std::vector<int> done(static_cast<std::size_t>(plan.block_tiles()));
   for (int b = 0; b < plan.thread_blocks; ++b)
-    for (const PlannedSlice& s : stripe_slices(plan, b)) {
+    for (const PlannedSlice& s : kernel::lane_model::stripe_slices(plan, b)) {
       for (int k = s.k_tile_begin; k < s.k_tile_end; ++k) ++done[static_cast<std::size_t>(s.column) * plan.k_tiles + k];
-      const std::vector<PlannedSlice> column = column_slices(plan, s.column);
+      const std::vector<PlannedSlice> column = kernel::lane_model::column_slices(plan, s.column);
       const PlannedSlice& other = column[static_cast<std::size_t>(s.count - 1 - s.index)];
       faults.stripes += s.thread_block != b || other.thread_block != b || other.k_tile_begin != s.k_tile_begin;
     }
@@ -72,7 +72,7 @@ TEST_CASE("plan: slices partition K and every block_tile is done once") {
             for (const int thread_blocks : {1, 2, 3, 5, 7, 10, 132, 100000}) {
               if (group_size != -1 && K % group_size != 0) continue;
               const kernel::Task task = shape_task(M, K, N, group_size, tile, thread_blocks);
-              const Plan plan = kernel::plan_of(task, N);
+              const Plan plan = kernel::lane_model::plan_of(task, N);
               Faults faults;
               for (int column = 0; column < plan.column_count(); ++column)
                 check_column(plan, column, task.packed.one_group() ? 0 : group_size, faults);
@@ -88,20 +88,21 @@ TEST_CASE("plan: slices partition K and every block_tile is done once") {
 }
 
 TEST_CASE("plan: three by three block_tiles and five thread blocks are cut as the picture shows") {
-  const Plan plan = kernel::plan_of(shape_task(1, 384, 384, 128, {128, 128}, 5), 384);
+  const Plan plan = kernel::lane_model::plan_of(shape_task(1, 384, 384, 128, {128, 128}, 5), 384);
   CHECK(plan.iters == 2);
   const int picture[3][3] = {{0, 1, 3}, {0, 2, 3}, {1, 2, 4}};  // [k_tile][column]
   for (int column = 0; column < 3; ++column)
-    for (const PlannedSlice& s : column_slices(plan, column))
+    for (const PlannedSlice& s : kernel::lane_model::column_slices(plan, column))
       for (int k = s.k_tile_begin; k < s.k_tile_end; ++k) CHECK(picture[k][column] == s.thread_block);
 }
 
 TEST_CASE("plan: without dirt every slice gets its turn from the bottom up and the locks end at zero") {
   for (const int thread_blocks : {1, 2, 3, 5, 7, 10, 132})
     for (const int M : {1, 130}) {
-      const Plan plan = kernel::plan_of(shape_task(M, 1536, 384, 128, {128, 128}, thread_blocks), 384);
+      const Plan plan = kernel::lane_model::plan_of(shape_task(M, 1536, 384, 128, {128, 128}, thread_blocks), 384);
       const std::vector<std::int32_t> zeros(static_cast<std::size_t>(plan.column_count()));
-      const kernel::Turns turns = kernel::take_turns(plan, zeros, kernel::ReduceWay::reference);
+      const kernel::lane_model::Turns turns =
+          kernel::lane_model::take_turns(plan, zeros, kernel::lane_model::ReduceWay::reference);
       CHECK_FALSE(turns.hangs);
       CHECK(turns.locks == zeros);
       CHECK(turns.block_tiles_done == plan.block_tiles());
@@ -114,13 +115,14 @@ TEST_CASE("plan: slices_of names the runs of K in their order") {
   const Known known = known_layer({.M = 65, .K = 320, .N = 192, .group_size = 64});
   const kernel::Task task = task_of(known, {.block_tile = {128, 128}, .thread_blocks = 4});
   // 3 k_tiles, 2 columns, 2 problems: stripes of 3, one a column
-  CHECK(kernel::slices_of(task, 1, 1).size() == 1);
+  CHECK(kernel::lane_model::slices_of(task, 1, 1).size() == 1);
   const kernel::Task split = task_of(known, {.block_tile = {128, 128}, .thread_blocks = 6});
-  const std::vector<kernel::Slice> slices = kernel::slices_of(split, 0, 1);  // stripes of 2: tiles 3 | 4 5
+  const std::vector<kernel::Slice> slices = kernel::lane_model::slices_of(split, 0, 1);  // stripes of 2: tiles 3 | 4 5
   REQUIRE(slices.size() == 2);
   CHECK(slices[0].k_begin == 0);
   CHECK(slices[0].k_end == 128);
   CHECK(slices[1].k_begin == 128);
   CHECK(slices[1].k_end == 320);
-  CHECK_THROWS_WITH(kernel::slices_of(task, 2, 0), "problem 2 column 0: there are 2 problems and 2 columns");
+  CHECK_THROWS_WITH(kernel::lane_model::slices_of(task, 2, 0),
+                    "problem 2 column 0: there are 2 problems and 2 columns");
 }

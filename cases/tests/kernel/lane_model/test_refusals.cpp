@@ -21,7 +21,7 @@ std::string refusal_of(const Change& change) {
   kernel::Task task = good_task();
   change(task);
   try {
-    run_lane_model(task);
+    kernel::lane_model::run_lane_model(task);
   } catch (const CannotTest& error) {
     return error.what();
   }
@@ -30,7 +30,7 @@ std::string refusal_of(const Change& change) {
 
 std::string complaint_about(const repack::Recipe& recipe) {
   try {
-    run_lane_model(good_task(), recipe);
+    kernel::lane_model::run_lane_model(good_task(), recipe);
   } catch (const InputError& error) {
     return error.what();
   }
@@ -40,7 +40,7 @@ std::string complaint_about(const repack::Recipe& recipe) {
 }  // namespace
 
 TEST_CASE("launch: a launch the kernel does not have is refused with its values") {
-  CHECK(run_lane_model(good_task()).ran());
+  CHECK(kernel::lane_model::run_lane_model(good_task()).ran());
   CHECK(refusal_of([](auto& t) {
           t.launch.block_tile = {64, 128};
         }) == "block_tile 64x128: the kernel has 128x128 and 64x256");
@@ -99,39 +99,52 @@ TEST_CASE("recipe: what is said of repacking stages is not the kernel's business
 TEST_CASE("recipe: a variant's place in its stage is its way") {
   using namespace kernel;
   const auto id = [](const auto& variants, auto way) { return variants[static_cast<std::size_t>(way)].id; };
-  CHECK(id(launch_variants(), LaunchWay::instantiation_missing) == "instantiation-missing-rc-ignored");
-  CHECK(id(launch_variants(), LaunchWay::grid_invalid) == "grid-or-sms-invalid");
-  CHECK(id(launch_variants(), LaunchWay::output_to_temporary) == "output-to-temporary");
-  CHECK(id(launch_variants(), LaunchWay::l2_hint_illegal) == "l2-hint-illegal");
-  CHECK(id(launch_variants(), LaunchWay::shape_check_dead) == "wrapper-shape-check-dead");
-  CHECK(id(pipeline_variants(), PipelineWay::small_group_tile_stale) == "small-group-tile-stale");
-  CHECK(id(pipeline_variants(), PipelineWay::scale_extent_large_k) == "scale-extent-large-k");
-  CHECK(id(pipeline_variants(), PipelineWay::tile_pointer_wrap) == "tile-pointer-wrap");
-  CHECK(id(pipeline_variants(), PipelineWay::tile_loop_bound) == "tile-loop-bound");
-  CHECK(id(pipeline_variants(), PipelineWay::k_tail_dropped) == "k-tail-dropped");
-  CHECK(id(pipeline_variants(), PipelineWay::order_read_outside) == "actorder-last-slice-oob");
-  CHECK(id(pipeline_variants(), PipelineWay::config_broken) == "thread-config-broken");
-  CHECK(id(pipeline_variants(), PipelineWay::a_stride_ignored) == "a-stride-alignment");
-  CHECK(id(pipeline_variants(), PipelineWay::order_buffer_overrun) == "temp-buffer-overrun");
-  CHECK(id(pipeline_variants(), PipelineWay::padding_of_a_nan) == "pad-nan-propagation");
-  CHECK(id(dequant_variants(), DequantWay::zp_float_sign) == "zp-float-sign");
-  CHECK(id(dequant_variants(), DequantWay::zp_noninteger) == "zp-noninteger");
-  CHECK(id(dequant_variants(), DequantWay::zp_double_bias8) == "zp-double-bias8");
-  CHECK(id(multiply_variants(), MultiplyWay::fp16_accumulate) == "fp16-accumulate-overflow");
-  CHECK(id(reduce_variants(), ReduceWay::lock_workspace_dirty) == "lock-workspace-dirty");
-  CHECK(id(reduce_variants(), ReduceWay::output_not_zeroed_atomic) == "output-not-zeroed-atomic");
-  CHECK(id(reduce_variants(), ReduceWay::lowprec_partial) == "lowprec-partial-reduce");
-  CHECK(id(reduce_variants(), ReduceWay::writeout_race) == "writeout-race");
-  CHECK(id(epilogue_variants(), EpilogueWay::bias_double) == "bias-double");
-  CHECK(id(epilogue_variants(), EpilogueWay::bias_one) == "bias-one");
-  CHECK(id(epilogue_variants(), EpilogueWay::cast_before_scale) == "epilogue-cast-order");
-  CHECK(id(epilogue_variants(), EpilogueWay::scale_not_passed) == "scale-not-passed-variant");
-  CHECK(id(epilogue_variants(), EpilogueWay::bias_missing) == "bias-missing");
-  CHECK(id(epilogue_variants(), EpilogueWay::bias_permuted_raw_add) == "bias-permuted-raw-add");
+  CHECK(id(kernel::lane_model::launch_variants(), lane_model::LaunchWay::instantiation_missing) ==
+        "instantiation-missing-rc-ignored");
+  CHECK(id(kernel::lane_model::launch_variants(), lane_model::LaunchWay::grid_invalid) == "grid-or-sms-invalid");
+  CHECK(id(kernel::lane_model::launch_variants(), lane_model::LaunchWay::output_to_temporary) == "output-to-temporary");
+  CHECK(id(kernel::lane_model::launch_variants(), lane_model::LaunchWay::l2_hint_illegal) == "l2-hint-illegal");
+  CHECK(id(kernel::lane_model::launch_variants(), lane_model::LaunchWay::shape_check_dead) ==
+        "wrapper-shape-check-dead");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::small_group_tile_stale) ==
+        "small-group-tile-stale");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::scale_extent_large_k) ==
+        "scale-extent-large-k");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::tile_pointer_wrap) == "tile-pointer-wrap");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::tile_loop_bound) == "tile-loop-bound");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::k_tail_dropped) == "k-tail-dropped");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::order_read_outside) ==
+        "actorder-last-slice-oob");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::config_broken) == "thread-config-broken");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::a_stride_ignored) == "a-stride-alignment");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::order_buffer_overrun) ==
+        "temp-buffer-overrun");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::padding_of_a_nan) ==
+        "pad-nan-propagation");
+  CHECK(id(kernel::lane_model::dequant_variants(), lane_model::DequantWay::zp_float_sign) == "zp-float-sign");
+  CHECK(id(kernel::lane_model::dequant_variants(), lane_model::DequantWay::zp_noninteger) == "zp-noninteger");
+  CHECK(id(kernel::lane_model::dequant_variants(), lane_model::DequantWay::zp_double_bias8) == "zp-double-bias8");
+  CHECK(id(kernel::lane_model::multiply_variants(), lane_model::MultiplyWay::fp16_accumulate) ==
+        "fp16-accumulate-overflow");
+  CHECK(id(kernel::lane_model::reduce_variants(), lane_model::ReduceWay::lock_workspace_dirty) ==
+        "lock-workspace-dirty");
+  CHECK(id(kernel::lane_model::reduce_variants(), lane_model::ReduceWay::output_not_zeroed_atomic) ==
+        "output-not-zeroed-atomic");
+  CHECK(id(kernel::lane_model::reduce_variants(), lane_model::ReduceWay::lowprec_partial) == "lowprec-partial-reduce");
+  CHECK(id(kernel::lane_model::reduce_variants(), lane_model::ReduceWay::writeout_race) == "writeout-race");
+  CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::bias_double) == "bias-double");
+  CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::bias_one) == "bias-one");
+  CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::cast_before_scale) ==
+        "epilogue-cast-order");
+  CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::scale_not_passed) ==
+        "scale-not-passed-variant");
+  CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::bias_missing) == "bias-missing");
+  CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::bias_permuted_raw_add) ==
+        "bias-permuted-raw-add");
   std::size_t variants = 0;
-  for (const Stage& stage : stages()) {
+  for (const kernel::lane_model::Stage& stage : lane_model::stages()) {
     CHECK(stage.variants[0].id == "reference");
-    for (const Variant& variant : stage.variants.subspan(1)) {
+    for (const kernel::lane_model::Variant& variant : stage.variants.subspan(1)) {
       CHECK(variant.fault == variant.id);
       CHECK_FALSE(variant.what.empty());
       CHECK_FALSE(variant.cure.empty());

@@ -13,9 +13,9 @@ namespace {
 using namespace w4;
 using namespace w4::tests;
 using kernel::Launch;
-using kernel::run_lane_model;
 using kernel::RunResult;
 using kernel::Task;
+using kernel::lane_model::run_lane_model;
 
 /// 4 k_tiles, 2 columns, stripes of 2: every column has two slices.
 Task two_slices_a_column(int reduce_bits, int M = 3) {
@@ -84,7 +84,7 @@ TEST_CASE("reduce: a slice that gets its turn early adds what lies in the buffer
     CHECK(same_as_right(128, 192));
     CHECK_FALSE(same_as_right(0, 128));
     // 32 bits: the fill is in the sum. 16 bits: the bottom slice's partial sums lie over the output.
-    const auto is_nan = [](std::uint16_t b) { return b == kernel::kCanonicalNan; };
+    const auto is_nan = [](std::uint16_t b) { return b == kernel::lane_model::kCanonicalNan; };
     CHECK(all_of_columns(result, 0, 128, is_nan) == (bits == 32));
   }
 }
@@ -110,7 +110,7 @@ TEST_CASE("reduce: partial sums in 16 bits although 32 were asked for are those 
 TEST_CASE("reduce: atomic additions start from what C held") {
   constexpr auto kFault = "output-not-zeroed-atomic";
   for (const Task& whole : {one_slice_a_column(32), two_slices_a_column(32)}) {
-    const auto is_nan = [](std::uint16_t b) { return b == kernel::kCanonicalNan; };
+    const auto is_nan = [](std::uint16_t b) { return b == kernel::lane_model::kCanonicalNan; };
     CHECK(all_of_columns(run_lane_model(whole, {{"reduce", kFault}}), 0, 192, is_nan));
   }
   Task task = one_slice_a_column(32);

@@ -170,16 +170,16 @@ TEST_CASE("double-transform: one inverse repack too few") {
   const Made m = made(spec);
   const auto once = repack::repack(m.layer);
   Made saved = m;
-  saved.layer.qweight = fixtures::tensor_of(
+  saved.layer.qweight = fixtures::files::tensor_of(
       "qweight", DType::i32, grid_from<std::uint32_t>(16, 64, [&](int r, int c) { return once.words[r * 64 + c]; }));
   CHECK(chained(m.layer, {{"checkpoint", "double-transform"}}).words == chained(saved.layer).words);
 }
 
 TEST_CASE("nibble-spill: 15 becomes 0 and its word's next slot one more") {
   Made m = made({.K = 64, .N = 64, .group_size = 64});
-  m.layer.qweight = fixtures::tensor_of("qweight", DType::i32, grid_from<std::uint32_t>(8, 64, [](int r, int c) {
-                                          return r == 0 && c == 0 ? 0xF00005F3u : 0x88888888u;
-                                        }));
+  m.layer.qweight = fixtures::files::tensor_of("qweight", DType::i32, grid_from<std::uint32_t>(8, 64, [](int r, int c) {
+                                                 return r == 0 && c == 0 ? 0xF00005F3u : 0x88888888u;
+                                               }));
   const auto codes = chain(m.layer, {{"codes", "nibble-spill"}})[1].codes;
   const int want[] = {3, 0, 6, 0, 0, 0, 0, 0, 8};
   for (int k = 0; k < 9; ++k) CHECK(codes(k, 0) == want[k]);
@@ -212,7 +212,7 @@ TEST_CASE("zero points of 0: wrapped to 15 and clamped to 1 and all others kept"
 
 TEST_CASE("qzeros-transposed: word (g, c) comes from the turned buffer") {
   const Made m = made(kAsymmetric);  // qzeros (4, 16)
-  const auto words = fixtures::grid_of<std::uint32_t>(*m.layer.qzeros);
+  const auto words = fixtures::files::grid_of<std::uint32_t>(*m.layer.qzeros);
   const auto zeros = chain(m.layer, {{"zero_points", "qzeros-transposed"}})[2].zeros;
   CHECK(zeros(1, 8 * 3 + 2) == (code_at(words[3 * 4 + 1], 2) + 1) % 16);
 }
