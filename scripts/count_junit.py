@@ -8,7 +8,7 @@ skipped, or junit: then the file is a JUnit report of CTest or pytest and the st
 import argparse
 import dataclasses
 import sys
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 SKIP_RETURN_CODE = 125
 
