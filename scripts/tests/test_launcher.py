@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   return kAnswer;
 }
 """
+REQUIREMENTS = ("requirements.txt", "requirements_test.txt")
 SUPPORTED = 'ID=debian\nVERSION_ID="12"\n'
 
 
@@ -58,8 +59,9 @@ class Tree:
         self.write("CMakePresets.json", PRESETS)
         self.write("cases/main.cpp", MAIN)
         self.write("cases/answer.h", "constexpr int kAnswer = 0;\n")
-        self.write("scripts/requirements.txt", "some_package==1.0\n")
-        self.environment_has("some_package==1.0\n")
+        for name in REQUIREMENTS:
+            self.write(f"scripts/{name}", f"{name}_package==1.0\n")
+        self.environment_has("1.0")
         self.system(SUPPORTED)
         self.packages(missing=())
 
@@ -87,12 +89,13 @@ class Tree:
         assert "/etc/os-release" in script
         self.write("scripts/setup", script.replace("/etc/os-release", str(path)))
 
-    def environment_has(self, requirements):
-        """What build/venv was last filled with; None: there is no build/venv."""
+    def environment_has(self, version):
+        """The version of every package in build/venv; None: there is no build/venv."""
         shutil.rmtree(self.root / "build/venv", ignore_errors=True)
-        if requirements is not None:
+        if version is not None:
             (self.root / "build/venv").mkdir(parents=True)
-            self.write("build/venv/requirements.txt", requirements)
+            for name in REQUIREMENTS:
+                self.write(f"build/venv/{name}", f"{name}_package=={version}\n")
 
     def python(self, pip_status):
         """A python3 with every module, of which the environments have a pip that ends so."""
@@ -340,16 +343,17 @@ def test_ci_never_asks(tree):
     assert tree.run(str(tree.root / "scripts/setup"), "build", CI="true").returncode == 129
 
 
-@pytest.mark.parametrize("had", [None, "some_package==0.9\n"])
-@pytest.mark.parametrize("purpose", ["extract", "test"])
-def test_python_packages_go_into_an_environment_below_build_once(tree, purpose, had):
+@pytest.mark.parametrize("had", [None, "0.9"])
+@pytest.mark.parametrize("purpose, lists", [("extract", REQUIREMENTS[:1]), ("test", REQUIREMENTS)])
+def test_python_packages_go_into_an_environment_below_build_once(tree, purpose, lists, had):
     tree.environment_has(had)
     tree.python(pip_status=0)
     done = tree.run(str(tree.root / "scripts/setup"), purpose)
     assert (done.returncode, done.stderr) == (0, "setup: installing Python packages into build/venv\n")
     venv, pip = (line for line in tree.called("python3") + tree.called("python") if " -m " in f" {line} ")
     assert venv == f"python3 -m venv --system-site-packages {tree.root}/build/venv"
-    assert pip.split()[1:4] == ["-m", "pip", "install"] and pip.endswith(f"-r {tree.root}/scripts/requirements.txt")
+    assert pip.split()[1:4] == ["-m", "pip", "install"] and pip.endswith(
+        " --timeout 20" + "".join(f" -r {tree.root}/scripts/{name}" for name in lists))
     assert tree.run(str(tree.root / "scripts/setup"), purpose).stderr == ""
     assert not tree.called("apt-get")
 
