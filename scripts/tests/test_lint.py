@@ -14,9 +14,10 @@ VENV = ROOT / "build/venv/bin"
 FILES = {
     "clang-format": ("cases/a.h", "int a(int b);\n", "int  a (int b) ;\n"),
     "ruff": ("scripts/a.py", "A = 1\n", "import os\n"),
-    "codespell": ("README.md", "the result\n", "the reslut\n"),
+    "codespell": ("README.md", "the result\n", "the res" "lut\n"),
     "shellcheck": ("tool", "#!/usr/bin/env bash\necho \"$1\"\n", "#!/usr/bin/env bash\necho $1\n"),
-    "clang-tidy": ("kernel/a.cpp", "int* a() { return nullptr; }\n", "int* a() { return 0; }\n"),
+    "clang-tidy": ("kernel/a.cpp", "int main(int count, char** words) { return count == 1 && words[0] == nullptr; }\n",
+                   "int main(int count, char** words) { return count == 1 && words[0] == 0; }\n"),
 }
 LISTS = "cmake_minimum_required(VERSION 3.25)\nproject(x LANGUAGES CXX)\nadd_library(a kernel/a.cpp)\n"
 PRESETS = """{"version": 6, "configurePresets": [{"name": "lint", "generator": "Ninja", "binaryDir": "${sourceDir}/build/lint",
@@ -79,6 +80,13 @@ def test_a_file_that_is_named_is_read_alone(tree):
     (tree.root / "README.md").write_text(FILES["codespell"][2])
     assert tree("codespell", "CMakeLists.txt")[0].returncode == 0
     assert tree("codespell", "README.md")[0].returncode == 1
+
+
+def test_without_a_checkout_nothing_is_read_and_that_is_said(tree):
+    shutil.rmtree(tree.root / ".git")
+    done, outcomes = tree("shellcheck")
+    assert (done.returncode, outcomes) == (0, {"shellcheck": "skipped"})
+    assert done.stderr.endswith("lint: shellcheck has no file to read\n")
 
 
 def test_a_linter_that_is_missing_is_a_skip_and_asked_for_by_name_an_error(tree):
