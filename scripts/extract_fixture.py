@@ -20,7 +20,8 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Callable, NoReturn
+from typing import Any, NoReturn
+from collections.abc import Callable
 
 PROGRAM = "extract_fixture"
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +43,7 @@ def parser() -> Parser:
     add = result.add_argument
     add("source", metavar="SOURCE", help="OWNER/MODEL, OWNER/MODEL@REVISION, a model folder or a .safetensors file")
     add("layers", metavar="LAYER", nargs="*", help="a layer's name, the end of it after a dot, or a glob; repeatable")
-    add("-o", "--out", type=Path, metavar="OUT", help="what to write, by its ending: .npz, .h5, .hdf5, .safetensors, or "
+    add("-o", "--out", type=Path, metavar="OUT", help="what to write, by its ending: .npz, .h5, .hdf5, .safetensors or "
         "a folder of .npy files; for several layers or a glob a folder with one such folder a layer")
     add("--revision", help="branch, tag or commit (default: the main branch)")
     add("--list", action="store_true", help="print the layers instead (all, or those named)")
@@ -64,7 +65,7 @@ def missing_modules() -> list[str]:
 
 
 def with_modules(arguments: list[str]) -> str | None:
-    """Starts over with the interpreter that has what is missing here. Returns only where there is none: what to type."""
+    """Starts again with the interpreter that has what is missing here. Returns only where none has: what to type."""
     missing = missing_modules()
     if not missing:
         return None
@@ -89,7 +90,8 @@ def failing_line(body: Callable[[], int], failed: Callable[[str], int]) -> int:
     except MemoryError:
         return failed("a tensor is too large for this machine's memory")
     except KeyboardInterrupt:
-        print(f"\n{PROGRAM}: interrupted; what has been fetched is kept, the same command goes on there", file=sys.stderr)
+        print(f"\n{PROGRAM}: interrupted; what has been fetched is kept, the same command goes on there",
+              file=sys.stderr)
         return EXIT_INTERRUPTED
 
 

@@ -38,9 +38,9 @@ def chromium(width=1280, height=900):
     with tempfile.TemporaryDirectory(prefix="w4bisect-chromium-", ignore_cleanup_errors=True) as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = browser_path()
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars",
-                         "--force-color-profile=srgb", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-                         f"--user-data-dir={profile}"):
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+                         "--hide-scrollbars", "--force-color-profile=srgb", f"--user-data-dir={profile}",
+                         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
@@ -67,7 +67,8 @@ def open_case(driver, case):
     """Follows the link of a case, as the list does."""
     driver.execute_script("location.hash = '#case=' + encodeURIComponent(arguments[0])", case)
     wait(driver, lambda: driver.execute_script(
-        "const h = document.getElementById('case'); return h && !document.getElementById('finding').hidden ? h.textContent : ''")
+        "const h = document.getElementById('case');"
+        "return h && !document.getElementById('finding').hidden ? h.textContent : ''")
         == case)
 
 

@@ -42,7 +42,7 @@ build() {
     show_failure "building" "$log" '^FAILED: '
     return 1
   fi
-  if [[ $preset == release ]]; then mv "$folder/stamp.new" "$folder/bisect.stamp"; fi
+  mv "$folder/stamp.new" "$folder/${target//\//-}.stamp" # the launcher asks for it
 }
 
 # A folder that was copied or moved here together with its build has another home in its cache: start that afresh.

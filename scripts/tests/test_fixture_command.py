@@ -201,7 +201,7 @@ def test_make_writes_what_it_is_asked_for(tmp_path):
     done("make", tmp_path / "case", "--case", "M2_K128_N64_g64_asym_v2_bf16_r_s9")
     done("make", tmp_path / "again", "--shape", "128,64", "--group", "64", "--asymmetric", "--to", "gptq_v2", "--dtype",
          "bf16", "--seed", "9", "--m", "2")
-    assert "0" == str(fixture("diff", tmp_path / "case", tmp_path / "again", "--bits").returncode)
+    assert str(fixture("diff", tmp_path / "case", tmp_path / "again", "--bits").returncode) == "0"
     assert refused("make", tmp_path / "b", "--shape", "100,64").startswith("--shape 100,64 --group 128: ")
     assert refused("make", tmp_path / "b", "--shape", "64,64", "--group", "64", "--pattern", "constant", "--zero", "3") == (
         "--zero 3: a symmetric layer's is 8; add --asymmetric")

@@ -16,32 +16,30 @@ CMAKE_LISTS = """cmake_minimum_required(VERSION 3.25)
 project(stand_in LANGUAGES CXX)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 add_executable(bisect cases/main.cpp)
-add_executable(explain cases/main.cpp)
-target_compile_definitions(explain PRIVATE NAME="explain: ")
-add_dependencies(bisect explain)
-foreach(program fixture matrix repack shrink)
+foreach(program explain fixture matrix repack shrink)
   add_executable(${program} cases/main.cpp)
   target_compile_definitions(${program} PRIVATE NAME="${program}: ")
-  add_dependencies(bisect ${program})
 endforeach()
 """
 PRESETS = """{"version": 6, "configurePresets": [
   {"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"}]}
 """
 MAIN = """#include "answer.h"
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #ifndef NAME
 #define NAME ""
 #endif
 int main(int argc, char** argv) {
-  std::printf(NAME);
-  for (int i = 1; i < argc; ++i) std::printf("%s ", argv[i]);
-  std::printf("in %s root %s\\n", std::filesystem::current_path().c_str(), std::getenv("W4_ROOT"));
+  char folder[4096];
+  printf(NAME);
+  for (int i = 1; i < argc; ++i) printf("%s ", argv[i]);
+  printf("in %s root %s\\n", getcwd(folder, sizeof folder), getenv("W4_ROOT"));
   return kAnswer;
 }
 """
+REQUIREMENTS = ("requirements.txt", "requirements_test.txt")
 SUPPORTED = 'ID=debian\nVERSION_ID="12"\n'
 
 
@@ -61,8 +59,9 @@ class Tree:
         self.write("CMakePresets.json", PRESETS)
         self.write("cases/main.cpp", MAIN)
         self.write("cases/answer.h", "constexpr int kAnswer = 0;\n")
-        self.write("scripts/requirements.txt", "some_package==1.0\n")
-        self.environment_has("some_package==1.0\n")
+        for name in REQUIREMENTS:
+            self.write(f"scripts/{name}", f"{name}_package==1.0\n")
+        self.environment_has("1.0")
         self.system(SUPPORTED)
         self.packages(missing=())
 
@@ -90,12 +89,13 @@ class Tree:
         assert "/etc/os-release" in script
         self.write("scripts/setup", script.replace("/etc/os-release", str(path)))
 
-    def environment_has(self, requirements):
-        """What build/venv was last filled with; None: there is no build/venv."""
+    def environment_has(self, version):
+        """The version of every package in build/venv; None: there is no build/venv."""
         shutil.rmtree(self.root / "build/venv", ignore_errors=True)
-        if requirements is not None:
+        if version is not None:
             (self.root / "build/venv").mkdir(parents=True)
-            self.write("build/venv/requirements.txt", requirements)
+            for name in REQUIREMENTS:
+                self.write(f"build/venv/{name}", f"{name}_package=={version}\n")
 
     def python(self, pip_status):
         """A python3 with every module, of which the environments have a pip that ends so."""
@@ -177,6 +177,36 @@ def test_the_other_programs_are_started_by_their_names(built):
     assert built.bisect("b", "explain").stdout.startswith("b explain in ")
 
 
+def test_only_the_program_that_is_asked_for_is_built_and_each_once(tree):
+    programs = tree.root / "build/release/bin"
+    for program, there in (("matrix", {"matrix"}), ("shrink", {"matrix", "shrink"})):
+        assert f"building {program} (release)" in tree.bisect(program).stderr
+        assert {path.name for path in programs.iterdir()} == there
+    assert tree.bisect("matrix").stderr == ""
+
+
+def test_an_edited_file_makes_every_program_old_and_a_build_of_all_makes_every_program_new(tree):
+    assert tree.bisect("fixture").returncode == tree.bisect("shrink").returncode == 0
+    tree.write("cases/answer.h", "constexpr int kAnswer = 7;\n")
+    assert tree.bisect("fixture").returncode == 7
+    assert tree.bisect("shrink").returncode == 7
+    tree.write("cases/answer.h", "constexpr int kAnswer = 0;\n")
+    build = f'root={tree.root}; . scripts/lib.sh; locked build release all'
+    assert tree.run("bash", "-euc", build).returncode == 0
+    for program in ("fixture", "explain"):
+        again = tree.bisect(program)
+        assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_an_edit_during_a_build_counts_as_newer(tree):
+    real = shutil.which("cmake")
+    tree.fake("cmake", f'"{real}" "$@" || exit\n'
+              f'if [ "$1" = --build ]; then echo "constexpr int kAnswer = 5;" >"{tree.root}/cases/answer.h"; fi')
+    assert tree.bisect("r").returncode == 0
+    (tree.fakes / "cmake").unlink()
+    assert tree.bisect("r").returncode == 5
+
+
 def test_the_current_directory_stays_the_users(built, tmp_path):
     assert built.bisect("r", cwd=tmp_path).stdout == f"r in {tmp_path} root {built.root}\n"
 
@@ -213,6 +243,14 @@ def test_an_edited_header_builds_again_and_the_exit_status_is_the_programs(built
     assert (again.returncode, "building" in again.stderr) == (7, True)
     built.write("cases/answer.h", "constexpr int kAnswer = 0;\n")
     assert built.bisect("r").returncode == 0
+
+
+def test_an_edited_piece_of_the_page_builds_again(built):
+    (built.root / "cases/report/page").mkdir(parents=True)
+    for content in ("a {}", "b {}"):
+        built.write("cases/report/page/page.css", content)
+        assert "building" in built.bisect("r").stderr
+    assert built.bisect("r").stderr == ""
 
 
 def test_a_new_file_that_changes_nothing_builds_once(built):
@@ -305,16 +343,17 @@ def test_ci_never_asks(tree):
     assert tree.run(str(tree.root / "scripts/setup"), "build", CI="true").returncode == 129
 
 
-@pytest.mark.parametrize("had", [None, "some_package==0.9\n"])
-@pytest.mark.parametrize("purpose", ["extract", "test"])
-def test_python_packages_go_into_an_environment_below_build_once(tree, purpose, had):
+@pytest.mark.parametrize("had", [None, "0.9"])
+@pytest.mark.parametrize("purpose, lists", [("extract", REQUIREMENTS[:1]), ("test", REQUIREMENTS)])
+def test_python_packages_go_into_an_environment_below_build_once(tree, purpose, lists, had):
     tree.environment_has(had)
     tree.python(pip_status=0)
     done = tree.run(str(tree.root / "scripts/setup"), purpose)
     assert (done.returncode, done.stderr) == (0, "setup: installing Python packages into build/venv\n")
     venv, pip = (line for line in tree.called("python3") + tree.called("python") if " -m " in f" {line} ")
     assert venv == f"python3 -m venv --system-site-packages {tree.root}/build/venv"
-    assert pip.split()[1:4] == ["-m", "pip", "install"] and pip.endswith(f"-r {tree.root}/scripts/requirements.txt")
+    assert pip.split()[1:4] == ["-m", "pip", "install"] and pip.endswith(
+        " --timeout 20" + "".join(f" -r {tree.root}/scripts/{name}" for name in lists))
     assert tree.run(str(tree.root / "scripts/setup"), purpose).stderr == ""
     assert not tree.called("apt-get")
 

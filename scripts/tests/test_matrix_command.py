@@ -141,7 +141,7 @@ def test_shards_are_disjoint_and_together_all():
 def test_twenty_kills_in_a_row_lose_and_double_nothing(tmp_path):
     """Killed by SIGKILL at random moments; the same command goes on, and the end is that of a run without a kill."""
     draw = random.Random(11)
-    command = ["ci", "--inject", "scale-perm-missing", "--quiet"]
+    command = ["ci", "--where", "M <= 2", "--inject", "scale-perm-missing", "--quiet"]
     assert matrix(*command, "--results", tmp_path / "whole.jsonl").returncode == 1
     killed = tmp_path / "killed.jsonl"
     seen, kills = 0, 0
@@ -273,14 +273,14 @@ def test_a_clock_that_jumps_changes_no_outcome_no_time_and_no_limit(tmp_path, ke
     came = {int(r["case"][1]): r for r in records_in(tmp_path / "r.jsonl")}
     assert {M: record["outcome"] for M, record in came.items()} == {1: "pass", 2: "timed-out", 3: "pass", 4: "pass"}
     assert all(0 < record["seconds"] <= took for record in came.values())
-    assert 4 <= came[2]["seconds"] and took < 60
+    assert came[2]["seconds"] >= 4 and took < 60
 
 
 def test_a_file_that_may_not_grow_stops_no_case_and_is_said(tmp_path):
     """A full disk, as a limit on the size of files: what was written stays whole, and the same command goes on."""
     file = tmp_path / "r.jsonl"
-    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
-    done = matrix("smoke", "--results", file, "--jobs", 1, preexec_fn=small)
+    done = matrix("smoke", "--results", file, "--jobs", 1,
+                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000)))
     assert done.returncode == 129 and "cannot be written: File too large" in done.stderr
     assert done.stdout.endswith("matrix smoke 27 pass\n")
     kept = len(records_in(file))

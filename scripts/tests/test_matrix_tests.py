@@ -4,7 +4,7 @@
 import json
 import shutil
 import subprocess
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 from pathlib import Path
 
 import pytest
@@ -69,8 +69,9 @@ def test_labels_select_the_device_and_the_set(project):
     assert names(folder, "-L", "^edges$") == {"matrix edges", "matrix edges on cuda"}
 
 
-def test_the_sanitizer_build_has_the_smallest_set_alone(project):
-    folder = project("-DW4_SANITIZE=address")
+@pytest.mark.parametrize("option", ["-DW4_SANITIZE=address", "-DCMAKE_BUILD_TYPE=Debug"])
+def test_a_slow_build_has_the_smallest_set_alone(project, option):
+    folder = project(option)
     assert names(folder) == of_both_kernels({"smoke"}) == names(folder, "-C", "heavy")
 
 

@@ -194,9 +194,9 @@ def test_an_existing_folder_is_left_as_it_is(dense, capsys):
 
 
 def test_a_disk_that_fills_up_leaves_nothing_half_written(dense, capsys, monkeypatch):
-    whole = w4fixture.npy_bytes
+    whole, calls = w4fixture.npy_bytes, []
 
-    def full_at_the_second_file(tensor, calls=[]):
+    def full_at_the_second_file(tensor):
         calls.append(tensor)
         if len(calls) == 2:
             raise OSError(28, "No space left on device", "scales.npy")

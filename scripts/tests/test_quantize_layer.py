@@ -78,7 +78,7 @@ def grid_by_definition(column, importance, options):
 def grids_by_definition(rows, importance, options):
     """(scales, zero points), each (N), of one group of rows (group_size, N)."""
     grids = [grid_by_definition(column, importance, options) for column in rows.T]
-    return tuple(np.array(part) for part in zip(*grids))
+    return tuple(np.array(part) for part in zip(*grids, strict=True))
 
 
 # ---- words -----------------------------------------------------------------------------------------------------------

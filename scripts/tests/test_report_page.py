@@ -180,8 +180,8 @@ def test_nothing_overlaps_or_runs_out_of_the_window(report, width, case):
 def test_it_asks_nothing_of_the_network_and_holds_what_hostile_text_it_is_given(browser, tmp_path):
     reason = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
     lines = ['{"schema":1,"set":"ci","selection":[],"cases":1,"shard":[1,1]}',
-             '{"case":"M1_K512_N512_g128_sym_fp16_r_s7","outcome":"crashed","reason":%s,"seconds":1,"rerun":"x"}'
-             % __import__("json").dumps(reason)]
+             json.dumps({"case": "M1_K512_N512_g128_sym_fp16_r_s7", "outcome": "crashed", "reason": reason, "seconds": 1,
+                         "rerun": "x"})]
     (tmp_path / "r.jsonl").write_text("\n".join(lines) + "\n")
     subprocess.run([MATRIX, "report", tmp_path / "r.jsonl", "--html", tmp_path / "r.html"], capture_output=True, timeout=60)
     browser.get((tmp_path / "r.html").as_uri())
@@ -215,7 +215,10 @@ def test_bisect_writes_the_same_page_of_one_finding(browser, tmp_path):
 def against_baseline(tmp_path_factory):
     """That page with a baseline: its one red case is known, and one that passes failed there."""
     folder = tmp_path_factory.mktemp("baseline")
-    matrix = lambda *words: subprocess.run([MATRIX, *map(str, words)], capture_output=True, text=True, timeout=300)
+
+    def matrix(*words):
+        return subprocess.run([MATRIX, *map(str, words)], capture_output=True, text=True, timeout=300)
+
     matrix("smoke", "--inject", "gidx-ignored", "--quiet", "--results", folder / "now.jsonl")
     heading, *records = (folder / "now.jsonl").read_text().splitlines()
     before = [json.loads(line) for line in records]

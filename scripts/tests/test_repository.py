@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("fixtures", "repack", "kernel", "cases")  # each may include itself and those before it
 TOP_LEVEL = {
     *FOLDERS, "CMakeLists.txt", "scripts", "README.md", "docs", "bisect", "CMakePresets.json", "LICENSE", ".clang-format",
-    ".gitignore", ".ci",
+    ".clang-tidy", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", ".ci",
 }
 CODE = (".h", ".cpp", ".cuh", ".cu")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
@@ -23,7 +23,6 @@ CUDA_HEADER = re.compile(r"(cuda|cub/|thrust/|nvrtc|nvml|cooperative_groups|devi
 # Where people and machines keep their own files. Put together here, so that this line does not match itself.
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:" + "|".join(("home", "root", "work", "Users", "mnt")) + r")/\w|[A-Z]:\\Users)")
 LONG_FILE_LINES = 350
-CLANG_FORMAT = "14"  # other versions lay out the same style a little differently
 
 
 def git_files(*options):
@@ -46,10 +45,6 @@ def files():
 
 def code_files():
     return [name for name in files() if name.endswith(CODE) and name.split("/")[0] in FOLDERS]
-
-
-def shell_files():
-    return [name for name in files() if name.endswith(".sh") or first_line(name).endswith("bash")]
 
 
 def text(name):
@@ -140,7 +135,7 @@ def test_no_file_names_a_place_on_somebodys_machine():
 
 
 def test_the_commands_are_executable():
-    for name in ("bisect", "scripts/setup", "scripts/test", ".ci/run"):
+    for name in ("bisect", "scripts/lint", "scripts/setup", "scripts/test", ".ci/run"):
         assert os.access(ROOT / name, os.X_OK), name
 
 
@@ -148,27 +143,3 @@ def test_long_files_are_reported():
     lengths = collections.Counter({name: len(text(name).splitlines()) for name in files() if is_source(name)})
     for name, lines in lengths.most_common(5):
         print(f"{name}: {lines} lines{', consider parting it' if lines > LONG_FILE_LINES else ''}")
-
-
-def test_code_is_laid_out_as_clang_format_does():
-    program = shutil.which("clang-format")
-    if program is None:
-        pytest.skip("clang-format is not installed")
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-    if f"version {CLANG_FORMAT}." not in version:
-        pytest.skip(f"clang-format {CLANG_FORMAT} is needed, installed is: {version.strip()}")
-    names = code_files()
-    done = subprocess.run([program, "--dry-run", "-Werror", *names], cwd=ROOT, capture_output=True, text=True, check=False)
-    wrong = sorted({line.split(":")[0] for line in done.stderr.splitlines() if "-Wclang-format-violations" in line})
-    assert not wrong, f"clang-format -i {' '.join(wrong)}"
-    assert done.returncode == 0, done.stderr
-
-
-def test_shell_scripts_satisfy_shellcheck():
-    program = shutil.which("shellcheck")
-    if program is None:
-        pytest.skip("shellcheck is not installed")
-    names = shell_files()
-    assert "bisect" in names and "scripts/test" in names
-    done = subprocess.run([program, "-x", *names], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout

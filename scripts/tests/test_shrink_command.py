@@ -114,7 +114,7 @@ def test_an_empty_folder_is_filled_and_options_may_carry_an_equals_sign(tmp_path
 
 
 def test_somebodys_kernel_is_run_on_smaller_and_smaller_cases(tmp_path, plugins):
-    done = shrink("b", 128, "--kernel", f"plugin:{plugins / 'forgets_bias.so'}", "-o", tmp_path / "small")
+    done = shrink("b", 128, "--m", 4, "--kernel", f"plugin:{plugins / 'forgets_bias.so'}", "-o", tmp_path / "small")
     assert done.returncode == 0, done.stderr
     assert "failure      bias-missing in stage epilogue; the output is wrong" in done.stdout
     assert "left         M1_K64_N64_g64_sym_bias_fp16_b_s7: 1 of 64 entries of bias not 0\n" in done.stdout

@@ -11,13 +11,17 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SUITES = ["python", "sanitize", "fuzz"]
+SUITES = ["lint", "debug", "python", "sanitize", "fuzz"]
 
+CLEAN = {name: value for name, value in os.environ.items() if name != "W4_FULL"}
 JUNIT = '<testsuite name="x"><testcase name="one" status="run"/></testsuite>'
 FAKE = """#!/bin/sh
-echo "{name} $*" >>'{calls}'
+echo "{name} $*${{W4_FULL:+ W4_FULL=$W4_FULL}}" >>'{calls}'
 while [ $# -gt 0 ]; do
-  case $1 in --output-junit | --junitxml) printf '%s' '{junit}' >"$2" ;; esac
+  case $1 in
+    --output-junit | --junitxml) printf '%s' '{junit}' >"$2" ;;
+    --record) printf 'lint_x\\tpassed\\t\\t\\n' >>"$2" ;;
+  esac
   shift
 done
 exit {status}
@@ -32,8 +36,8 @@ def fixture_tree(tmp_path):
         folder.mkdir(parents=True)
     for name in ("test", "lib.sh", "count_junit.py"):
         shutil.copy(ROOT / "scripts" / name, root / "scripts" / name)
-    for path, status in ((root / "scripts/setup", 0), (root / "build/venv/bin/python", 0), (fakes / "cmake", 0),
-                         (fakes / "ctest", 0), (fakes / "clang++", 1)):
+    for path, status in ((root / "scripts/setup", 0), (root / "scripts/lint", 0), (root / "build/venv/bin/python", 0),
+                         (fakes / "cmake", 0), (fakes / "ctest", 0), (fakes / "clang++", 1)):
         path.write_text(FAKE.format(name=path.name, calls=tmp_path / "calls", junit=JUNIT, status=status))
         path.chmod(0o755)
 
@@ -42,9 +46,10 @@ def fixture_tree(tmp_path):
         done = subprocess.run(
             [root / "scripts/test", *arguments], capture_output=True, text=True, timeout=60, check=False,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PATH": f"{fakes}:{os.environ['PATH']}", "W4_MINILM_WHEEL": "none"})
+            env={**CLEAN, "PATH": f"{fakes}:{os.environ['PATH']}", "W4_MINILM_WHEEL": "none"})
         calls = (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []
-        started = [re.match(r"ctest --preset \w+|python -m pytest|clang\+\+", call) for call in calls]
+        started = [re.match(r"lint|ctest --preset \w+|python -m pytest|clang\+\+", call) for call in calls]
+        run.calls = calls
         return done, [match.group() for match in started if match]
 
     run.results = root / "build/test-results"
@@ -88,12 +93,25 @@ def test_each_set_has_its_name_and_its_device_as_labels():
 
 def test_a_whole_run_starts_the_release_tests_and_each_suite_once(tree):
     done, started = tree()
-    assert started == ["ctest --preset release", "python -m pytest", "ctest --preset sanitize", "clang++"]
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3 passed, 0 failed, 1 skipped")
+    assert started == ["lint", "ctest --preset release", "ctest --preset debug", "python -m pytest", "ctest --preset sanitize",
+                       "clang++"]
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "5 passed, 0 failed, 1 skipped")
+    part = r" \d+:\d\d"
+    assert re.fullmatch(f"time: lint{part}, release{part}, debug{part}, python{part}, sanitize{part}, fuzz{part}, all{part}",
+                        done.stdout.splitlines()[-2])
+
+
+def test_a_full_run_tells_every_test_and_adds_the_heavy_sets(tree):
+    done, started = tree("--full")
+    assert (started[-1], done.returncode) == ("ctest --preset heavy", 0)
+    assert all(call.endswith(" W4_FULL=1") for call in tree.calls if not call.startswith("setup"))
+    tree()
+    assert not [call for call in tree.calls if "W4_FULL" in call]
 
 
 @pytest.mark.parametrize("suite, begins, code", [
-    ("python", ["python -m pytest"], 0), ("sanitize", ["ctest --preset sanitize"], 0), ("fuzz", ["clang++"], 125)])
+    ("lint", ["lint"], 0), ("debug", ["ctest --preset debug"], 0), ("python", ["python -m pytest"], 0),
+    ("sanitize", ["ctest --preset sanitize"], 0), ("fuzz", ["clang++"], 125)])
 def test_a_suite_alone_starts_its_own_part_and_leaves_a_whole_runs_results(tree, suite, begins, code):
     tree()
     before = sorted(path.name for path in tree.results.iterdir())
@@ -104,7 +122,8 @@ def test_a_suite_alone_starts_its_own_part_and_leaves_a_whole_runs_results(tree,
 
 def test_quick_and_a_name_leave_out_what_they_always_did(tree):
     assert tree("--quick")[1] == ["ctest --preset release", "python -m pytest"]
-    assert tree("tiles")[1] == ["ctest --preset release", "python -m pytest", "ctest --preset sanitize"]
+    assert tree("tiles")[1] == ["ctest --preset release", "ctest --preset debug", "python -m pytest",
+                                "ctest --preset sanitize"]
 
 
 @pytest.mark.parametrize("suite", ["", "release", "python sanitize"])

@@ -34,9 +34,8 @@ def commands():
 
 def shell(script, folder, **environment):
     """As GitHub runs a step: bash -e, in the folder of the checkout."""
-    done = subprocess.run(["bash", "-e", "-c", script], cwd=folder, capture_output=True, text=True, timeout=600, check=False,
+    return subprocess.run(["bash", "-e", "-c", script], cwd=folder, capture_output=True, text=True, timeout=600, check=False,
                           stdin=subprocess.DEVNULL, env={**os.environ, **environment})
-    return done
 
 
 @pytest.fixture(name="audit")
