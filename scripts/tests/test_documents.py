@@ -15,7 +15,7 @@ FOLDERS = ("cases/", "kernel/", "repack/", "fixtures/", "scripts/", "docs/", ".c
 ENDINGS = (".md", ".h", ".cpp", ".cu", ".cuh", ".py", ".c", ".json", ".tsv", ".yml", ".cmake", ".txt")
 MADE_BY_READERS = {"fixture.json", "baseline.json", "result.jsonl"}  # names of files that commands write or read
 COMMAND = re.compile(r"^(\./bisect|build/release/bin/|scripts/|\$ )")
-TEMPLATE = re.compile(r"\b[A-Z]{2,}\b|\bhf:|\b[MKN] [MKN]\b|--kernel (cuda|naive)")  # FILE, MODE, M N; needs a GPU or a hub
+TEMPLATE = re.compile(r"[A-Z]{2}|\bhf:|\b[MKN] [MKN]\b|--kernel (cuda|naive)")  # FILE, MODE, M N; needs a GPU or a hub
 
 built = pytest.mark.skipif(not BISECT.exists(), reason=f"{BISECT.name} is not built")
 
