@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands in README.md, CONTRIBUTING.md and docs/: runs them, compares what they print, or writes it into the page.
 
-A ```console block holds commands, each after "$ " (a "\\" at its end continues it), and under each the lines it prints on
+A ```console block holds commands, each after "$ " (lines after "> " belong to it), and under each the lines it prints on
 stdout and stderr. The commands of one page run in order, in a scratch folder that looks like the repository. A comment on
 the line before the block says what is special about it:
 
     <!-- part of the output -->   the lines shown are consecutive lines of the output; where none are shown, the command
                                   only has to end with 0, 1 or 125
     <!-- not run: WHY -->         the block needs a GPU, the network, or the like: it is counted as skipped
+    <!-- slow: WHY -->            run by --write, and by the tests where W4_SLOW is set; else counted as skipped
 
     scripts/tests/documents.py --write [PAGE...]    runs the commands again and writes what they print in place
 """
@@ -26,10 +27,13 @@ PAGES = [page for page in ("README.md", "CONTRIBUTING.md", *sorted(str(p.relativ
          if (ROOT / page).is_file()]
 PART = "part of the output"
 NOT_RUN = "not run: "
+SLOW = "slow: "
+NOT_FOUND = (126, 127)  # exit statuses of a shell
 
-# What differs from run to run: seconds.
-VARYING = [(re.compile(r"(?m)^(time +)\d+\.\d\d s$"), r"\1? s"),
-           (re.compile(r"(?m)\b\d+\.\d s$"), "? s")]
+# What differs from run to run and from machine to machine: seconds, speeds, and the number of cores in a help text.
+VARYING = [(re.compile(r"(?m)^(time +)\d+\.\d+ s$"), r"\1? s"),
+           (re.compile(r"(?m)^(read .* GB in ).*$"), r"\1?"),
+           (re.compile(r"(?m)^(  --jobs INT:POSITIVE=)\d+ *"), r"\1? ")]
 
 LAUNCHER = """#!/bin/sh
 # Starts the programs as ./bisect does, and builds nothing.
@@ -56,22 +60,29 @@ class Block:
     """A console block: `line` (from 1) is that of its first command, `mark` the comment before it or nothing."""
 
     def __init__(self, page, line, mark, steps):
-        self.page, self.line, self.mark, self.steps = page, line, mark, steps
+        self.page, self.mark, self.steps = page, mark, steps
         self.name = f"{page}:{line}"
+
+    def why_not(self, slow):
+        """Why it cannot be run; empty when it can. `slow`: whether there is time."""
+        if self.mark.startswith(NOT_RUN) or (self.mark.startswith(SLOW) and not slow):
+            return self.mark.partition(": ")[2]
+        for program in re.findall(r"(?m)^build/release/bin/(\w+)", "\n".join(step.command for step in self.steps)):
+            if not (BISECT.parent / program).exists():
+                return f"{program} is not built"
+        return ""
 
 
 def steps_in(lines, first):
-    steps, continued = [], False
+    steps = []
     for number, line in enumerate(lines, first):
-        if continued:
-            steps[-1].command += "\n" + line
-        elif line.startswith("$ "):
-            steps.append(Step(line[2:], number))
+        if line.startswith("$ "):
+            steps.append(Step(line[2:], number + 1))
+        elif line.startswith("> ") and not steps[-1].shown:
+            steps[-1].command += "\n" + line[2:]
+            steps[-1].begin = number + 1
         else:
             steps[-1].shown.append(line)
-        if continued or line.startswith("$ "):
-            continued = line.endswith("\\")
-            steps[-1].begin = number + 1
         steps[-1].end = number + 1
     return steps
 
@@ -99,8 +110,9 @@ def blocks_of(page):
 class Session:
     """The scratch folder of one page, and the outputs of the blocks run in it so far."""
 
-    def __init__(self, page):
-        self.page, self.blocks = page, blocks_of(page)
+    def __init__(self, page, slow):
+        self.slow = slow
+        self.blocks = [block for block in blocks_of(page) if not block.why_not(slow)]
         self.ran = {}
         self.folder = tempfile.TemporaryDirectory(prefix="documents-")
         root = Path(self.folder.name)
@@ -121,7 +133,7 @@ class Session:
     def answers(self, block):
         """What the commands of a block answer; the blocks before it on the page are run first, for they make its files."""
         for each in self.blocks:
-            if each.name not in self.ran and not each.mark.startswith(NOT_RUN):
+            if each.name not in self.ran:
                 self.ran[each.name] = [self.run(step.command) for step in each.steps]
             if each.name == block.name:
                 return self.ran[each.name]
@@ -147,16 +159,16 @@ def nearest_part(shown, output):
 def write(page):
     """Puts what the commands print now into the page; seconds alone change nothing."""
     lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
-    session = Session(page)
+    session = Session(page, slow=True)
     changed = 0
     for block in reversed(session.blocks):  # from the end, so that line numbers stay true
-        if block.mark.startswith(NOT_RUN):
-            continue
         part = block.mark == PART
-        for step, (_, output) in reversed(list(zip(block.steps, session.answers(block)))):
+        for step, (status, output) in reversed(list(zip(block.steps, session.answers(block)))):
+            if status in NOT_FOUND:
+                sys.exit(f"{page}:{step.begin}: {step.command} ends with {status}: {output}")
             if is_shown(step, output, part):
                 continue
-            lines[step.begin:step.end] = nearest_part(step.shown, output) if part else output.splitlines()
+            lines[step.begin:step.end] = nearest_part(step.shown, output) if part else output.rstrip("\n").splitlines()
             print(f"{page}:{step.begin}: {step.command}{' (a part: look at it)' if part else ''}")
             changed += 1
     if changed:
@@ -167,6 +179,8 @@ def write(page):
 def main(arguments):
     if arguments[:1] != ["--write"]:
         sys.exit(__doc__)
+    if not BISECT.exists():
+        sys.exit(f"{BISECT} is not built")
     changed = sum(write(page) for page in arguments[1:] or PAGES)
     print(f"{changed} outputs written")
 

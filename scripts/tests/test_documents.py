@@ -2,13 +2,15 @@
 """README.md, CONTRIBUTING.md and docs/: commands print what the pages show, and what the pages name is there."""
 
 import functools
+import os
 import re
 
 import documents
 import pytest
-from documents import BISECT, NOT_RUN, PAGES, PART, ROOT
+from documents import BISECT, NOT_RUN, PAGES, PART, ROOT, SLOW
 
 README_LINES = 150
+TIME = "W4_SLOW" in os.environ
 TEXTS = [*PAGES, "CHANGELOG.md"]
 BLOCKS = [block for page in PAGES for block in documents.blocks_of(page)]
 FOLDERS = ("cases/", "kernel/", "repack/", "fixtures/", "scripts/", "docs/", ".ci/")
@@ -20,15 +22,7 @@ built = pytest.mark.skipif(not BISECT.exists(), reason=f"{BISECT.name} is not bu
 
 @functools.cache
 def session(page):
-    return documents.Session(page)
-
-
-def missing_program(block):
-    for step in block.steps:
-        for program in re.findall(r"(?:^|\s)build/release/bin/(\w+)", step.command):
-            if not (BISECT.parent / program).exists():
-                return program
-    return None
+    return documents.Session(page, slow=TIME)
 
 
 def text(page):
@@ -47,11 +41,9 @@ def inline(page):
 @built
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
 def test_commands_print_what_the_page_shows(block):
-    if block.mark.startswith(NOT_RUN):
-        pytest.skip(block.mark.removeprefix(NOT_RUN))
-    assert block.mark in ("", PART), f"{block.name}: unknown mark '{block.mark}'"
-    if program := missing_program(block):
-        pytest.skip(f"{program} is not built")
+    assert block.mark in ("", PART) or block.mark.startswith((NOT_RUN, SLOW)), f"{block.name}: unknown mark '{block.mark}'"
+    if reason := block.why_not(slow=TIME):
+        pytest.skip(reason)
     for step, (status, output) in zip(block.steps, session(block.page).answers(block)):
         where = f"{block.page}:{step.begin}: $ {step.command}\n{output}"
         assert documents.is_shown(step, output, block.mark == PART), where
@@ -64,8 +56,8 @@ def test_commands_print_what_the_page_shows(block):
 def test_commands_inside_sentences_are_understood(page):
     commands = sorted({span for span in inline(page) if span.startswith("./bisect ") and not TEMPLATE.search(span)})
     ran = session(page)
-    if ran.blocks:
-        ran.answers([block for block in ran.blocks if not block.mark.startswith(NOT_RUN)][-1])
+    if ran.blocks:  # they make files that sentences speak of
+        ran.answers(ran.blocks[-1])
     for command in commands:
         status, output = ran.run(command)
         assert status in (0, 1, 125), f"{page}: `{command}` ends with {status}: {output}"
