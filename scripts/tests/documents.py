@@ -74,6 +74,7 @@ class Block:
 
 
 def steps_in(lines, first):
+    assert lines and lines[0].startswith("$ "), f"line {first + 1}: a console block begins with a command"
     steps = []
     for number, line in enumerate(lines, first):
         if line.startswith("$ "):
@@ -111,7 +112,6 @@ class Session:
     """The scratch folder of one page, and the outputs of the blocks run in it so far."""
 
     def __init__(self, page, slow):
-        self.slow = slow
         self.blocks = [block for block in blocks_of(page) if not block.why_not(slow)]
         self.ran = {}
         self.folder = tempfile.TemporaryDirectory(prefix="documents-")
@@ -163,7 +163,7 @@ def write(page):
     changed = 0
     for block in reversed(session.blocks):  # from the end, so that line numbers stay true
         part = block.mark == PART
-        for step, (status, output) in reversed(list(zip(block.steps, session.answers(block)))):
+        for step, (status, output) in reversed(list(zip(block.steps, session.answers(block), strict=True))):
             if status in NOT_FOUND:
                 sys.exit(f"{page}:{step.begin}: {step.command} ends with {status}: {output}")
             if is_shown(step, output, part):

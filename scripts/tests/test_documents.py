@@ -10,7 +10,7 @@ import pytest
 from documents import BISECT, NOT_RUN, PAGES, PART, ROOT, SLOW
 
 README_LINES = 150
-TIME = "W4_SLOW" in os.environ
+THERE_IS_TIME = "W4_SLOW" in os.environ
 TEXTS = [*PAGES, "CHANGELOG.md"]
 BLOCKS = [block for page in PAGES for block in documents.blocks_of(page)]
 FOLDERS = ("cases/", "kernel/", "repack/", "fixtures/", "scripts/", "docs/", ".ci/")
@@ -23,7 +23,7 @@ built = pytest.mark.skipif(not BISECT.exists(), reason=f"{BISECT.name} is not bu
 
 @functools.cache
 def session(page):
-    return documents.Session(page, slow=TIME)
+    return documents.Session(page, slow=THERE_IS_TIME)
 
 
 def text(page):
@@ -43,13 +43,41 @@ def inline(page):
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
 def test_commands_print_what_the_page_shows(block):
     assert block.mark in ("", PART) or block.mark.startswith((NOT_RUN, SLOW)), f"{block.name}: unknown mark '{block.mark}'"
-    if reason := block.why_not(slow=TIME):
+    if reason := block.why_not(slow=THERE_IS_TIME):
         pytest.skip(reason)
-    for step, (status, output) in zip(block.steps, session(block.page).answers(block)):
+    for step, (status, output) in zip(block.steps, session(block.page).answers(block), strict=True):
         where = f"{block.page}:{step.begin}: $ {step.command}\n{output}"
         assert documents.is_shown(step, output, block.mark == PART), where
         if not step.shown:
             assert status in (0, 1, 125), f"ended with {status}: {where}"
+
+
+def step(*shown):
+    made = documents.Step("command", 1)
+    made.shown = list(shown)
+    return made
+
+
+def test_a_word_that_differs_is_noticed_and_seconds_are_not():
+    output = "verdict      match\ntime         0.06 s\n./bisect b 128\n"
+    same = ("verdict      match", "time         1.27 s", "./bisect b 128")
+    assert documents.is_shown(step(*same), output, part=False)
+    assert not documents.is_shown(step("verdict      mismatch", *same[1:]), output, part=False)
+    assert not documents.is_shown(step(*same[:2]), output, part=False)
+
+
+def test_a_part_is_whole_lines_that_follow_one_another():
+    output = "one\ntwo\nthree\n"
+    assert documents.is_shown(step("two", "three"), output, part=True)
+    assert not documents.is_shown(step("one", "three"), output, part=True)
+    assert not documents.is_shown(step("thr"), output, part=True)
+    assert documents.nearest_part(["two, reworded", "three"], output) == ["two", "three"]
+
+
+def test_lines_of_one_command_and_lines_that_it_prints_are_told_apart():
+    first, second = documents.steps_in(["$ for i in 1 2; do", "> echo $i; done", "1", "2", "$ true"], 10)
+    assert (first.command, first.shown, first.begin, first.end) == ("for i in 1 2; do\necho $i; done", ["1", "2"], 12, 14)
+    assert (second.command, second.shown, second.begin, second.end) == ("true", [], 15, 15)
 
 
 @built
