@@ -20,7 +20,8 @@ import sys
 import traceback
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -29,8 +30,8 @@ TENSORS = ("A", "B", "scales", "zeros", "perm", "bias", "C")
 
 class Case:
     """One launch: the fields of task.json (M, N, K, padded_N, padded_K, group_size, groups, dtype, symmetric, launch)
-    and its arrays A, B, scales, zeros, perm, bias; None where the layer has none. C (M, N) is full of a NaN that no kernel
-    writes and may be written in place. `layer` holds the tensors as the checkpoint stores them (qweight, scales, ...).
+    and its arrays A, B, scales, zeros, perm, bias; None where the layer has none. C (M, N) is full of a NaN that no
+    kernel writes and may be written in place. `layer` holds the tensors as the checkpoint stores them (qweight, ...).
 
     NumPy has no bf16: such arrays come as uint16, `as_float` gives their values. As torch tensors they are bfloat16.
     """

@@ -8,7 +8,8 @@ import re
 import signal
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Iterator
+from typing import Any
+from collections.abc import Iterator
 
 from hub.strict_json import kind_of
 from w4fixture import InputError
@@ -105,7 +106,7 @@ class Config:
         return claims
 
     def _take_dynamic(self, claims: Claims, part: dict[str, Any], where: str, layer: str) -> None:
-        """GPTQModel: pattern -> other values; '-:' in front of one leaves the layer as it is. The first match counts."""
+        """GPTQModel: pattern -> other values; '-:' in front of it leaves the layer as it is. The first match counts."""
         dynamic = value_of(part, "dynamic", dict, where) or {}
         for pattern, values in dynamic.items():
             place = f"{where}.dynamic[{pattern!r}]"

@@ -48,7 +48,7 @@ class Model:
             raise InputError(f"{self.source.say_where(file)}: no tensor '{tensor}', though the index says so")
         return places[tensor]
 
-    def plan(self, layer: str) -> "Plan":
+    def plan(self, layer: str) -> Plan:
         where = f"{self.source.label}: {layer}" if layer else self.source.label
         parts = {part: self.place(tensor) for part, tensor in self.layers[layer].items()}
         facts = facts_of(layer, parts, where)

@@ -35,7 +35,7 @@ def extract(model: Model, asked: list[str], out: Path, program: str) -> None:
 
     def write(path: Path) -> None:
         path.mkdir()
-        for name, plan in zip(names, plans):
+        for name, plan in zip(names, plans, strict=True):
             take(plan, path / name, progress)
     if several:
         write_whole(out, write)

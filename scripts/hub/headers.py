@@ -46,7 +46,8 @@ def header_length(first: bytes, file_bytes: int, where: str) -> int:
         raise InputError(f"{where}: {file_bytes} bytes, a safetensors file starts with {LENGTH_BYTES}")
     length = int.from_bytes(first, "little")
     if length > file_bytes - LENGTH_BYTES:
-        raise InputError(f"{where}: not safetensors, or truncated: a header of {length} bytes in a file of {file_bytes}")
+        raise InputError(f"{where}: not safetensors, or truncated: a header of {length} bytes in a file of "
+                         f"{file_bytes}")
     if length > MOST_HEADER_BYTES:
         raise InputError(f"{where}: a header of {length} bytes, at most {MOST_HEADER_BYTES} are read")
     return length

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
+from collections.abc import Callable
 
 from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.errors import (EntryNotFoundError, GatedRepoError, HfHubHTTPError, HFValidationError,
@@ -126,8 +127,8 @@ class HubSource:
     def _download(self, name: str) -> str:
         try:
             return hf_hub_download(self.repository, name, revision=self.commit, tqdm_class=Silent)
-        except LocalEntryNotFoundError as error:    # around whatever kept it from asking: a 429 is worth another attempt
-            raise error.__cause__ or error
+        except LocalEntryNotFoundError as error:    # around whatever kept it from asking: a 429 is worth another try
+            raise error.__cause__ or error    # noqa: B904
 
     def files(self) -> dict[str, str]:
         """Tensor -> file."""
@@ -235,7 +236,7 @@ class Silent:
     def __init__(self, *args: Any, **options: Any) -> None:
         pass
 
-    def __enter__(self) -> "Silent":
+    def __enter__(self) -> Silent:
         return self
 
     def __exit__(self, *args: Any) -> None:

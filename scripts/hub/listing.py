@@ -41,15 +41,17 @@ def json_text(entries: list[dict[str, Any]]) -> str:
 def table_text(entries: list[dict[str, Any]]) -> str:
     rows = [COLUMNS] + [cells_of(entry) for entry in entries if "problem" not in entry]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines += [printable(entry["problem"]) for entry in entries if "problem" in entry]
     if any(UNTOLD in row for row in rows[1:]):
-        lines.append(f"{UNTOLD}: the config does not say, and headers do not show it; the tensors do when it is extracted")
+        lines.append(f"{UNTOLD}: the config does not say, and headers do not show it; the tensors do when it is "
+                     "extracted")
     return "\n".join(lines)
 
 
 def cells_of(entry: dict[str, Any]) -> tuple[str, ...]:
     def flag(value: bool | None) -> str:
         return UNTOLD if value is None else ("yes" if value else "no")
-    return (printable(entry["layer"]) or "(no prefix)", str(entry["K"]), str(entry["N"]), entry["format"], str(entry["group_size"]),
-            flag(entry["symmetric"]), flag(entry["act_order"]), human(entry["bytes_to_fetch"]))
+    return (printable(entry["layer"]) or "(no prefix)", str(entry["K"]), str(entry["N"]), entry["format"],
+            str(entry["group_size"]), flag(entry["symmetric"]), flag(entry["act_order"]),
+            human(entry["bytes_to_fetch"]))

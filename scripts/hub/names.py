@@ -68,7 +68,8 @@ def absent(text: str, layers: dict[str, dict[str, str]], tensors: list[str], lab
     if not layers:
         return f"{label}: no quantised layer (qweight, weight_packed or B with s) among its {len(tensors)} tensors"
     close = near(text, list(layers))
-    return f"{label}: no layer '{text}'; " + (f"near it: {', '.join(close)}" if close else f"it has {shown(list(layers))}")
+    known = f"near it: {', '.join(close)}" if close else f"it has {shown(list(layers))}"
+    return f"{label}: no layer '{text}'; {known}"
 
 
 def near(name: str, known: list[str]) -> list[str]:

@@ -10,7 +10,8 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def write_hdf5(path: Path, tensors: dict[str, Stored], manifest: dict[str, Any])
 
 def write_safetensors(path: Path, tensors: dict[str, Stored], manifest: dict[str, Any]) -> None:
     from safetensors import TensorSpec, serialize_file
-    arrays = {name: np.ascontiguousarray(tensor.values) for name, tensor in tensors.items()}    # kept until it is written
+    arrays = {name: np.ascontiguousarray(tensor.values) for name, tensor in tensors.items()}    # kept until written
     specs = {name: TensorSpec(dtype=SAFETENSORS_NAMES[tensors[name].dtype], shape=list(array.shape),
                               data_ptr=array.ctypes.data, data_len=array.nbytes) for name, array in arrays.items()}
     metadata = {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

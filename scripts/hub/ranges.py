@@ -7,7 +7,8 @@ import email.utils
 import sys
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
+from collections.abc import Callable
 
 import httpx2
 from huggingface_hub import constants
@@ -46,7 +47,8 @@ class Patience:
     def failed(self, why: str, retry_after: str | None = None, kind: type[InputError] = InputError) -> None:
         self.failures += 1
         if self.failures >= MOST_ATTEMPTS:
-            raise kind(f"{self.what}: {why}, {self.failures} times; what has come is kept, the same command goes on there")
+            raise kind(f"{self.what}: {why}, {self.failures} times; what has come is kept, the same command goes on "
+                       "there")
         wait = min(FIRST_WAIT_SECONDS * 2 ** (self.failures - 1), LONGEST_WAIT_SECONDS)
         asked = seconds_in(retry_after)
         if asked is not None:
@@ -136,5 +138,5 @@ def check_answer(response: Any, file: RemoteFile, at: int, end: int) -> None:
         raise InputError(f"{file.where}: the server answers {response.status_code} to a range request")
     said = response.headers.get("Content-Range", "")
     if said != f"bytes {at}-{end - 1}/{file.size}":
-        raise InputError(f"{file.where}: asked for bytes {at}-{end - 1}/{file.size}, the server sends {said!r}: the file "
-                         f"changed meanwhile, run the command again")
+        raise InputError(f"{file.where}: asked for bytes {at}-{end - 1}/{file.size}, the server sends {said!r}: the "
+                         f"file changed meanwhile, run the command again")

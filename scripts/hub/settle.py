@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brings what the data shows and what the config claims together. Where they differ, that is an error, never a guess."""
+"""Brings what the data shows and what the config claims together. Where they differ, it is an error, never a guess."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def _group_size(facts: Facts, K: int, claims: Claims, judge: Judge) -> int:
         claim = Said(K, f"{claim.where} ({claim.value}, one group)")
     size = judge.agree("group_size", K // facts.groups, f"K={K} over {facts.groups} groups", claim)
     if size != K // facts.groups:
-        raise judge.refuse(f"scales of {facts.groups} groups cannot be read with group_size {size}: only --trust data can")
+        raise judge.refuse(f"scales of {facts.groups} groups cannot be read with group_size {size}: only --trust data "
+                           "can")
     return size
 
 
@@ -140,8 +141,8 @@ def _check_shapes(facts: Facts, K: int, judge: Judge) -> None:
         wanted["weight_zero_point"] = (facts.N // CODES_PER_WORD, facts.groups)
     for name, shape in wanted.items():
         if name in facts.places and facts.places[name].shape != shape:
-            raise judge.refuse(f"{name} has shape {facts.places[name].shape}, expected {shape} for {facts.format} K={K} "
-                               f"N={facts.N} with {facts.groups} groups")
+            raise judge.refuse(f"{name} has shape {facts.places[name].shape}, expected {shape} for {facts.format} "
+                               f"K={K} N={facts.N} with {facts.groups} groups")
     is_words(facts.places, ("qzeros", "weight_zero_point"), judge.where) if facts.format != "pair-packed" else None
 
 
@@ -218,13 +219,14 @@ def _settle_gptq(settled: Settled, tensors: dict[str, np.ndarray], claims: Claim
     elif settled.format != "gptq" and "layout" not in claims.said:
         judge.notes.append(f"format {settled.format}: a GPTQ config without checkpoint_format is of the time before v2")
     elif settled.format == "gptq":
-        raise judge.refuse("stored zero points do not tell GPTQ v1 from v2, and no config does: give --format gptq_v1 or "
-                           "--format gptq_v2")
+        raise judge.refuse("stored zero points do not tell GPTQ v1 from v2, and no config does: give --format gptq_v1 "
+                           "or --format gptq_v2")
     symmetric_stored = SYMMETRIC_ZERO_POINT - (settled.format == "gptq_v1")
     _settle_symmetric(settled, common, symmetric_stored, claims, judge)
 
 
-def _settle_symmetric(settled: Settled, common: int | None, symmetric_stored: int, claims: Claims, judge: Judge) -> None:
+def _settle_symmetric(settled: Settled, common: int | None, symmetric_stored: int, claims: Claims,
+                      judge: Judge) -> None:
     shown_by = "stored zero points differ" if common is None else f"every stored zero point is {common}"
     settled.symmetric = judge.agree("symmetric", common == symmetric_stored, shown_by, claims.said.get("symmetric"))
 
