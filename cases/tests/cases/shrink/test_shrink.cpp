@@ -4,7 +4,7 @@
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink_case.h"
 #include "cases/tests/cases/ask.h"
-#include "cases/tests/cases/planted.h"
+#include "cases/tests/cases/chosen_faults.h"
 #include "cases/tests/fixtures/scratch.h"
 #include "fixtures/files/container.h"
 #include "fixtures/half.h"
@@ -21,6 +21,7 @@ using namespace w4;
 using namespace w4::cases;
 using fixtures::test::same;
 using fixtures::test::Scratch;
+using w4::test::chosen_faults;
 using w4::test::kPlanted;
 using w4::test::options_of;
 using w4::test::Planted;
@@ -231,7 +232,7 @@ bool is_of_slicing(const Planted& planted) { return std::string(planted.command)
 
 TEST_CASE("shrink: every planted fault but those of slicing is still the one that is named") {
   constexpr int kFew = 30;  // trials: this is about what is named, not about sizes
-  for (const Planted& planted : kPlanted) {
+  for (const Planted& planted : chosen_faults()) {
     if (is_of_slicing(planted)) continue;
     const std::string command = fmt::format("{} --inject {}", planted.command, planted.inject);
     CAPTURE(command);

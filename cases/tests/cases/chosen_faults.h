@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/tests/cases/planted.h"
+
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace w4::test {
+
+/// A slow build (sanitizers, -O0) loops over one fault a stage unless W4_FULL is set, any other build over every fault.
+inline bool every_fault() {
+#ifdef W4_ONE_FAULT_A_STAGE
+  return std::getenv("W4_FULL") != nullptr;
+#else
+  return true;
+#endif
+}
+
+/// What a test of each planted fault loops over: all of kPlanted, or the first of each stage.
+inline std::vector<Planted> chosen_faults() {
+  if (every_fault()) return kPlanted;
+  std::vector<Planted> chosen;
+  std::set<std::string> stages;
+  for (const Planted& planted : kPlanted)
+    if (stages.insert(planted.stage).second) chosen.push_back(planted);
+  return chosen;
+}
+
+}  // namespace w4::test
