@@ -20,6 +20,8 @@ foreach(program explain fixture matrix repack shrink)
   add_executable(${program} cases/main.cpp)
   target_compile_definitions(${program} PRIVATE NAME="${program}: ")
 endforeach()
+add_executable(w4_worker cases/main.cpp)
+add_custom_target(bisect_and_worker DEPENDS bisect w4_worker)
 """
 PRESETS = """{"version": 6, "configurePresets": [
   {"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"}]}
@@ -183,6 +185,17 @@ def test_only_the_program_that_is_asked_for_is_built_and_each_once(tree):
         assert f"building {program} (release)" in tree.bisect(program).stderr
         assert {path.name for path in programs.iterdir()} == there
     assert tree.bisect("matrix").stderr == ""
+
+
+def test_the_worker_is_built_only_where_a_plug_in_is_named_and_serves_what_names_none(tree):
+    worker = tree.root / "build/release/bin/w4_worker"
+    assert tree.bisect("b", "128").returncode == 0
+    assert not worker.exists()
+    assert "building bisect_and_worker (release)" in tree.bisect("b", "128", "--kernel", "plugin:mine.so").stderr
+    assert worker.exists()
+    for arguments in (("b", "128"), ("b", "128", "--kernel", "cuda")):
+        again = tree.bisect(*arguments)
+        assert (again.returncode, again.stderr) == (0, "")
 
 
 def test_an_edited_file_makes_every_program_old_and_a_build_of_all_makes_every_program_new(tree):
