@@ -64,7 +64,7 @@ void repack(benchmark::State& state, bool verify) {
   for (auto _ : state) {
     const cases::layers::RepackedModel repacked = cases::layers::repack_model(
         {.model = model().folder(), .output = model().output(), .layers = {}, .verify = verify, .quiet = true});
-    if (repacked.exit_code() != 0) state.SkipWithError(layers::text_of(repacked, {}).c_str());
+    if (repacked.exit_code() != 0) state.SkipWithError(cases::layers::text_of(repacked, {}).c_str());
     state.PauseTiming();
     fs::remove_all(model().output());
     state.ResumeTiming();
