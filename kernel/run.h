@@ -2,9 +2,9 @@
 #pragma once
 
 #include "fixtures/layer/layer.h"
+#include "kernel/kernel_launch.h"
 #include "repack/packed.h"
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -44,26 +44,6 @@ struct Task {
 struct Slice {
   int k_begin = 0;
   int k_end = 0;
-};
-
-/// A launch of a __global__ function inside a run, as CUDA was asked for it.
-struct KernelLaunch {
-  std::string kernel;  // without its parameters
-  std::array<int, 3> grid = {};
-  std::array<int, 3> block = {};
-  int dynamic_bytes = 0;          // of shared memory, asked for at the launch
-  int dynamic_bytes_allowed = 0;  // by the function's attribute: 48 KiB until its caller opts in to more
-  int static_bytes = 0;
-  int registers = 0;
-  int binary_version = 0;  // 90: machine code for sm_90; 0: no function was found
-  int ptx_version = 0;
-  bool on_given_stream = true;
-  std::string error;  // CUDA's name of what the launch itself returned, or empty
-
-  /// "marlin_kernel<...> grid 132, block 256, shared 98304 of 98304 bytes, 128 registers, sm_90 from PTX of
-  /// compute_90"
-  std::string text() const;
-  friend bool operator==(const KernelLaunch&, const KernelLaunch&) = default;
 };
 
 /// What came back from one launch. The ways to fail are kept apart.

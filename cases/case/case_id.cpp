@@ -11,8 +11,8 @@
 namespace w4::cases {
 namespace {
 
+using fixtures::Cut;
 using fixtures::Format;
-using fixtures::Slice;
 using fixtures::ZeroEncoding;
 
 /// The parts of a case string, taken one after another.
@@ -90,17 +90,16 @@ void take_format(Parts& parts, CaseId& id) {
   }
 }
 
-std::string slice_tags(const std::vector<Slice>& slices) {
+std::string cut_tags(const std::vector<Cut>& cuts) {
   std::string tags;
-  for (const auto& [kind, rank, count] : slices)
-    tags += kind == Slice::Kind::expert
-                ? fmt::format("_ex{}of{}", rank, count)
-                : fmt::format("_tp{}of{}{}", rank, count, kind == Slice::Kind::rows ? 'r' : 'c');
+  for (const auto& [kind, rank, count] : cuts)
+    tags += kind == Cut::Kind::expert ? fmt::format("_ex{}of{}", rank, count)
+                                      : fmt::format("_tp{}of{}{}", rank, count, kind == Cut::Kind::rows ? 'r' : 'c');
   return tags;
 }
 
-/// "ex3of8", "tp1of2r", "tp0of4c"; none for what does not begin as one of them. parse_slice() checks the numbers.
-std::optional<Slice> slice_in(std::string_view part) {
+/// "ex3of8", "tp1of2r", "tp0of4c"; none for what does not begin as one of them. parse_cut() checks the numbers.
+std::optional<Cut> cut_in(std::string_view part) {
   const bool expert = part.starts_with("ex");
   const std::size_t of = part.find("of");
   if ((!expert && !part.starts_with("tp")) || of == part.npos) return std::nullopt;
@@ -110,12 +109,12 @@ std::optional<Slice> slice_in(std::string_view part) {
     kind = count.back() == 'r' ? "rows" : "columns";
     count.remove_suffix(1);
   }
-  return fixtures::parse_slice(fmt::format("{}:{}/{}", kind, part.substr(2, of - 2), count));
+  return fixtures::parse_cut(fmt::format("{}:{}/{}", kind, part.substr(2, of - 2), count));
 }
 
-void take_slices(Parts& parts, CaseId& id) {
-  while (const auto slice = slice_in(parts.next())) {
-    id.slices.push_back(*slice);
+void take_cuts(Parts& parts, CaseId& id) {
+  while (const auto cut = cut_in(parts.next())) {
+    id.cuts.push_back(*cut);
     parts.take("a slice");
   }
 }
@@ -156,8 +155,8 @@ char letter_of(Source source) { return "rwsb"[static_cast<int>(source)]; }
 
 std::string CaseId::text() const {
   return fmt::format("M{}_K{}_N{}_g{}_{}{}{}{}{}_{}_{}_s{}{}", M, K, N, group, symmetric ? "sym" : "asym",
-                     format_tag(*this), act_order ? "_act" : "", bias ? "_bias" : "", slice_tags(slices),
-                     name_of(dtype), letter_of(source), seed, launch_tags(*this));
+                     format_tag(*this), act_order ? "_act" : "", bias ? "_bias" : "", cut_tags(cuts), name_of(dtype),
+                     letter_of(source), seed, launch_tags(*this));
 }
 
 CaseId parse_case(std::string_view text) {
@@ -174,7 +173,7 @@ CaseId parse_case(std::string_view text) {
   take_format(parts, id);
   id.act_order = parts.take_if("act");
   id.bias = parts.take_if("bias");
-  take_slices(parts, id);
+  take_cuts(parts, id);
   id.dtype = choose<DType>(parts.take("the type"), "type", {{"fp16", DType::fp16}, {"bf16", DType::bf16}});
   id.source = parse_source(parts.take("the mode"));
   id.seed = parts.number<std::uint64_t>("s", "the seed");

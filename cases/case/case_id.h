@@ -22,7 +22,7 @@ char letter_of(Source source);
 
 /// What is tested, as one string that is printed and accepted everywhere: "M1_K2048_N11008_g128_sym_fp16_b_s7".
 /// Between sym or asym and the type may stand, in this order: v2, awq, pair or ct (the format; GPTQ v1 has none), act
-/// (act-order), bias, and what is cut out of the layer, one slice out of another: ex3of8 (an expert), tp1of2r (rank 1
+/// (act-order), bias, and what is cut out of the layer, one cut out of another: ex3of8 (an expert), tp1of2r (rank 1
 /// of two, rows), tp0of4c (columns). K, N and the group are those of the whole layer. g-1 is one group. Behind the seed
 /// may stand how it is launched, _tile64x256, _sms8 and _reduce16, and by what: @cuda, @plugin:FILE, @exec:COMMAND.
 struct CaseId {
@@ -35,7 +35,7 @@ struct CaseId {
   fixtures::ZeroEncoding zero_encoding = fixtures::ZeroEncoding::minus_one;
   bool act_order = false;
   bool bias = false;
-  std::vector<fixtures::Slice> slices = {};
+  std::vector<fixtures::Cut> cuts = {};
   DType dtype = DType::fp16;
   Source source = Source::b;
   std::uint64_t seed = 7;

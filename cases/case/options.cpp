@@ -20,7 +20,7 @@ namespace {
 /// The words of the command line, before they are understood.
 struct Words {
   std::string mode, group, case_text, shape, kernel, dtype, block_tile, per_column;
-  std::vector<std::string> inject, slices;
+  std::vector<std::string> inject, cuts;
   bool no_color = false;
 };
 
@@ -85,7 +85,7 @@ void set_case(const CaseId& id, Options& options) {
   options.group = id.group;
   options.M = id.M;
   options.dtype = id.dtype;
-  options.slices = id.slices;
+  options.cuts = id.cuts;
   options.seed = id.seed;
   if (id.reduce_bits != CaseId{}.reduce_bits) options.reduce_bits = id.reduce_bits;
   if (id.block_tile) options.block_tile = id.block_tile;
@@ -98,7 +98,7 @@ void take_case(const std::string& text, Words& words, Options& options) {
     throw InputError("mode {} and case {} contradict each other", words.mode, text);
   if (!words.group.empty() && parse_group(words.group) != id.group)
     throw InputError("group {} and case {} contradict each other", words.group, text);
-  if (options.M || options.shape || !words.dtype.empty() || options.seed != Options{}.seed || !words.slices.empty())
+  if (options.M || options.shape || !words.dtype.empty() || options.seed != Options{}.seed || !words.cuts.empty())
     throw InputError(
         "--case says M, K, N, the type, the slice and the seed: --m, --shape, --dtype, --slice and --seed do not go "
         "with it");
@@ -170,7 +170,7 @@ void interpret(Words words, const std::string& example, Options& options) {
   } else {
     take_case(words.case_text, words, options);
   }
-  for (const std::string& slice : words.slices) options.slices.push_back(fixtures::parse_slice(slice));
+  for (const std::string& cut : words.cuts) options.cuts.push_back(fixtures::parse_cut(cut));
   if (!words.dtype.empty()) options.dtype = parse_dtype(words.dtype);
   if (!words.per_column.empty()) options.per_column = parse_per_column(words.per_column);
   if (!words.block_tile.empty()) {
@@ -212,7 +212,7 @@ void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("--layer", options.layer, "which layer, when the fixture holds several");
   app.add_option("--shape", words.shape, "K,N of a random layer (mode r)");
   app.add_option(
-         "--slice", words.slices,
+         "--slice", words.cuts,
          "a part of the layer: rows:R/N (rank R of N, K cut), columns:R/N (N cut) or expert:R/N (N experts side "
          "by side); repeatable, one cut out of another")
       ->allow_extra_args(false);
@@ -330,7 +330,7 @@ std::string command_line(const Options& options) {
   if (options.sweep) words.emplace_back("--sweep");
   add(options.sweep_budget != defaults.sweep_budget, "--sweep-budget", fmt::format("{}", options.sweep_budget));
   if (!options.case_id) {
-    for (const fixtures::Slice& slice : options.slices) add(true, "--slice", text_of(slice));
+    for (const fixtures::Cut& cut : options.cuts) add(true, "--slice", text_of(cut));
     add(options.M.has_value(), "--m", fmt::format("{}", options.M.value_or(0)));
     add(options.dtype.has_value(), "--dtype", std::string(name_of(options.dtype.value_or(DType::fp16))));
     add(options.seed != defaults.seed, "--seed", fmt::format("{}", options.seed));

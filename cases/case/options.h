@@ -27,10 +27,10 @@ struct Options {
   std::string layer;
   std::optional<std::pair<int, int>> shape;  // K, N of a random layer
   std::optional<CaseId> case_id;
-  std::vector<fixtures::Slice> slices;  // the case is that part of the layer, one cut out of another
-  std::filesystem::path recorded;       // somebody's C; empty: the lane model runs
-  std::filesystem::path packed;         // somebody's packed tensors
-  std::string foreign;                  // a kernel in a process of its own: cuda, naive, plugin:FILE or exec:COMMAND
+  std::vector<fixtures::Cut> cuts;  // the case is that part of the layer, one cut out of another
+  std::filesystem::path recorded;   // somebody's C; empty: the lane model runs
+  std::filesystem::path packed;     // somebody's packed tensors
+  std::string foreign;              // a kernel in a process of its own: cuda, naive, plugin:FILE or exec:COMMAND
   std::vector<std::string> inject;
   std::vector<std::string> settings;
   bool toggles = false;

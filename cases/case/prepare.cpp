@@ -46,7 +46,7 @@ CaseId describe(const Layer& layer, const Options& options) {
           .zero_encoding = layer.zero_encoding,
           .act_order = layer.act_order(),
           .bias = layer.bias.has_value(),
-          .slices = options.slices,
+          .cuts = options.cuts,
           .dtype = layer.dtype,
           .source = options.source,
           .seed = options.seed,
@@ -203,11 +203,11 @@ int rows_of(const Options& options, const Layer& layer) {
   return layer.activations ? static_cast<int>(layer.activations->shape[0]) : kDefaultRows;
 }
 
-void cut_slices(const std::vector<fixtures::Slice>& slices, Prepared& out) {
-  for (const fixtures::Slice& slice : slices) {
+void cut_layer(const std::vector<fixtures::Cut>& cuts, Prepared& out) {
+  for (const fixtures::Cut& cut : cuts) {
     const int group_size = out.layer.group_size, K = out.layer.K;
-    out.layer = fixtures::slice_of(out.layer, slice);
-    std::string note = fmt::format("slice {}: K={} N={}", text_of(slice), out.layer.K, out.layer.N);
+    out.layer = fixtures::cut_of(out.layer, cut);
+    std::string note = fmt::format("slice {}: K={} N={}", text_of(cut), out.layer.K, out.layer.N);
     if (group_size < K && out.layer.group_size != group_size)
       note += fmt::format("; it cuts a group, so group_size {} is written as {}: the same weights", group_size,
                           out.layer.group_size);
@@ -235,8 +235,8 @@ fs::path fixture_path(const Options& options) {
 
 RandomSpec spec_of(const CaseId& id) {
   int shards = 1;
-  for (const fixtures::Slice& slice : id.slices)
-    if (slice.kind == fixtures::Slice::Kind::rows) shards *= slice.count;
+  for (const fixtures::Cut& cut : id.cuts)
+    if (cut.kind == fixtures::Cut::Kind::rows) shards *= cut.count;
   return {.format = id.format,
           .zero_encoding = id.zero_encoding,
           .K = id.K,
@@ -270,7 +270,7 @@ Prepared prepare(const Options& options) {
     throw InputError("case {} is asked of {}, which makes it {}", options.case_id->text(), out.fixture, out.id.text());
   if (out.id.M > kMostElements / std::max(out.id.K, out.id.N))
     throw CannotTest("M={} with K={} and N={}: more than {} elements", out.id.M, out.id.K, out.id.N, kMostElements);
-  cut_slices(options.slices, out);
+  cut_layer(options.cuts, out);
   out.A = scaled(activations_of(out.layer, out.id.M, options.seed, out.notes), options.magnitude, out.layer.dtype);
   if (options.magnitude != 0) out.notes.push_back(fmt::format("activations times 2^{}", options.magnitude));
   return out;

@@ -24,7 +24,7 @@ fixtures::random::RandomSpec spec_of(const CaseId& id);
 /// The case for a kernel that takes no bias.
 Prepared without_bias(Prepared prepared);
 
-/// That case, M and K, N of the layer itself: its slices are not cut. Activations are multiplied by 2^magnitude.
+/// That case, M and K, N of the layer itself: nothing is cut out of it. Activations are multiplied by 2^magnitude.
 Prepared random_case(const CaseId& id, int magnitude);
 
 /// The folder of a layer that is shipped: "up".

@@ -19,11 +19,11 @@ std::vector<int> summed_order(const fixtures::Layer& layer) {
 
 }  // namespace
 
-std::vector<int> cuts_of(const std::vector<kernel::Slice>& slices, int K) {
-  std::vector<int> cuts;
+std::vector<int> slice_starts(const std::vector<kernel::Slice>& slices, int K) {
+  std::vector<int> starts;
   for (const kernel::Slice& slice : slices)
-    if (slice.k_begin > 0 && slice.k_begin < K) cuts.push_back(slice.k_begin);
-  return cuts;
+    if (slice.k_begin > 0 && slice.k_begin < K) starts.push_back(slice.k_begin);
+  return starts;
 }
 
 std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task) {
@@ -63,11 +63,11 @@ judge::Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) 
 judge::Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task) {
   judge::Rounding rounding{.grouped = layer.group_size != layer.K,
                            .row_order = summed_order(layer),
-                           .cuts = {},
+                           .slice_starts = {},
                            .thread_n = task.launch.block_tile.thread_n};
   rounding.columns = (task.packed.N + rounding.thread_n - 1) / rounding.thread_n;
   if (task.launch.reduce_bits == 16)
-    for (const auto& slices : slices_by_column(task)) rounding.cuts.push_back(cuts_of(slices, layer.K));
+    for (const auto& slices : slices_by_column(task)) rounding.slice_starts.push_back(slice_starts(slices, layer.K));
   return rounding;
 }
 

@@ -17,7 +17,7 @@ judge::Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& ta
 std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task);
 
 /// Where slices begin, but for the first; positions in the padding, from K on, are left out.
-std::vector<int> cuts_of(const std::vector<kernel::Slice>& slices, int K);
+std::vector<int> slice_starts(const std::vector<kernel::Slice>& slices, int K);
 
 /// The task of a case on packed tensors. What a foreign kernel may choose by itself is 0.
 kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options);

@@ -27,9 +27,9 @@ judge::Expected one_element(const Prepared& prepared, double y, double norm, dou
 
 judge::Expected expected_row(const Prepared& prepared, const kernel::Task& task, int m) {
   judge::Rounding rounding = rounding_of(prepared, task);
-  if (!rounding.cuts.empty()) {
-    const auto first = rounding.cuts.begin() + m / rounding.problem_rows * rounding.columns;
-    rounding.cuts = std::vector(first, first + rounding.columns);
+  if (!rounding.slice_starts.empty()) {
+    const auto first = rounding.slice_starts.begin() + m / rounding.problem_rows * rounding.columns;
+    rounding.slice_starts = std::vector(first, first + rounding.columns);
   }
   const auto row = prepared.A.row(m);
   const Grid<std::uint16_t> alone(1, prepared.layer.K, {row.begin(), row.end()});

@@ -8,23 +8,23 @@
 namespace w4::cases::judge {
 namespace {
 
+using fixtures::Cut;
 using fixtures::Format;
-using fixtures::Slice;
 using repack::Weights;
 
-/// Where the slice's (0, 0) lies in the whole layer, through all cuts.
+/// Where the cut's (0, 0) lies in the whole layer, through all cuts.
 struct Origin {
   const Weights* whole;
   int k = 0, n = 0;
   bool has_bias = true;  // of all ranks that share a column, the first
 };
 
-Origin origin_of(const Weights& slice) {
-  Origin origin{.whole = &slice};
+Origin origin_of(const Weights& weights) {
+  Origin origin{.whole = &weights};
   while (origin.whole->cut_from) {
     const Weights& part = *origin.whole;
-    const Slice& cut = part.cut_from->slice;
-    if (cut.kind == Slice::Kind::rows) {
+    const Cut& cut = part.cut_from->cut;
+    if (cut.kind == Cut::Kind::rows) {
       origin.k += cut.rank * part.K;
       origin.has_bias = origin.has_bias && cut.rank == 0;
     } else {
@@ -61,23 +61,23 @@ int zero(const Weights& w, int g, int n) {
 
 class Checker {
  public:
-  explicit Checker(const Weights& slice) : slice_(slice), origin_(origin_of(slice)) {}
+  explicit Checker(const Weights& cut) : cut_(cut), origin_(origin_of(cut)) {}
 
-  SliceCheck checked() {
+  CutCheck checked() {
     const Weights& whole = *origin_.whole;
-    for (int k = 0; k < slice_.K; ++k) {
-      const int g = group(slice_, k), whole_g = group(whole, origin_.k + k);
-      for (int n = 0; n < slice_.N; ++n) {
+    for (int k = 0; k < cut_.K; ++k) {
+      const int g = group(cut_, k), whole_g = group(whole, origin_.k + k);
+      for (int n = 0; n < cut_.N; ++n) {
         const int whole_n = origin_.n + n;
-        compare("code", k, n, code(slice_, k, n), code(whole, origin_.k + k, whole_n));
-        compare("scale", k, n, scale(slice_, g, n), scale(whole, whole_g, whole_n));
-        compare("zero point", k, n, zero(slice_, g, n), zero(whole, whole_g, whole_n));
+        compare("code", k, n, code(cut_, k, n), code(whole, origin_.k + k, whole_n));
+        compare("scale", k, n, scale(cut_, g, n), scale(whole, whole_g, whole_n));
+        compare("zero point", k, n, zero(cut_, g, n), zero(whole, whole_g, whole_n));
       }
     }
     const bool has_bias = origin_.has_bias && !whole.bias.empty();
-    compare("entries of bias", 0, 0, slice_.bias.cols(), has_bias ? slice_.N : 0);
-    for (int n = 0; has_bias && n < slice_.bias.cols(); ++n)
-      compare("bias", 0, n, slice_.bias(0, n), whole.bias(0, origin_.n + n));
+    compare("entries of bias", 0, 0, cut_.bias.cols(), has_bias ? cut_.N : 0);
+    for (int n = 0; has_bias && n < cut_.bias.cols(); ++n)
+      compare("bias", 0, n, cut_.bias(0, n), whole.bias(0, origin_.n + n));
     return check_;
   }
 
@@ -91,13 +91,13 @@ class Checker {
                       origin_.k + k, origin_.n + n, what, got, want);
   }
 
-  const Weights& slice_;
+  const Weights& cut_;
   Origin origin_;
-  SliceCheck check_;
+  CutCheck check_;
 };
 
 }  // namespace
 
-SliceCheck check_slice(const Weights& slice) { return slice.cut_from ? Checker(slice).checked() : SliceCheck{}; }
+CutCheck check_cut(const Weights& cut) { return cut.cut_from ? Checker(cut).checked() : CutCheck{}; }
 
 }  // namespace w4::cases::judge

@@ -154,7 +154,8 @@ Expected expected_output(const Layer& layer, const Grid<std::uint16_t>& A, const
   const LayerWeights weights(layer);
   const std::vector<double> columns_of_a = transposed(A, layer.dtype);
   const std::vector<double> bias = bias_of(layer);
-  for (const auto& cuts : rounding.cuts) out.slices = std::max(out.slices, static_cast<int>(cuts.size()) + 1);
+  for (const auto& starts : rounding.slice_starts)
+    out.slices = std::max(out.slices, static_cast<int>(starts.size()) + 1);
 
   const int problems = (M + rounding.problem_rows - 1) / rounding.problem_rows;
   const int strips = (layer.N + kStrip - 1) / kStrip;
@@ -165,14 +166,14 @@ Expected expected_output(const Layer& layer, const Grid<std::uint16_t>& A, const
     const int m0 = problem * rounding.problem_rows;
     Strip strip(std::min(rounding.problem_rows, M - m0));
     std::array<double, kStrip> w{};
-    std::vector<int> cuts;
-    if (!rounding.cuts.empty())
-      cuts = rounding.cuts[static_cast<std::size_t>(problem) * rounding.columns + n0 / rounding.thread_n];
+    std::vector<int> starts;
+    if (!rounding.slice_starts.empty())
+      starts = rounding.slice_starts[static_cast<std::size_t>(problem) * rounding.columns + n0 / rounding.thread_n];
     for (int position = layer.K - 1; position >= 0; --position) {
       const int k = rounding.row_order.empty() ? position : rounding.row_order[static_cast<std::size_t>(position)];
       weights.row(k, n0, count, w.data());
       strip.add(&columns_of_a[static_cast<std::size_t>(k) * M + m0], w.data());
-      if (!cuts.empty() && std::find(cuts.begin(), cuts.end(), position) != cuts.end()) strip.hand_over();
+      if (!starts.empty() && std::find(starts.begin(), starts.end(), position) != starts.end()) strip.hand_over();
     }
     store(strip, m0, n0, count, bias, rounding.grouped, out);
   });

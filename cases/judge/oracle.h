@@ -12,9 +12,9 @@ namespace w4::cases::judge {
 struct Rounding {
   bool grouped = true;         // weights are rounded after scaling; otherwise the output is, before and after
   std::vector<int> row_order;  // order in which rows of K are summed; empty: 0, 1, 2, ...
-  /// Partial sums handed over in 16 bits: cuts[problem * columns + column] holds the positions in row_order at which a
-  /// slice begins, 0 left out; sums run from the last row down to a cut. Empty: handed over in 32 bits, not rounded.
-  std::vector<std::vector<int>> cuts;
+  /// Partial sums handed over in 16 bits: slice_starts[problem * columns + column] holds the positions in row_order
+  /// at which a slice begins, 0 left out; sums run from the last row down. Empty: handed over in 32 bits, not rounded.
+  std::vector<std::vector<int>> slice_starts;
   int columns = 0;        // block_tile columns
   int thread_n = 0;       // outputs in a block_tile column
   int problem_rows = 64;  // rows of A in a parallel problem

@@ -79,11 +79,11 @@ void check_number(const char* name, int got, int want, StageCheck& check) {
   if (check.first.empty()) check.first = fmt::format("{} is {} where the layer has {}", name, got, want);
 }
 
-/// What a slice was cut out of is part of the definition: it is judged before anything is done to it.
-StageCheck check_cut(const Weights& before) {
+/// The cut is part of the definition of the weights, so it is judged before any other stage.
+StageCheck checked_cut(const Weights& before) {
   StageCheck check;
   if (!before.cut_from) return check;
-  const SliceCheck cut = check_slice(before);
+  const CutCheck cut = check_cut(before);
   check.compared = cut.compared;
   check.wrong = cut.wrong;
   check.first = cut.first;
@@ -93,7 +93,7 @@ StageCheck check_cut(const Weights& before) {
 }
 
 StageCheck check_checkpoint(const Weights& before, const Weights& after) {
-  StageCheck check = check_cut(before);
+  StageCheck check = checked_cut(before);
   check_number("K", after.K, before.K, check);
   check_number("N", after.N, before.N, check);
   check_number("group_size", after.group_size, before.group_size, check);

@@ -197,7 +197,7 @@ std::vector<CaseId> product(const Axes& axes) {
   multiply(cases, axes.shape, [](CaseId& id, const Shape& shape) {
     id.K = shape.K;
     id.N = shape.N;
-    id.slices = shape.cut;
+    id.cuts = shape.cuts;
   });
   multiply(cases, axes.group, [](CaseId& id, int group) { id.group = group_of(group, id.K); });
   multiply(cases, axes.zeros, [](CaseId& id, const Zeros& zeros) {

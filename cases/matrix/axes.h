@@ -25,7 +25,7 @@ std::string_view name_of(const Zeros& zeros);
 struct Shape {
   int K = 512;
   int N = 512;
-  std::vector<fixtures::Slice> cut = {};
+  std::vector<fixtures::Cut> cuts = {};
 };
 
 inline constexpr int kGroupIsK = 0;  // in Axes::group: group_size as large as K, written as a number where that is one

@@ -97,8 +97,8 @@ std::optional<NewsItem> time_news(const Pair& pair, double pace) {
 double outputs_of(const std::string& case_text) {
   const CaseId id = parse_case(case_text);
   double outputs = static_cast<double>(id.M) * id.N;
-  for (const fixtures::Slice& slice : id.slices)
-    if (slice.kind != fixtures::Slice::Kind::rows) outputs /= slice.count;
+  for (const fixtures::Cut& cut : id.cuts)
+    if (cut.kind != fixtures::Cut::Kind::rows) outputs /= cut.count;
   return outputs;
 }
 

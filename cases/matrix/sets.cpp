@@ -8,8 +8,8 @@
 namespace w4::cases::matrix {
 namespace {
 
+using fixtures::Cut;
 using fixtures::Format;
-using fixtures::Slice;
 using fixtures::ZeroEncoding;
 
 constexpr Zeros kSym{};
@@ -83,7 +83,7 @@ std::vector<Axes> models() {
   std::vector<Shape> shapes;
   for (const ModelLayer& layer : model_layers()) {
     shapes.push_back({layer.K, layer.N});
-    const Slice::Kind kind = layer.split_k ? Slice::Kind::rows : Slice::Kind::columns;
+    const Cut::Kind kind = layer.split_k ? Cut::Kind::rows : Cut::Kind::columns;
     const int extent = layer.split_k ? layer.K : layer.N;
     for (const int ranks : {2, 8})
       if (extent % (ranks * 64) == 0) shapes.push_back({layer.K, layer.N, {{kind, ranks - 1, ranks}}});

@@ -4,7 +4,6 @@
 #include "cases/case/task.h"
 #include "cases/judge/compare.h"
 #include "cases/probe/rounding_fit.h"
-#include "cases/search/bisect.h"
 #include "fixtures/error.h"
 #include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"

@@ -105,20 +105,20 @@ std::shared_ptr<const Layer> random_zeros(const Layer& layer) {
   return stored;
 }
 
-/// The layer that a slice was cut out of, however many times, and how: what a slice is probed with is cut anew, because
-/// a wrong cut takes what the slice itself does not hold.
+/// The layer behind a chain of cuts, and the chain: a probe of the whole is cut anew each time, because a wrong cut
+/// takes what the right one does not hold.
 struct Root {
   Layer whole;
-  std::vector<fixtures::Slice> slices;  // from the first cut to the last
+  std::vector<fixtures::Cut> cuts;  // from the first cut to the last
   std::shared_ptr<const Layer> cut(const Layer& probed) const {
-    return std::make_shared<const Layer>(fixtures::slice_of(probed, slices));
+    return std::make_shared<const Layer>(fixtures::cut_of(probed, cuts));
   }
 };
 
 Root root_of(const Layer& layer) {
   if (!layer.cut_from) return {layer, {}};
   Root root = root_of(layer.cut_from->whole);
-  root.slices.push_back(layer.cut_from->slice);
+  root.cuts.push_back(layer.cut_from->cut);
   return root;
 }
 

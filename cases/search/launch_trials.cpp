@@ -18,8 +18,8 @@ judge::Rounding rounding_for(const Prepared& prepared, const Options& options, c
   rounding.columns = plan.columns;
   rounding.thread_n = plan.thread_n;
   rounding.problem_rows = plan.problem_rows;
-  rounding.cuts.clear();
-  for (const auto& slices : plan.slices) rounding.cuts.push_back(cuts_of(slices, prepared.layer.K));
+  rounding.slice_starts.clear();
+  for (const auto& slices : plan.slices) rounding.slice_starts.push_back(slice_starts(slices, prepared.layer.K));
   return rounding;
 }
 

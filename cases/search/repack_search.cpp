@@ -93,7 +93,7 @@ Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe) 
 
 fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer) {
   fixtures::Layer flipped = layer;
-  flipped.cut_from = nullptr;  // it is no slice of that layer any more
+  flipped.cut_from = nullptr;  // it is no cut of that layer any more
   const auto words = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
   const auto changed = Grid<std::uint32_t>::made(words.rows(), words.cols(), [&](std::span<std::uint32_t> out) {
     std::copy(words.cells().begin(), words.cells().end(), out.begin());

@@ -55,11 +55,11 @@ Grid<std::uint16_t> natural_scales(const fixtures::Layer& layer) {
   });
 }
 
-/// GROUP as it is asked of the layer itself: a slice that cut a group has groups of another size.
+/// GROUP as it is asked of the layer itself: a cut that splits a group has groups of another size.
 int group_of(const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   const bool per_column = prepared.id.group == -1 && layer.group_size == layer.K;
-  return prepared.id.slices.empty() || per_column ? prepared.id.group : layer.group_size;
+  return prepared.id.cuts.empty() || per_column ? prepared.id.group : layer.group_size;
 }
 
 /// FNV-1a, over all that is fed to it.

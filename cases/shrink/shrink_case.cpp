@@ -49,7 +49,7 @@ Options options_for(const Options& asked, const PlainCase& plain, const fs::path
   options.fixture = fixture;
   options.layer.clear();
   options.shape.reset();
-  options.slices.clear();
+  options.cuts.clear();
   options.case_id.reset();
   options.M.reset();
   options.dtype.reset();
@@ -89,7 +89,7 @@ void check_survives_rewriting(const ShrunkCase& wanted, const PlainCase& plain) 
   if (answer_of(plain, wanted) != Answer::same_failure)
     throw CannotTest(
         "{}: stored anew{} it does not fail the same way: {}", wanted.case_id,
-        wanted.asked.slices.empty() ? " with the same content" : " as a layer of its own, no longer a slice,",
+        wanted.asked.cuts.empty() ? " with the same content" : " as a layer of its own, no longer a slice,",
         text_of(wanted.failure));
 }
 

@@ -30,7 +30,7 @@ Prepared RandomCases::made(const Shape& shape) const {
   id.N = shape.N;
   id.group = shape.group;
   id.act_order = id.act_order && shape.group_size() < shape.K;
-  id.slices.clear();
+  id.cuts.clear();
   id.source = Source::r;
   id.seed = kSeed;
   Prepared prepared = random_case(id, swept_.options.magnitude);

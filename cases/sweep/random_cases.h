@@ -16,7 +16,7 @@ struct SweptBox {
   Options options;                                   // how it is launched, and how often where launches differ
   CaseId like;                                       // format, type, symmetry, act-order, bias; its shape is not used
   bool stores_zeros = true;                          // a symmetric layer may come without
-  bool cut = false;                                  // the case is a slice; random layers are whole
+  bool cut = false;                                  // the case is cut out of a layer; random layers are whole
   std::optional<kernel::BlockTile> block_tile = {};  // where its stripes are those of kernel/lane_model/plan.h
   int multiprocessors = 0;                           // of the device that the box runs on
 };

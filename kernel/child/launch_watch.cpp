@@ -16,7 +16,7 @@ namespace w4::kernel::worker {
 
 namespace {
 
-/// What is used of CUPTI and of the driver. Both are loaded at run time: a machine without them still runs kernels.
+/// Entry points of CUPTI and of the driver, loaded at run time so that the worker starts without them.
 struct Tools {
   decltype(&cuptiSubscribe) subscribe = nullptr;
   decltype(&cuptiEnableDomain) enable_domain = nullptr;
@@ -27,8 +27,9 @@ struct Tools {
 struct State {
   Tools tools;
   bool started = false;
-  bool driver_saw = false;  // the driver has recorded the one that is
-  std::vector<WatchedLaunch> launches;
+  bool driver_saw = false;  // true once the driver callback has recorded the launch in flight
+  const void* stream = nullptr;
+  std::vector<KernelLaunch> launches;
 };
 
 State& state() {
@@ -43,8 +44,8 @@ std::string plain_name(const char* symbol) {
   char* const demangled = abi::__cxa_demangle(symbol, nullptr, nullptr, &status);
   std::string name = status == 0 ? demangled : symbol;
   std::free(demangled);
-  for (const std::string& part :
-       {std::string("void "), std::string("w4::kernel::"), std::string("(anonymous namespace)::")})
+  for (const std::string part :
+       {"void ", "w4::kernel::cuda::", "w4::kernel::planted::", "w4::kernel::", "(anonymous namespace)::"})
     for (auto at = name.find(part); at != std::string::npos; at = name.find(part)) name.erase(at, part.size());
   int depth = 0;
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -55,19 +56,19 @@ std::string plain_name(const char* symbol) {
   return name;
 }
 
-template <class Params>
-void take_size(const Params& params, WatchedLaunch& launch) {
-  launch.grid[0] = static_cast<int>(params.gridDimX);
-  launch.grid[1] = static_cast<int>(params.gridDimY);
-  launch.grid[2] = static_cast<int>(params.gridDimZ);
-  launch.block[0] = static_cast<int>(params.blockDimX);
-  launch.block[1] = static_cast<int>(params.blockDimY);
-  launch.block[2] = static_cast<int>(params.blockDimZ);
-  launch.dynamic_bytes = static_cast<int>(params.sharedMemBytes);
-  launch.stream = params.hStream;
+std::array<int, 3> extents(unsigned x, unsigned y, unsigned z) {
+  return {static_cast<int>(x), static_cast<int>(y), static_cast<int>(z)};
 }
 
-/// What is launched may be a kernel of a library, under a function's type.
+template <class Params>
+void take_size(const Params& params, KernelLaunch& launch) {
+  launch.grid = extents(params.gridDimX, params.gridDimY, params.gridDimZ);
+  launch.block = extents(params.blockDimX, params.blockDimY, params.blockDimZ);
+  launch.dynamic_bytes = static_cast<int>(params.sharedMemBytes);
+  launch.on_given_stream = params.hStream == state().stream;
+}
+
+/// The function itself: a launch may name a CUkernel of a library, cast to CUfunction.
 CUfunction function_behind(CUfunction launched) {
   int number = 0;
   const Tools& tools = state().tools;
@@ -77,7 +78,7 @@ CUfunction function_behind(CUfunction launched) {
   return tools.function_of(&function, reinterpret_cast<CUkernel>(launched)) == CUDA_SUCCESS ? function : launched;
 }
 
-void take_function(CUfunction launched, WatchedLaunch& launch) {
+void take_function(CUfunction launched, KernelLaunch& launch) {
   const CUfunction function = function_behind(launched);
   const auto value = [&](CUfunction_attribute attribute) {
     int number = 0;
@@ -90,9 +91,9 @@ void take_function(CUfunction launched, WatchedLaunch& launch) {
   launch.ptx_version = value(CU_FUNC_ATTRIBUTE_PTX_VERSION);
 }
 
-/// A launch by the driver, which knows the function.
+/// The end of a driver launch. Here the function is known.
 void note_driver(CUpti_CallbackId id, const CUpti_CallbackData& data) {
-  WatchedLaunch launch;
+  KernelLaunch launch;
   launch.kernel = plain_name(data.symbolName);
   if (id == CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx || id == CUPTI_DRIVER_TRACE_CBID_cuLaunchKernelEx_ptsz) {
     const auto& params = *static_cast<const cuLaunchKernelEx_params*>(data.functionParams);
@@ -104,30 +105,25 @@ void note_driver(CUpti_CallbackId id, const CUpti_CallbackData& data) {
     take_function(params.f, launch);
   }
   if (const auto result = *static_cast<const CUresult*>(data.functionReturnValue); result != CUDA_SUCCESS)
-    launch.error = cudaGetErrorName(static_cast<cudaError_t>(result));  // the numbers are the runtime's, mostly
+    launch.error = cudaGetErrorName(static_cast<cudaError_t>(result));  // most numbers are the same in both APIs
   state().driver_saw = true;
   state().launches.push_back(std::move(launch));
 }
 
-/// The end of a launch by the runtime. One that it refused itself was never seen by the driver.
+/// The end of a runtime launch. One that the runtime refused never reached the driver, and is recorded here.
 void note_runtime(CUpti_CallbackId id, const CUpti_CallbackData& data) {
   const auto result = *static_cast<const cudaError_t*>(data.functionReturnValue);
   if (!state().driver_saw) {
-    WatchedLaunch launch;
+    KernelLaunch launch;
     launch.kernel = plain_name(data.symbolName);
     if (id != CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernelExC_v11060 &&
         id != CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernelExC_ptsz_v11060) {
-      // a kernel's handle, a pointer like the function, comes first where the call is __cudaLaunchKernel
+      // __cudaLaunchKernel has a kernel handle in place of the function pointer: the same layout
       const auto& params = *static_cast<const cudaLaunchKernel_v7000_params*>(data.functionParams);
-      const dim3 sizes[] = {params.gridDim, params.blockDim};
-      int* const to[] = {launch.grid, launch.block};
-      for (int i = 0; i < 2; ++i) {
-        to[i][0] = static_cast<int>(sizes[i].x);
-        to[i][1] = static_cast<int>(sizes[i].y);
-        to[i][2] = static_cast<int>(sizes[i].z);
-      }
+      launch.grid = extents(params.gridDim.x, params.gridDim.y, params.gridDim.z);
+      launch.block = extents(params.blockDim.x, params.blockDim.y, params.blockDim.z);
       launch.dynamic_bytes = static_cast<int>(params.sharedMem);
-      launch.stream = params.stream;
+      launch.on_given_stream = params.stream == state().stream;
     }
     state().launches.push_back(std::move(launch));
   }
@@ -170,14 +166,14 @@ std::string load(Tools& tools) {
   if (driver == nullptr || !find(driver, "cuFuncGetAttribute", tools.attribute)) return "no CUDA driver";
   find(driver, "cuKernelGetFunction", tools.function_of);
   void* const cupti = opened({W4_CUPTI_NAME, W4_CUPTI_FILE});
-  if (cupti == nullptr) return "CUPTI (" W4_CUPTI_NAME ") is not there";
+  if (cupti == nullptr) return "CUPTI (" W4_CUPTI_NAME ") was not found";
   if (!find(cupti, "cuptiSubscribe", tools.subscribe) || !find(cupti, "cuptiEnableDomain", tools.enable_domain))
-    return "CUPTI lacks what is used of it";
+    return "CUPTI has no cuptiSubscribe or cuptiEnableDomain";
   CUpti_SubscriberHandle subscriber;
   if (tools.subscribe(&subscriber, on_call, nullptr) != CUPTI_SUCCESS) return "CUPTI has another user in this process";
   if (tools.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_RUNTIME_API) != CUPTI_SUCCESS ||
       tools.enable_domain(1, subscriber, CUPTI_CB_DOMAIN_DRIVER_API) != CUPTI_SUCCESS)
-    return "CUPTI does not watch calls here";
+    return "CUPTI cannot watch runtime and driver calls here";
   return "";
 }
 
@@ -188,13 +184,14 @@ std::string LaunchWatch::why_not() {
   return reason;
 }
 
-void LaunchWatch::start() {
+void LaunchWatch::start(const void* stream) {
   if (!why_not().empty()) return;
   state().launches.clear();
+  state().stream = stream;
   state().started = true;
 }
 
-std::vector<WatchedLaunch> LaunchWatch::stop() {
+std::vector<KernelLaunch> LaunchWatch::stop() {
   state().started = false;
   return std::move(state().launches);
 }
@@ -206,8 +203,8 @@ std::vector<WatchedLaunch> LaunchWatch::stop() {
 namespace w4::kernel::worker {
 
 std::string LaunchWatch::why_not() { return "built without CUPTI"; }
-void LaunchWatch::start() {}
-std::vector<WatchedLaunch> LaunchWatch::stop() { return {}; }
+void LaunchWatch::start(const void*) {}
+std::vector<KernelLaunch> LaunchWatch::stop() { return {}; }
 
 }  // namespace w4::kernel::worker
 

@@ -117,20 +117,6 @@ RunResult nothing_written(const Task& task) {
   return result;
 }
 
-KernelLaunch launch_of(const worker::LaunchFacts& facts) {
-  return {.kernel = facts.kernel,
-          .grid = {facts.grid[0], facts.grid[1], facts.grid[2]},
-          .block = {facts.block[0], facts.block[1], facts.block[2]},
-          .dynamic_bytes = facts.dynamic_bytes,
-          .dynamic_bytes_allowed = facts.dynamic_bytes_allowed,
-          .static_bytes = facts.static_bytes,
-          .registers = facts.registers,
-          .binary_version = facts.binary_version,
-          .ptx_version = facts.ptx_version,
-          .on_given_stream = facts.on_given_stream,
-          .error = facts.error};
-}
-
 void take(const worker::Answer& answer, const std::string& name, RunResult& result) {
   if (answer.cannot_test[0] != '\0') throw CannotTest("{}: {}", name, answer.cannot_test);
   if (answer.value == W4_CANNOT_TAKE)
@@ -141,8 +127,10 @@ void take(const worker::Answer& answer, const std::string& name, RunResult& resu
   result.synchronise_error = answer.synchronise_error;
   result.launches_watched = answer.watched;
   result.launch_count = answer.launch_count;
-  for (int i = 0; i < std::min(answer.launch_count, worker::kMostLaunches); ++i)
-    result.kernel_launches.push_back(launch_of(answer.launches[i]));
+  for (int i = 0; i < std::min(answer.launch_count, worker::kMostLaunches); ++i) {
+    const worker::SentLaunch& sent = answer.launches[i];
+    result.kernel_launches.push_back({sent.numbers, sent.kernel, sent.error});
+  }
   if (answer.value != W4_DONE) return;
   for (const KernelLaunch& launch : result.kernel_launches)
     if (result.unchecked_launch_error.empty()) result.unchecked_launch_error = launch.error;

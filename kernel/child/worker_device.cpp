@@ -114,24 +114,14 @@ class LateA {
   Allocation copy_;
 };
 
-void tell(const std::vector<WatchedLaunch>& launches, const void* stream, Answer& answer) {
+void report_launches(const std::vector<KernelLaunch>& launches, Answer& answer) {
   answer.watched = LaunchWatch::why_not().empty();
   answer.launch_count = static_cast<int>(launches.size());
-  const int told = std::min(answer.launch_count, kMostLaunches);
-  for (int i = 0; i < told; ++i) {
-    const WatchedLaunch& launch = launches[static_cast<std::size_t>(i)];
-    LaunchFacts& facts = answer.launches[i];
-    put(facts.kernel, launch.kernel.c_str());
-    std::copy_n(launch.grid, 3, facts.grid);
-    std::copy_n(launch.block, 3, facts.block);
-    facts.dynamic_bytes = launch.dynamic_bytes;
-    facts.dynamic_bytes_allowed = launch.dynamic_bytes_allowed;
-    facts.static_bytes = launch.static_bytes;
-    facts.registers = launch.registers;
-    facts.binary_version = launch.binary_version;
-    facts.ptx_version = launch.ptx_version;
-    facts.on_given_stream = launch.stream == stream;
-    put(facts.error, launch.error.c_str());
+  for (int i = 0; i < std::min(answer.launch_count, kMostLaunches); ++i) {
+    const KernelLaunch& launch = launches[static_cast<std::size_t>(i)];
+    answer.launches[i].numbers = launch;
+    put(answer.launches[i].kernel, launch.kernel.c_str());
+    put(answer.launches[i].error, launch.error.c_str());
   }
 }
 
@@ -143,9 +133,9 @@ void run(const Request& request, std::byte* host, const W4Plugin& plugin, Answer
   check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");  // all is there, whatever stream it is read from
   std::vector<LateA> late;
   if (request.late_A) late.emplace_back(request, memory.at(request.places.A), stream.get());
-  LaunchWatch::start();
+  LaunchWatch::start(call.stream);
   answer.value = plugin.run(&call);
-  tell(LaunchWatch::stop(), call.stream, answer);
+  report_launches(LaunchWatch::stop(), answer);
   if (answer.value >= W4_CUDA_ERROR)
     put(answer.launch_error, cudaGetErrorName(static_cast<cudaError_t>(answer.value - W4_CUDA_ERROR)));
   if (const cudaError_t error = cudaDeviceSynchronize(); error != cudaSuccess) {

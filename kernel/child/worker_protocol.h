@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernel/kernel_launch.h"
 #include "kernel/plugin.h"
 
 #include <cstddef>
 #include <cstdint>
 
-/// What a Child and its worker say to each other: one packet each way, on descriptor 3 of the worker. Both are built
-/// together; nothing here has to stay as it is.
+/// The packets between a Child and its worker, one each way a run, on descriptor 3 of the worker. Both ends are built
+/// together, so the format may change from build to build.
 namespace w4::kernel::worker {
 
 inline constexpr int kChannel = 3;  // descriptors of the worker
@@ -15,7 +16,7 @@ inline constexpr int kMemory = 4;   // the memfd of the buffers
 inline constexpr const char* kProgram = "w4_worker";
 inline constexpr std::size_t kTextBytes = 512;
 inline constexpr std::size_t kErrorBytes = 64;
-inline constexpr int kMostLaunches = 16;  // that are told of; the rest is only counted
+inline constexpr int kMostLaunches = 16;  // described in an answer; the rest is only counted
 
 /// The mangled name of design.md, section 6: marlin_cuda(const void*, ..., cudaStream_t, ...).
 inline constexpr const char* kMarlinSymbol = "_Z11marlin_cudaPKvS0_PvS1_iiiS1_iiP11CUstream_stiiii";
@@ -51,18 +52,10 @@ struct Greeting {
   char unwatched[kErrorBytes];  // why launches are not watched; empty: they are
 };
 
-/// KernelLaunch of kernel/run.h.
-struct LaunchFacts {
+/// A KernelLaunch in a packet.
+struct SentLaunch {
+  LaunchNumbers numbers;
   char kernel[kTextBytes];
-  int grid[3];
-  int block[3];
-  int dynamic_bytes;
-  int dynamic_bytes_allowed;
-  int static_bytes;
-  int registers;
-  int binary_version;
-  int ptx_version;
-  bool on_given_stream;
   char error[kErrorBytes];
 };
 
@@ -73,7 +66,7 @@ struct Answer {
   char synchronise_error[kErrorBytes];  // the context is lost then, and this process with it
   bool watched;
   int launch_count;
-  LaunchFacts launches[kMostLaunches];
+  SentLaunch launches[kMostLaunches];
 };
 
 /// Text into a field of a packet, cut where it does not fit.

@@ -247,7 +247,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return w4::kernel::run(argc, argv);
+    return w4::kernel::cuda::run(argc, argv);
   } catch (const w4::Error& error) {
     std::fprintf(stderr, "bench_cuda: %s\n", error.what());
     return error.exit_code();

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fixtures/half.h"
 #include "kernel/cuda/naive_launch.h"
 
 #include <cuda_bf16.h>

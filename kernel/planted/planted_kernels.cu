@@ -5,6 +5,8 @@
 
 namespace w4::kernel::planted {
 
+using namespace cuda;
+
 namespace {
 
 /// A sound shape with a fault.

@@ -11,6 +11,8 @@
 
 namespace w4::kernel::planted {
 
+using namespace cuda;
+
 namespace {
 
 constexpr int kLanes = 32;

@@ -120,7 +120,7 @@ Weights concat_axis(const Weights& stored) {
   return w;
 }
 
-/// A slice that is cut out of its layer in a way of its own.
+/// A layer that is cut in a way of its own.
 template <Weights (*kCut)(const Weights&)>
 Weights cut(const Weights& stored) {
   return reference(kCut(stored));
@@ -147,26 +147,26 @@ constexpr Variant kVariants[] = {
     {"concat-order", "fused-concat-axis", concat_order,
      "joins the projections of a fused layer in the wrong order: the second and the third block of N change places",
      "concatenate the projections in the order in which their outputs are taken apart", "N is a multiple of 24"},
-    {"actorder-tp-scales", "actorder-tp-scales", cut<slices::scales_cut_with_rows>,
+    {"actorder-tp-scales", "actorder-tp-scales", cut<cut_faults::scales_cut_with_rows>,
      "cuts the scales of an act-order layer as its rows are cut: what g_idx names is another group, or behind the end",
      "give every rank all groups of scales when the rows of a group may lie anywhere, or those of its own rows",
      "the layer is a slice of rows with act-order and more than one group"},
-    {"actorder-expert-offset", "actorder-expert-offset", cut<slices::expert_offset_of_slice>,
+    {"actorder-expert-offset", "actorder-expert-offset", cut<cut_faults::expert_offset_of_cut>,
      "steps K_slice / group_size groups of scales from expert to expert, and each has those of the whole K",
      "step the number of groups that are stored from expert to expert",
      "the layer is a slice of rows, with act-order and more than one group, of an expert that is not the first"},
-    {"gidx-shard-length", "gidx-shard-length", cut<slices::g_idx_cut_as_words>,
+    {"gidx-shard-length", "gidx-shard-length", cut<cut_faults::g_idx_cut_as_words>,
      "cuts g_idx where the packed rows are cut, at rank * K_slice / 8",
      "cut g_idx along its own axis, K: it is not packed",
      "the layer is a slice of rows, not of the first rank, with act-order and more than one group"},
-    {"tp-channelwise-null-scale", "tp-channelwise-null-scale", cut<slices::no_scales>,
+    {"tp-channelwise-null-scale", "tp-channelwise-null-scale", cut<cut_faults::no_scales>,
      "counts K_slice / K = 0 groups for a slice of a layer with one group, and passes no scales",
      "give every rank the one row of scales", "the layer is a slice of rows of a layer with one group"},
-    {"tp-shard-splits-group", "tp-shard-splits-group", cut<slices::groups_from_first_row>,
+    {"tp-shard-splits-group", "tp-shard-splits-group", cut<cut_faults::groups_from_first_row>,
      "counts groups from the slice's first row, which lies inside one: its rest is taken for a whole group",
      "count groups from the layer's first row, write scales in groups that divide the slice, or cut between groups",
      "the layer is a slice of rows that begins inside a group, and has no act-order"},
-    {"moe-routing-index", "moe-routing-index", cut<slices::next_expert>,
+    {"moe-routing-index", "moe-routing-index", cut<cut_faults::next_expert>,
      "takes the weights of the next expert: the place in the sorted list of tokens for the token's own",
      "look the expert up by the index that the list was sorted by", "the layer is one of several experts"},
 };

@@ -3,28 +3,28 @@
 
 #include <optional>
 
-namespace w4::repack::slices {
+namespace w4::repack::cut_faults {
 namespace {
 
+using fixtures::Cut;
 using fixtures::Format;
-using fixtures::Slice;
 
-/// A group of some layer, with the column that the slice's first one is there.
+/// A group of some layer, with the column that the cut's first one is there.
 struct Source {
   int group;
   int column;
 };
 
-bool cut_by(const Weights& w, Slice::Kind kind) { return w.cut_from && w.cut_from->slice.kind == kind; }
+bool cut_by(const Weights& w, Cut::Kind kind) { return w.cut_from && w.cut_from->cut.kind == kind; }
 
-/// A slice of rows of a layer with act-order and more than one group.
+/// A cut of rows of a layer with act-order and more than one group.
 bool ordered_rows(const Weights& w) {
-  return cut_by(w, Slice::Kind::rows) && !w.g_idx.empty() && w.cut_from->whole.groups() > 1;
+  return cut_by(w, Cut::Kind::rows) && !w.g_idx.empty() && w.cut_from->whole.groups() > 1;
 }
 
-int first_row(const Weights& w) { return w.cut_from->slice.rank * w.K; }  // in the whole
+int first_row(const Weights& w) { return w.cut_from->cut.rank * w.K; }  // in the whole
 
-/// The slice's first row of each of its groups.
+/// The cut's first row of each of its groups.
 std::vector<int> first_rows_of_groups(const Weights& w) {
   std::vector<int> rows(static_cast<std::size_t>(w.groups()), 0);
   for (int k = w.K - 1; k >= 0; --k)
@@ -58,7 +58,7 @@ Weights with_groups(const Weights& w, const Weights& whole, const F& source) {
   return out;
 }
 
-/// A grid of the slice's shape from the whole: its columns (its rows, where N is the first axis) from `first` on.
+/// A grid of the cut's shape from the whole: its columns (its rows, where N is the first axis) from `first` on.
 template <class T>
 Grid<T> columns_at(const Grid<T>& right, const Grid<T>& whole, int first, bool n_first) {
   return Grid<T>::made(right.rows(), right.cols(), [&](std::span<T> out) {
@@ -73,7 +73,7 @@ Grid<T> columns_at(const Grid<T>& right, const Grid<T>& whole, int first, bool n
 Weights scales_cut_with_rows(const Weights& w) {
   if (!ordered_rows(w)) return w;
   const Weights& whole = w.cut_from->whole;
-  const int kept = whole.groups() / w.cut_from->slice.count, first = w.cut_from->slice.rank * kept;
+  const int kept = whole.groups() / w.cut_from->cut.count, first = w.cut_from->cut.rank * kept;
   const std::vector<int> rows = first_rows_of_groups(w);
   return with_groups(w, whole, [&](int g) -> std::optional<Source> {
     const int group = whole.g_idx(0, first_row(w) + rows[static_cast<std::size_t>(g)]);
@@ -82,11 +82,11 @@ Weights scales_cut_with_rows(const Weights& w) {
   });
 }
 
-Weights expert_offset_of_slice(const Weights& w) {
-  if (!ordered_rows(w) || !cut_by(w.cut_from->whole, Slice::Kind::expert)) return w;
+Weights expert_offset_of_cut(const Weights& w) {
+  if (!ordered_rows(w) || !cut_by(w.cut_from->whole, Cut::Kind::expert)) return w;
   const Weights& expert = w.cut_from->whole;
   const Weights& all = expert.cut_from->whole;
-  const int offset = expert.cut_from->slice.rank * (w.K / expert.group_size);  // in groups, experts one after another
+  const int offset = expert.cut_from->cut.rank * (w.K / expert.group_size);  // in groups, experts one after another
   const std::vector<int> rows = first_rows_of_groups(w);
   return with_groups(w, all, [&](int g) {
     const int group = offset + expert.g_idx(0, first_row(w) + rows[static_cast<std::size_t>(g)]);
@@ -105,7 +105,7 @@ Weights g_idx_cut_as_words(const Weights& w) {
 }
 
 Weights no_scales(const Weights& w) {
-  if (!cut_by(w, Slice::Kind::rows) || w.cut_from->whole.groups() > 1) return w;
+  if (!cut_by(w, Cut::Kind::rows) || w.cut_from->whole.groups() > 1) return w;
   Weights out = w;
   const bool n_first = w.format == Format::compressed_tensors;
   out.stored_scales = Grid<std::uint16_t>(n_first ? w.N : 0, n_first ? 0 : w.N, {});
@@ -113,7 +113,7 @@ Weights no_scales(const Weights& w) {
 }
 
 Weights groups_from_first_row(const Weights& w) {
-  if (!cut_by(w, Slice::Kind::rows) || !w.g_idx.empty() || w.cut_from->whole.groups() == 1) return w;
+  if (!cut_by(w, Cut::Kind::rows) || !w.g_idx.empty() || w.cut_from->whole.groups() == 1) return w;
   const Weights& whole = w.cut_from->whole;
   const int first = first_row(w) / whole.group_size;
   return with_groups(w, whole, [&](int g) {
@@ -122,9 +122,9 @@ Weights groups_from_first_row(const Weights& w) {
 }
 
 Weights next_expert(const Weights& w) {
-  if (!cut_by(w, Slice::Kind::expert)) return w;
-  const auto& [slice, whole] = *w.cut_from;
-  const int n = (slice.rank + 1) % slice.count * w.N;
+  if (!cut_by(w, Cut::Kind::expert)) return w;
+  const auto& [cut, whole] = *w.cut_from;
+  const int n = (cut.rank + 1) % cut.count * w.N;
   const bool n_first = w.format == Format::compressed_tensors;
   Weights out = w;
   out.words = columns_at(w.words, whole.words, w.format == Format::awq ? n / kCodesPerWord : n, n_first);
@@ -136,4 +136,4 @@ Weights next_expert(const Weights& w) {
   return out;
 }
 
-}  // namespace w4::repack::slices
+}  // namespace w4::repack::cut_faults

@@ -26,7 +26,7 @@ Weights weights_of(const fixtures::Layer& layer) {
   if (layer.bias) w.bias = fixtures::files::grid_of<std::uint16_t>(*layer.bias);
   if (layer.cut_from)
     w.cut_from = std::make_shared<const CutFrom>(
-        CutFrom{.slice = layer.cut_from->slice, .whole = weights_of(layer.cut_from->whole)});
+        CutFrom{.cut = layer.cut_from->cut, .whole = weights_of(layer.cut_from->whole)});
   return w;
 }
 

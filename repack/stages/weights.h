@@ -47,7 +47,7 @@ struct Weights {
   Grid<std::uint16_t> stored_scales;  // (G, N), compressed-tensors (N, G)
   Grid<std::int32_t> g_idx;           // 1 x K, empty: row k is in group k / group_size
   Grid<std::uint16_t> bias;           // 1 x N, empty: none
-  std::shared_ptr<const CutFrom> cut_from = nullptr;  // what this layer is a slice of; null: it is whole
+  std::shared_ptr<const CutFrom> cut_from = nullptr;  // what this layer is a cut of; null: it is whole
 
   Grid<std::uint8_t> codes;  // `codes`: (K, N) rows as stored; `act_order` replaces it with rows sorted by group
 
@@ -77,9 +77,9 @@ struct Weights {
   int kernel_groups() const { return one_group() ? 1 : padded_K() / kernel_group_size; }
 };
 
-/// The layer that another is a slice of, as stored; it may be a slice itself.
+/// The layer that another is a cut of, as stored; it may be a cut itself.
 struct CutFrom {
-  fixtures::Slice slice;
+  fixtures::Cut cut;
   Weights whole;
 };
 

@@ -9,12 +9,42 @@ import shutil
 import subprocess
 
 import pytest
+from header_names import defined_names
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-FOLDERS = ("fixtures", "repack", "kernel", "cases")  # each may include itself and those before it
+FOLDERS = ("fixtures", "repack", "kernel", "cases")
+# A room may include itself and those before it, but for the rooms on its own line. A folder's name stands for the files at its root.
+ROOMS = (
+    ("fixtures",),
+    ("fixtures/files",),
+    ("fixtures/layer",),
+    ("fixtures/lint", "fixtures/random"),
+    ("fixtures/fuzz",),
+    ("repack/stages",),
+    ("repack",),
+    ("kernel",),
+    ("kernel/lane_model",),
+    ("kernel/child", "kernel/cuda"),
+    ("kernel/planted",),
+    ("cases/faults",),
+    ("cases/judge",),
+    ("cases/case",),
+    ("cases/report",),
+    ("cases/layers",),
+    ("cases/probe",),
+    ("cases/search",),
+    ("cases/explain", "cases/sweep", "cases/proof"),
+    ("cases",),  # ask.h
+    ("cases/shrink", "cases/matrix"),
+    ("cases/bench",),
+    ("cases/commands",),
+    ("cases/tests",),
+)
+LEVELS = {room: level for level, line in enumerate(ROOMS) for room in line}
 TOP_LEVEL = {
-    *FOLDERS, "CMakeLists.txt", "scripts", "README.md", "docs", "bisect", "CMakePresets.json", "LICENSE", ".clang-format",
+    *FOLDERS, "CMakeLists.txt", "scripts", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "bisect", "CMakePresets.json",
+    "LICENSE", ".clang-format",
     ".clang-tidy", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", ".ci",
 }
 CODE = (".h", ".cpp", ".cuh", ".cu")
@@ -73,6 +103,27 @@ def project_closure(name):
     return reached
 
 
+def room_of(name):
+    if name.startswith("cases/tests/"):
+        return "cases/tests"
+    return name.rpartition("/")[0]
+
+
+def may_include(name, included):
+    """Whether the order of rooms lets the file `name` include the file `included`."""
+    room, other = room_of(name), room_of(included)
+    return room == other or LEVELS[other] < LEVELS[room]
+
+
+def shared_names(headers):
+    """Names that more than one header defines. `headers`: {name: text}."""
+    homes = collections.defaultdict(list)
+    for header, content in headers.items():
+        for defined in set(defined_names(content)):
+            homes[defined].append(header)
+    return {defined: where for defined, where in homes.items() if len(where) > 1}
+
+
 def is_source(name):
     return name.endswith((*CODE, ".py", ".cmake", ".sh", "CMakeLists.txt")) or first_line(name).startswith("#!")
 
@@ -81,15 +132,65 @@ def test_top_level_holds_only_what_the_design_names():
     assert {name.split("/")[0] for name in git_files("--cached")} - TOP_LEVEL == set()
 
 
-def test_includes_point_from_right_to_left_only():
-    wrong = []
-    for name in code_files():
-        allowed = FOLDERS[: FOLDERS.index(name.split("/")[0]) + 1]
-        for _, included in includes(name):
-            folder = included.split("/")[0]
-            if folder in FOLDERS and folder not in allowed:
-                wrong.append(f"{name} includes {included}")
+def test_includes_point_down_the_order_of_rooms_only():
+    assert {room_of(name) for name in code_files()} == set(LEVELS), "rooms that the order does not know, or that are gone"
+    wrong = [f"{name} includes {included}" for name in code_files() for _, included in includes(name)
+             if included.split("/")[0] in FOLDERS and not may_include(name, included)]
     assert not wrong
+
+
+def test_the_order_of_rooms_refuses_what_lies_above_and_beside():
+    assert may_include("cases/search/bisect.cpp", "cases/probe/box.h")
+    assert not may_include("cases/probe/box.cpp", "cases/search/bisect.h")
+    assert not may_include("cases/sweep/condition.cpp", "cases/explain/explain.h")
+    assert not may_include("cases/search/bisect.cpp", "cases/ask.h")
+
+
+def test_each_room_says_in_three_lines_what_it_is_for_and_what_it_may_include():
+    for level, line in enumerate(ROOMS):
+        below = " and ".join(f"`{room}`" for room in ROOMS[level - 1])
+        for room in line:
+            title, purpose, included = text(f"{room}/README.md").splitlines()
+            assert title == f"# {room}"
+            assert purpose.endswith(".")
+            assert included == (f"May include: {below} and the rooms below." if level > 0 else "May include: nothing else here.")
+
+
+def test_no_two_headers_define_one_name():
+    assert not shared_names({name: text(name) for name in code_files() if name.endswith((".h", ".cuh"))})
+
+
+def test_a_name_that_two_headers_define_is_found():
+    first = """
+        #include <vector>
+        namespace w4::cases {
+        /// struct Shape { is only spoken of here
+        struct Axis {
+          struct Step { int by = 1; };
+          int values() const { return 1; }
+        };
+        enum class Outcome { right, wrong };
+        constexpr int kMost = 4;
+        struct Declared;
+        template <class T>
+        T twice(const T& value) { return value + value; }
+        bool declared(int value);
+        namespace matrix { struct Cell { int k; }; }
+        }  // namespace w4::cases"""
+    second = """
+        namespace w4::cases {
+        class Axis final : public Base<int> { int first_{0}; };
+        enum class Outcome : int { red };
+        inline constexpr int kMost = 5;
+        struct Declared;
+        template <class U> U twice(const U& other) { return 2 * other; }
+        inline int twice(const int& value) { return 2 * value; }
+        bool declared(int value);
+        namespace sweep { struct Cell { int k; }; struct Step {}; int values() { return 2; } }
+        }"""
+    assert set(shared_names({"a.h": first, "b.h": second})) == {f"w4::cases::{name}" for name in ("Axis", "Outcome", "kMost")}
+    same = "namespace w4 {{ inline int half(int {0}) {{ return {0} / 2; }} }}"
+    assert shared_names({"a.h": same.format("a"), "b.h": same.format("b")}) == {"w4::half(int)": ["a.h", "b.h"]}
 
 
 def test_quoted_includes_are_spelt_from_the_root_or_lie_beside_a_test():
@@ -117,7 +218,7 @@ def test_a_cuh_is_included_only_from_cuda_files():
 
 
 def test_the_oracle_shares_no_code_with_repack_or_kernel():
-    judged = [f"{name} reaches {included}" for name in code_files() if re.fullmatch(r"cases/oracle\w*\.(h|cpp)", name)
+    judged = [f"{name} reaches {included}" for name in code_files() if re.fullmatch(r"cases/judge/oracle\.(h|cpp)", name)
               for included in sorted(project_closure(name)) if included.startswith(("repack/", "kernel/"))]
     assert not judged
 

@@ -24,7 +24,7 @@ std::string text_of(const Spec& s) {
   std::string text = fmt::format("{} K={} N={} g{} {}{}{}", fixtures::name_of(s.format), s.K, s.N, s.group_size,
                                  s.symmetric ? "sym" : "asym", s.act_order ? " act-order" : "",
                                  s.encoding == ZeroEncoding::plain ? " plain" : "");
-  for (const fixtures::Slice& slice : s.slices) text += fmt::format(" {}", fixtures::text_of(slice));
+  for (const fixtures::Cut& cut : s.cuts) text += fmt::format(" {}", fixtures::text_of(cut));
   return text;
 }
 
@@ -147,7 +147,7 @@ Made made(const Spec& s) {
       turned ? grid_from<std::uint16_t>(s.N, scales.rows(), [&](int n, int g) { return scales(g, n); }) : scales);
   if (s.act_order) layer.g_idx = vector_of(fixtures::files::tensor_of("g_idx", DType::i32, m.plain.g_idx));
   layer.bias = vector_of(fixtures::files::tensor_of("bias", s.dtype, m.plain.bias));
-  layer = fixtures::slice_of(layer, s.slices);
+  layer = fixtures::cut_of(layer, s.cuts);
   return m;
 }
 

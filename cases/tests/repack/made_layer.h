@@ -27,8 +27,8 @@ struct Spec {
   bool stray_zeros = false;  // symmetric, with stored zero points other than 8
   DType dtype = DType::fp16;
   std::uint64_t seed = 7;
-  std::vector<fixtures::Slice> slices = {};  // cut out of it, one after another
-  int shards = 1;                            // act-order: group g has its rows in part g % shards of K
+  std::vector<fixtures::Cut> cuts = {};  // cut out of it, one after another
+  int shards = 1;                        // act-order: group g has its rows in part g % shards of K
 };
 
 std::string text_of(const Spec& spec);

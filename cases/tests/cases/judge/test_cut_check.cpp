@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slices of layers as cases: right ones match, wrongly cut ones are seen, and ranks add up to the layer.
+// Cuts of layers as cases: right ones match, wrongly cut ones are seen, and ranks add up to the layer.
 
 #include "cases/judge/cut_check.h"
 #include "cases/judge/oracle.h"
@@ -14,9 +14,9 @@
 
 using namespace w4;
 using namespace w4::cases;
+using fixtures::Cut;
 using fixtures::Format;
 using fixtures::Layer;
-using fixtures::Slice;
 using repack::Weights;
 
 namespace {
@@ -48,11 +48,11 @@ Grid<T> with_one_changed(const Grid<T>& grid, std::size_t at) {
 TEST_CASE("slices: healthy ranks and experts of every format and group are a match") {
   for (const char* layer : {"sym", "asym_v2", "asym_awq", "sym_pair", "asym_ct", "asym_act", "sym_ct_act"})
     for (const int group : {-1, 32, 64, 128})
-      for (const char* slice : {"tp0of2r", "tp1of2r", "tp1of3c", "ex2of3", "ex1of3_tp1of2r"}) {
+      for (const char* cut : {"tp0of2r", "tp1of2r", "tp1of3c", "ex2of3", "ex1of3_tp1of2r"}) {
         if (group == -1 && std::string(layer).find("act") != std::string::npos) continue;
         const bool bf16 = std::string(layer).find("pair") != std::string::npos;
         const std::string command =
-            fmt::format("--case M17_K512_N192_g{}_{}_bias_{}_{}_r_s3", group, layer, slice, bf16 ? "bf16" : "fp16");
+            fmt::format("--case M17_K512_N192_g{}_{}_bias_{}_{}_r_s3", group, layer, cut, bf16 ? "bf16" : "fp16");
         INFO("./bisect ", command);
         const report::Report report = test::ask(command);
         CHECK_MESSAGE(report.verdict == report::Verdict::match, report.reason);
@@ -93,8 +93,8 @@ TEST_CASE("slices: the outputs of all ranks of rows add up to the layer's") {
         for (int m = 0; m < 5; ++m)
           for (int k = 0; k < 128; ++k) out[static_cast<std::size_t>(m) * 128 + k] = A(m, 128 * rank + k);
       });
-      const Layer slice = fixtures::slice_of(whole, Slice{Slice::Kind::rows, rank, 2});
-      const judge::Expected got = judge::expected_output(slice, part, {});
+      const Layer cut = fixtures::cut_of(whole, Cut{Cut::Kind::rows, rank, 2});
+      const judge::Expected got = judge::expected_output(cut, part, {});
       for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += got.y[i];
     }
     double worst = 0;
@@ -104,27 +104,27 @@ TEST_CASE("slices: the outputs of all ranks of rows add up to the layer's") {
 }
 
 TEST_CASE("slice check: every right slice passes and a whole layer has nothing to compare") {
-  CHECK(judge::check_slice(repack::weights_of(made(Format::gptq, false))).compared == 0);
+  CHECK(judge::check_cut(repack::weights_of(made(Format::gptq, false))).compared == 0);
   for (const Format format : {Format::gptq, Format::awq, Format::pair_packed, Format::compressed_tensors})
-    for (const auto& slices : {std::vector<Slice>{{Slice::Kind::rows, 1, 2}},
-                               {{Slice::Kind::columns, 2, 3}},
-                               {{Slice::Kind::expert, 1, 2}, {Slice::Kind::rows, 1, 2}}}) {
-      const judge::SliceCheck check =
-          judge::check_slice(repack::weights_of(fixtures::slice_of(made(format, false, 64), slices)));
+    for (const auto& cuts : {std::vector<Cut>{{Cut::Kind::rows, 1, 2}},
+                             {{Cut::Kind::columns, 2, 3}},
+                             {{Cut::Kind::expert, 1, 2}, {Cut::Kind::rows, 1, 2}}}) {
+      const judge::CutCheck check =
+          judge::check_cut(repack::weights_of(fixtures::cut_of(made(format, false, 64), cuts)));
       CHECK_MESSAGE(check.wrong == 0, check.first);
       CHECK(check.compared > 0);
     }
 }
 
 TEST_CASE("slice check: one wrong code or scale or zero point or group or bias of a slice is found") {
-  const Layer layer = fixtures::slice_of(made(Format::gptq, true), Slice{Slice::Kind::rows, 1, 2});
+  const Layer layer = fixtures::cut_of(made(Format::gptq, true), Cut{Cut::Kind::rows, 1, 2});
   const auto judged = [&](const auto& change) {
     Weights w = repack::weights_of(layer);
     change(w);
-    return judge::check_slice(w);
+    return judge::check_cut(w);
   };
   CHECK(judged([](Weights&) {}).wrong == 0);
-  const judge::SliceCheck code = judged([](Weights& w) { w.words = with_one_changed(w.words, 192 + 7); });
+  const judge::CutCheck code = judged([](Weights& w) { w.words = with_one_changed(w.words, 192 + 7); });
   CHECK(code.wrong == 1);
   CHECK(code.first.find("(k=8, n=7) of the slice is (k=136, n=7) of the layer: code") == 0);
   CHECK(judged([](Weights& w) { w.stored_scales = with_one_changed(w.stored_scales, 3); }).wrong == 32);

@@ -105,7 +105,7 @@ TEST_CASE("oracle: partial sums handed over in 16 bits add their squares to the 
   const auto A = activations(1, DType::fp16);
   const judge::Expected whole = judge::expected_output(layer, A, {});
   const judge::Expected split =
-      judge::expected_output(layer, A, {.row_order = {}, .cuts = {{48, 16}}, .columns = 1, .thread_n = 128});
+      judge::expected_output(layer, A, {.row_order = {}, .slice_starts = {{48, 16}}, .columns = 1, .thread_n = 128});
   const auto weights = judge::expected_weights(layer, 0, kK);
   for (int n = 0; n < kN; ++n) {
     double sum = 0, handed_over = 0;

@@ -225,7 +225,7 @@ TEST_CASE("shrink: a local minimum has no smaller neighbour") {
 
 namespace {
 
-/// Wrong in how the part is cut out: a shrunken slice is a layer of its own, and nothing is cut any more.
+/// Wrong in how the layer is cut: a shrunken cut is a layer of its own, where nothing is cut any more.
 bool is_of_slicing(const Planted& planted) { return std::string(planted.command).find("--slice") != std::string::npos; }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "cases/tests/kernel/cuda/gpu_case.h"
 
 #include "cases/case/prepare.h"
+#include "cases/case/task.h"
 #include "cases/judge/compare.h"
 #include "cases/matrix/ctest_gpu.h"
 #include "cases/tests/skip.h"
@@ -26,20 +27,16 @@ std::vector<int> row_order(const repack::Packed& packed) {
   return {packed.perm.cells().begin(), packed.perm.cells().end()};
 }
 
-cases::judge::Rounding rounding_of(const GpuCase& test, Cuts cuts) {
+cases::judge::Rounding rounding_of(const GpuCase& test, Handover handover) {
   cases::judge::Rounding rounding{
-      .grouped = !test.task.packed.one_group(), .row_order = row_order(test.task.packed), .cuts = {}};
-  if (cuts == Cuts::none || test.task.launch.reduce_bits == 32) return rounding;
+      .grouped = !test.task.packed.one_group(), .row_order = row_order(test.task.packed), .slice_starts = {}};
+  if (handover == Handover::none || test.task.launch.reduce_bits == 32) return rounding;
   const kernel::cuda::MarlinPlan plan =
       kernel::cuda::marlin_plan(test.task, kernel::cuda::device_facts().multiprocessors);
   rounding.columns = plan.columns;
   rounding.thread_n = plan.thread_n;
   rounding.problem_rows = plan.problem_rows;
-  for (const auto& slices : plan.slices) {
-    auto& column = rounding.cuts.emplace_back();
-    for (const kernel::Slice& slice : slices)
-      if (slice.k_begin > 0 && slice.k_begin < test.id.K) column.push_back(slice.k_begin);
-  }
+  for (const auto& slices : plan.slices) rounding.slice_starts.push_back(cases::slice_starts(slices, test.id.K));
   return rounding;
 }
 
@@ -76,7 +73,7 @@ std::string text_of(const GpuCase& test) {
                      test.task.launch.reduce_bits);
 }
 
-double check_run(const GpuCase& test, const kernel::RunResult& result, Cuts cuts) {
+double check_run(const GpuCase& test, const kernel::RunResult& result, Handover handover) {
   INFO(text_of(test));
   CHECK(result.return_code == 0);
   CHECK(result.launch_error == "");
@@ -85,7 +82,7 @@ double check_run(const GpuCase& test, const kernel::RunResult& result, Cuts cuts
   CHECK(std::all_of(result.workspace.begin(), result.workspace.end(), [](std::int32_t lock) { return lock == 0; }));
   if (!result.ran()) return 0;
   const cases::judge::Expected expected =
-      cases::judge::expected_output(test.layer, test.task.A, rounding_of(test, cuts));
+      cases::judge::expected_output(test.layer, test.task.A, rounding_of(test, handover));
   const cases::judge::Comparison comparison = cases::judge::compare(result.C, expected, test.task.launch.fill);
   CHECK_MESSAGE(comparison.right(), comparison.failed_gate);
   return comparison.max_z;
@@ -93,7 +90,7 @@ double check_run(const GpuCase& test, const kernel::RunResult& result, Cuts cuts
 
 double check_cuda(const cases::CaseId& id, int thread_blocks, int reduce_bits) {
   const GpuCase test = gpu_case(id, thread_blocks, reduce_bits);
-  return check_run(test, run_cuda(test.task), Cuts::of_plan);
+  return check_run(test, run_cuda(test.task), Handover::of_plan);
 }
 
 }  // namespace w4::tests

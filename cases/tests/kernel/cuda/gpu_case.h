@@ -24,10 +24,10 @@ GpuCase gpu_case(const cases::CaseId& id, int thread_blocks = 0, int reduce_bits
 /// "M1_K2048_N11008_g128_sym_fp16_r_s7 sms 132 reduce 32"
 std::string text_of(const GpuCase& test);
 
-/// Checks that a run went well, left guards and locks whole, and passes numerics.md; the worst z. `cuts` says where
-/// partial sums were rounded; the naive kernel has none.
-enum class Cuts { none, of_plan };
-double check_run(const GpuCase& test, const kernel::RunResult& result, Cuts cuts);
+/// Checks that a run went well, left guards and locks whole, and passes numerics.md; the worst z. `handover`
+/// says where partial sums were rounded; the naive kernel hands none over.
+enum class Handover { none, of_plan };
+double check_run(const GpuCase& test, const kernel::RunResult& result, Handover handover);
 
 /// Our CUDA kernels, each in a process of its own that is kept from case to case.
 kernel::RunResult run_cuda(const kernel::Task& task);

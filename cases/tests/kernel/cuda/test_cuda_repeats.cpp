@@ -11,7 +11,7 @@ using namespace w4::tests;
 /// How many of `launches` launches differ from the first in any bit.
 int that_differ(const GpuCase& test, int launches) {
   const kernel::RunResult first = run_cuda(test.task);
-  check_run(test, first, Cuts::of_plan);
+  check_run(test, first, Handover::of_plan);
   int differ = 0;
   for (int i = 1; i < launches; ++i) differ += !(run_cuda(test.task).C == first.C);
   return differ;

@@ -65,7 +65,7 @@ TEST_CASE("lane model and CUDA kernel: the same packed tensors have the same out
           INFO(text_of(test));
           const kernel::RunResult ours = run_cuda(test.task);
           const cases::judge::Expected expected = cases::judge::expected_output(
-              test.layer, test.task.A, {.grouped = group != -1, .row_order = {}, .cuts = {}});
+              test.layer, test.task.A, {.grouped = group != -1, .row_order = {}, .slice_starts = {}});
           const cases::judge::Comparison compared =
               cases::judge::compare(ours.C, around(lane_model(test.task), expected), test.task.launch.fill);
           CHECK_MESSAGE(compared.wrong == 0, compared.failed_gate);

@@ -10,7 +10,7 @@ using namespace w4::tests;
 
 void check_naive(const cases::CaseId& id) {
   const GpuCase test = gpu_case(id);
-  check_run(test, run_naive(test.task), Cuts::none);
+  check_run(test, run_naive(test.task), Handover::none);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slices: cut right, they pack as the layer's part does; cut wrong, they hold what was reported.
+// Cuts: cut right, they pack as the layer's part does; cut wrong, they hold what was reported.
 
 #include "cases/tests/repack/made_layer.h"
 
@@ -8,21 +8,21 @@
 namespace w4::repack_tests {
 namespace {
 
-using fixtures::Slice;
+using fixtures::Cut;
 using repack::Weights;
 
-const Slice kSecondRows{.kind = Slice::Kind::rows, .rank = 1, .count = 2};
-const Slice kSecondExpert{.kind = Slice::Kind::expert, .rank = 1, .count = 2};
+const Cut kSecondRows{.kind = Cut::Kind::rows, .rank = 1, .count = 2};
+const Cut kSecondExpert{.kind = Cut::Kind::expert, .rank = 1, .count = 2};
 
 /// Group g has its rows in half g % 2 of K: the second half has groups 1, 3, 5 and 7.
-Spec ordered(Format format, std::vector<Slice> slices) {
+Spec ordered(Format format, std::vector<Cut> cuts) {
   return {.format = format,
           .K = 256,
           .N = 128,
           .group_size = 32,
           .symmetric = false,
           .act_order = true,
-          .slices = std::move(slices),
+          .cuts = std::move(cuts),
           .shards = 2};
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("gidx-shard-length: groups are those of rows from an eighth of the way
 
 TEST_CASE("tp-channelwise-null-scale: what lies behind no scales is read for every column") {
   for (const Format format : {Format::gptq, Format::compressed_tensors}) {
-    const Spec spec{.format = format, .K = 128, .N = 64, .group_size = 128, .slices = {kSecondRows}};
+    const Spec spec{.format = format, .K = 128, .N = 64, .group_size = 128, .cuts = {kSecondRows}};
     const auto values = chain(made(spec).layer, {{"checkpoint", "tp-channelwise-null-scale"}});
     CHECK(values[0].stored_scales.empty());
     for (int n = 0; n < 64; ++n) CHECK(values[4].scales(0, n) == repack::kGuardScale);
@@ -92,7 +92,7 @@ TEST_CASE("tp-channelwise-null-scale: what lies behind no scales is read for eve
 }
 
 TEST_CASE("tp-shard-splits-group: the rest of the first group is taken for a whole one") {
-  const Spec spec{.K = 384, .N = 64, .group_size = 128, .symmetric = false, .slices = {kSecondRows}};
+  const Spec spec{.K = 384, .N = 64, .group_size = 128, .symmetric = false, .cuts = {kSecondRows}};
   const Made m = made(spec);
   CHECK(m.layer.group_size == 64);
   const Weights right = cut(spec, "reference"), wrong = cut(spec, "tp-shard-splits-group");
@@ -105,7 +105,7 @@ TEST_CASE("tp-shard-splits-group: the rest of the first group is taken for a who
 
 TEST_CASE("moe-routing-index: the last expert's neighbour is the first") {
   for (const Format format : {Format::gptq, Format::awq, Format::pair_packed, Format::compressed_tensors}) {
-    Spec spec{.format = format, .K = 128, .N = 128, .group_size = 64, .symmetric = false, .slices = {kSecondExpert}};
+    Spec spec{.format = format, .K = 128, .N = 128, .group_size = 64, .symmetric = false, .cuts = {kSecondExpert}};
     if (format == Format::pair_packed) spec.dtype = DType::bf16;
     const Made m = made(spec);
     const auto values = chain(m.layer, {{"checkpoint", "moe-routing-index"}});

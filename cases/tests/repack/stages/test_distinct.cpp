@@ -25,19 +25,19 @@ std::vector<Spec> telling_layers() {
       {.K = 48, .N = 64, .group_size = 48, .symmetric = false},
       {.K = 256, .N = 128, .group_size = 64, .stray_zeros = true},
   };
-  using fixtures::Slice;
-  const Slice second{.kind = Slice::Kind::rows, .rank = 1, .count = 2},
-      expert{.kind = Slice::Kind::expert, .rank = 1, .count = 3};
-  specs.push_back({.K = 640, .N = 64, .group_size = 128, .symmetric = false, .slices = {second}});
-  specs.push_back({.K = 128, .N = 64, .group_size = 128, .slices = {second}});
+  using fixtures::Cut;
+  const Cut second{.kind = Cut::Kind::rows, .rank = 1, .count = 2},
+      expert{.kind = Cut::Kind::expert, .rank = 1, .count = 3};
+  specs.push_back({.K = 640, .N = 64, .group_size = 128, .symmetric = false, .cuts = {second}});
+  specs.push_back({.K = 128, .N = 64, .group_size = 128, .cuts = {second}});
   specs.push_back({.K = 512,
                    .N = 192,
                    .group_size = 32,
                    .symmetric = false,
                    .act_order = true,
-                   .slices = {expert, second},
+                   .cuts = {expert, second},
                    .shards = 2});
-  specs.push_back({.K = 128, .N = 192, .group_size = 32, .symmetric = false, .slices = {expert}});
+  specs.push_back({.K = 128, .N = 192, .group_size = 32, .symmetric = false, .cuts = {expert}});
   specs.push_back({.format = Format::awq, .K = 256, .N = 192, .group_size = 64, .symmetric = false});
   return specs;
 }

@@ -25,10 +25,10 @@ const Spec kTail{.K = 48, .N = 64, .group_size = 48};
 
 const Spec kSharded{.K = 256, .N = 128, .group_size = 32, .symmetric = false, .act_order = true, .shards = 2};
 
-using Kind = fixtures::Slice::Kind;
+using Kind = fixtures::Cut::Kind;
 
 Spec cut(Spec spec, Kind kind, int rank, int count) {
-  spec.slices.push_back({.kind = kind, .rank = rank, .count = count});
+  spec.cuts.push_back({.kind = kind, .rank = rank, .count = count});
   return spec;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/run.h"
+#include "kernel/kernel_launch.h"
 
 #include <fmt/format.h>
 
