@@ -25,10 +25,7 @@ bool all_reference(const Recipe& recipe) {
 /// The first `rows` rows and `cols` columns.
 template <class T>
 Grid<T> corner(const Grid<T>& grid, int rows, int cols) {
-  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
-    for (int r = 0; r < rows; ++r)
-      std::copy_n(grid.row(r).begin(), cols, out.begin() + static_cast<std::ptrdiff_t>(r) * cols);
-  });
+  return Grid<T>::from(rows, cols, [&](int r, int c) { return grid(r, c); });
 }
 
 }  // namespace

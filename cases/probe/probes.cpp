@@ -42,25 +42,22 @@ std::uint16_t one(DType dtype) { return bits_of(1.0f, dtype); }
 Grid<std::uint16_t> comb(int K, DType dtype) {
   const int rows = std::max(kLeastRows, (K + kTermsOfRow - 1) / kTermsOfRow);
   const RandomStream signs(kSeed, kSigns);
-  return Grid<std::uint16_t>::made(rows, K, [&](std::span<std::uint16_t> out) {
-    std::fill(out.begin(), out.end(), bits_of(0.0f, dtype));
-    for (int k = 0; k < K; ++k)
-      out[static_cast<std::size_t>(k % rows) * K + k] =
-          bits_of(signs.below(2, static_cast<std::uint64_t>(k)) == 0 ? 1.0f : -1.0f, dtype);
+  return Grid<std::uint16_t>::from(rows, K, [&](int m, int k) {
+    const float sign = signs.below(2, static_cast<std::uint64_t>(k)) == 0 ? 1.0f : -1.0f;
+    return bits_of(k % rows == m ? sign : 0.0f, dtype);
   });
 }
 
 template <class T>
 Grid<T> everywhere(const Grid<T>& like, T value) {
-  return Grid<T>::made(like.rows(), like.cols(), [&](std::span<T> out) { std::fill(out.begin(), out.end(), value); });
+  return Grid<T>::filled(like.rows(), like.cols(), value);
 }
 
 template <class T, class Value>
 Grid<T> drawn(const Grid<T>& like, std::uint64_t stream, int count, Value value) {
   const RandomStream random(kSeed, stream);
-  return Grid<T>::made(like.rows(), like.cols(), [&](std::span<T> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = value(random.below(count, i));
-  });
+  return Grid<T>::from(like.rows(), like.cols(),
+                       [&, i = std::uint64_t{0}](int, int) mutable { return value(random.below(count, i++)); });
 }
 
 /// Codes 9, zero points 8, scales 1: what a probe then changes. A bias is zero and still there: without one the kernel
@@ -97,9 +94,8 @@ std::shared_ptr<const Layer> random_zeros(const Layer& layer) {
   if (layer.symmetric && layer.qzeros && layer.qzeros->dtype == DType::i32) {
     const auto words = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
     const RandomStream random(kSeed, kZeros);
-    const auto other = Grid<std::uint32_t>::made(words.rows(), words.cols(), [&](std::span<std::uint32_t> out) {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint32_t>(random.bits(i));
-    });
+    const auto other = words.mapped(
+        [&, i = std::uint64_t{0}](std::uint32_t) mutable { return static_cast<std::uint32_t>(random.bits(i++)); });
     stored->qzeros = fixtures::files::tensor_of(layer.qzeros->name, layer.qzeros->dtype, other);
   }
   return stored;
@@ -120,11 +116,6 @@ Root root_of(const Layer& layer) {
   Root root = root_of(layer.cut_from->whole);
   root.slices.push_back(layer.cut_from->slice);
   return root;
-}
-
-Grid<std::uint16_t> zeros(int rows, int K, DType dtype) {
-  return Grid<std::uint16_t>::made(
-      rows, K, [&](std::span<std::uint16_t> out) { std::fill(out.begin(), out.end(), bits_of(0.0f, dtype)); });
 }
 
 }  // namespace
@@ -164,10 +155,7 @@ PlainLayer plain_of(const Layer& layer) {
 }
 
 Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype) {
-  return Grid<std::uint16_t>::made(rows, K, [&](std::span<std::uint16_t> out) {
-    std::fill(out.begin(), out.end(), bits_of(0.0f, dtype));
-    for (int m = 0; m < rows; ++m) out[static_cast<std::size_t>(m) * K + first + m] = one(dtype);
-  });
+  return Grid<std::uint16_t>::from(rows, K, [&](int m, int k) { return k == first + m ? one(dtype) : 0; });
 }
 
 std::vector<Probe> case_probes(const Prepared& prepared, const kernel::Launch& launch, int launches) {
@@ -194,7 +182,7 @@ std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& l
     return Probe{&probe_kind(id), {std::move(probed), rows, launch}, id != std::string_view("bias")};
   };
   std::vector<Probe> probes = {probe("bias", std::make_shared<const Layer>(layer),
-                                     zeros(std::min(kLeastRows, prepared.A.rows()), layer.K, layer.dtype)),
+                                     Grid<std::uint16_t>::filled(std::min(kLeastRows, prepared.A.rows()), layer.K, 0)),
                                probe("codes", root.cut(*stored_like(root.whole, random_codes(root.whole))), A)};
   if (!layer.symmetric || layer.qzeros) probes.push_back(probe("zero_points", root.cut(*random_zeros(root.whole)), A));
   probes.push_back(probe("scales", root.cut(*stored_like(root.whole, random_scales(root.whole))), A));

@@ -48,7 +48,7 @@ std::shared_ptr<const fixtures::Layer> stored_like(const fixtures::Layer& like, 
 /// The contents of a layer: codes, zero points and scales by definition, bias.
 fixtures::PlainLayer plain_of(const fixtures::Layer& layer);
 
-/// Rows first..first+rows-1 of the identity (K, K).
+/// Rows first..first+rows-1 of the identity (K, K); rows from K on are zero.
 Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype);
 
 }  // namespace w4::cases::probe

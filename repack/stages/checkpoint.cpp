@@ -35,12 +35,9 @@ using ColumnOrder = std::function<int(int)>;
 /// cells together.
 template <class T>
 Grid<T> picked(const Grid<T>& grid, const ColumnOrder& order, bool rows, int per_cell) {
-  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
-    for (int r = 0; r < grid.rows(); ++r)
-      for (int c = 0; c < grid.cols(); ++c)
-        out[static_cast<std::size_t>(r) * grid.cols() + c] =
-            rows ? grid(order(r * per_cell) / per_cell, c) : grid(r, order(c * per_cell) / per_cell);
-  });
+  const auto from = [&](int cell) { return order(cell * per_cell) / per_cell; };
+  return Grid<T>::from(grid.rows(), grid.cols(),
+                       [&](int r, int c) { return rows ? grid(from(r), c) : grid(r, from(c)); });
 }
 
 /// The kernel keeps its groups, but the rows are told to share scales twice as far.
@@ -96,16 +93,10 @@ Weights concat_order(const Weights& stored) {
 template <class T>
 Grid<T> joined_on_the_other_axis(const Grid<T>& grid, bool n_first) {
   const int rows = grid.rows(), cols = grid.cols();
-  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
-    for (int i = 0; i < static_cast<int>(out.size()); ++i) {
-      if (n_first) {
-        const int row = i / (2 * cols), block = i / cols % 2;
-        out[static_cast<std::size_t>(i)] = grid(block * rows / 2 + row, i % cols);
-      } else {
-        const int row = i / (cols / 2), block = row / rows;
-        out[static_cast<std::size_t>(i)] = grid(row % rows, block * cols / 2 + i % (cols / 2));
-      }
-    }
+  return Grid<T>::from(rows, cols, [&](int r, int c) {
+    if (n_first) return grid(r % 2 * rows / 2 + r / 2, c);
+    const int row = 2 * r + c / (cols / 2);  // of the two blocks
+    return grid(row % rows, row / rows * cols / 2 + c % (cols / 2));
   });
 }
 

@@ -55,12 +55,4 @@ repack::Packed chained(const fixtures::Layer& layer, const repack::Recipe& recip
 
 bool same(const repack::Packed& a, const repack::Packed& b);
 
-template <class T, class F>
-Grid<T> grid_from(int rows, int cols, const F& f) {
-  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
-    for (int r = 0; r < rows; ++r)
-      for (int c = 0; c < cols; ++c) out[static_cast<std::size_t>(r) * cols + c] = static_cast<T>(f(r, c));
-  });
-}
-
 }  // namespace w4::repack_tests

@@ -110,7 +110,7 @@ TEST_CASE("moe-routing-index: the last expert's neighbour is the first") {
     const Made m = made(spec);
     const auto values = chain(m.layer, {{"checkpoint", "moe-routing-index"}});
     const auto first = [](const auto& grid) {
-      return grid_from<std::decay_t<decltype(grid(0, 0))>>(grid.rows(), 64, [&](int r, int n) { return grid(r, n); });
+      return Grid<std::decay_t<decltype(grid(0, 0))>>::from(grid.rows(), 64, [&](int r, int n) { return grid(r, n); });
     };
     CHECK(values[1].codes == first(m.plain.codes));
     CHECK(values[2].zeros == first(m.plain.zeros));

@@ -106,13 +106,13 @@ TEST_CASE("act_order: rows are sorted by group and keep their order inside it") 
 TEST_CASE("scales: each kernel group has its own and the padding has none") {
   on_every_layer([](const Walked& w) {
     const Weights& after = w.after[4];
-    CHECK(after.scales == grid_from<std::uint16_t>(w.kernel_groups(), w.Np(), [&](int g, int n) {
+    CHECK(after.scales == Grid<std::uint16_t>::from(w.kernel_groups(), w.Np(), [&](int g, int n) {
             const bool real = g < w.made.plain.scales.rows() && n < w.spec.N;
             return real ? w.made.plain.scales(g, n) : std::uint16_t{0};
           }));
     CHECK(after.kernel_zeros.empty() == w.spec.symmetric);
     if (w.spec.symmetric) return;
-    CHECK(after.kernel_zeros == grid_from<std::uint8_t>(w.kernel_groups(), w.Np(), [&](int g, int n) {
+    CHECK(after.kernel_zeros == Grid<std::uint8_t>::from(w.kernel_groups(), w.Np(), [&](int g, int n) {
             const bool real = g < w.made.plain.zeros.rows() && n < w.spec.N;
             return real ? w.made.plain.zeros(g, n) : std::uint8_t{8};
           }));
@@ -132,12 +132,12 @@ TEST_CASE("scale_order: places hold the columns of the closed forms") {
     const Weights& after = w.after[5];
     const auto grouped = [](int p) { return p / 64 * 64 + p % 64 / 8 + 8 * (p % 8); };
     const auto single = [](int p) { return p / 32 * 32 + 2 * (p % 32 / 8) + p % 2 + 8 * (p % 8 / 2); };
-    CHECK(after.ordered_scales == grid_from<std::uint16_t>(w.kernel_groups(), w.Np(), [&](int g, int p) {
+    CHECK(after.ordered_scales == Grid<std::uint16_t>::from(w.kernel_groups(), w.Np(), [&](int g, int p) {
             return before.scales(g, w.one_group() ? single(p) : grouped(p));
           }));
     CHECK(after.ordered_zeros.empty() == w.spec.symmetric);
     if (w.spec.symmetric) return;
-    CHECK(after.ordered_zeros == grid_from<std::uint32_t>(w.kernel_groups(), w.Np() / 8, [&](int g, int c) {
+    CHECK(after.ordered_zeros == Grid<std::uint32_t>::from(w.kernel_groups(), w.Np() / 8, [&](int g, int c) {
             const int order[] = {0, 2, 4, 6, 1, 3, 5, 7};
             std::uint32_t word = 0;
             for (int i = 0; i < 8; ++i)
@@ -151,7 +151,7 @@ TEST_CASE("tiles: blocks of 16 rows lie one after another and padding holds its 
   on_every_layer([](const Walked& w) {
     const Weights& before = w.after[5];
     const int blocks_n = w.Np() / 16;
-    CHECK(w.after[6].tiles == grid_from<std::uint8_t>(w.Kp() / 16 * blocks_n, 256, [&](int block, int cell) {
+    CHECK(w.after[6].tiles == Grid<std::uint8_t>::from(w.Kp() / 16 * blocks_n, 256, [&](int block, int cell) {
             const int k = block / blocks_n * 16 + cell / 16;
             const int n = block % blocks_n * 16 + cell % 16;
             if (k < w.spec.K && n < w.spec.N) return int{before.codes(k, n)};
@@ -163,7 +163,7 @@ TEST_CASE("tiles: blocks of 16 rows lie one after another and padding holds its 
 TEST_CASE("fragments: lane and word and slot hold the code of the closed form") {
   on_every_layer([](const Walked& w) {
     const Grid<std::uint8_t>& tiles = w.after[6].tiles;
-    CHECK(w.after[7].packed == grid_from<std::uint32_t>(w.Kp() / 16, 2 * w.Np(), [&](int row, int column) {
+    CHECK(w.after[7].packed == Grid<std::uint32_t>::from(w.Kp() / 16, 2 * w.Np(), [&](int row, int column) {
             const int lane = column % 128 / 4;
             const int j = column % 4;
             std::uint32_t word = 0;

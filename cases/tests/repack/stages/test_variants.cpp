@@ -171,15 +171,15 @@ TEST_CASE("double-transform: one inverse repack too few") {
   const auto once = repack::repack(m.layer);
   Made saved = m;
   saved.layer.qweight = fixtures::files::tensor_of(
-      "qweight", DType::i32, grid_from<std::uint32_t>(16, 64, [&](int r, int c) { return once.words[r * 64 + c]; }));
+      "qweight", DType::i32, Grid<std::uint32_t>::from(16, 64, [&](int r, int c) { return once.words[r * 64 + c]; }));
   CHECK(chained(m.layer, {{"checkpoint", "double-transform"}}).words == chained(saved.layer).words);
 }
 
 TEST_CASE("nibble-spill: 15 becomes 0 and its word's next slot one more") {
   Made m = made({.K = 64, .N = 64, .group_size = 64});
-  m.layer.qweight = fixtures::files::tensor_of("qweight", DType::i32, grid_from<std::uint32_t>(8, 64, [](int r, int c) {
-                                                 return r == 0 && c == 0 ? 0xF00005F3u : 0x88888888u;
-                                               }));
+  m.layer.qweight = fixtures::files::tensor_of(
+      "qweight", DType::i32,
+      Grid<std::uint32_t>::from(8, 64, [](int r, int c) { return r == 0 && c == 0 ? 0xF00005F3u : 0x88888888u; }));
   const auto codes = chain(m.layer, {{"codes", "nibble-spill"}})[1].codes;
   const int want[] = {3, 0, 6, 0, 0, 0, 0, 0, 8};
   for (int k = 0; k < 9; ++k) CHECK(codes(k, 0) == want[k]);
@@ -204,7 +204,7 @@ TEST_CASE("zero points of 0: wrapped to 15 and clamped to 1 and all others kept"
   const Made m = made(kAsymmetric);
   for (const auto& [variant, wrong] : {std::pair{"zp-nibble-wrap", 15}, std::pair{"zp-clamped-folded", 1}}) {
     const auto zeros = chain(m.layer, {{"zero_points", variant}})[2].zeros;
-    CHECK(zeros == grid_from<std::uint8_t>(4, 128, [&](int g, int n) {
+    CHECK(zeros == Grid<std::uint8_t>::from(4, 128, [&](int g, int n) {
             return m.plain.zeros(g, n) == 0 ? wrong : int{m.plain.zeros(g, n)};
           }));
   }

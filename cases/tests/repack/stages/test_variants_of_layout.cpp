@@ -49,11 +49,12 @@ TEST_CASE("concat-order: every tensor of the second and third projection changes
     const Made m = made(spec);
     const auto values = chain(m.layer, {{"checkpoint", "concat-order"}});
     const auto from = [](int n) { return n < kBlock ? n : kBlock + (n - kBlock + kBlock) % (2 * kBlock); };
-    CHECK(values[1].codes == grid_from<std::uint8_t>(128, kN, [&](int k, int n) { return m.plain.codes(k, from(n)); }));
-    CHECK(values[2].zeros == grid_from<std::uint8_t>(2, kN, [&](int g, int n) { return m.plain.zeros(g, from(n)); }));
+    CHECK(values[1].codes ==
+          Grid<std::uint8_t>::from(128, kN, [&](int k, int n) { return m.plain.codes(k, from(n)); }));
+    CHECK(values[2].zeros == Grid<std::uint8_t>::from(2, kN, [&](int g, int n) { return m.plain.zeros(g, from(n)); }));
     CHECK(values[4].scales ==
-          grid_from<std::uint16_t>(2, kN, [&](int g, int n) { return m.plain.scales(g, from(n)); }));
-    CHECK(values[4].bias == grid_from<std::uint16_t>(1, kN, [&](int, int n) { return m.plain.bias(0, from(n)); }));
+          Grid<std::uint16_t>::from(2, kN, [&](int g, int n) { return m.plain.scales(g, from(n)); }));
+    CHECK(values[4].bias == Grid<std::uint16_t>::from(1, kN, [&](int, int n) { return m.plain.bias(0, from(n)); }));
   }
 }
 
