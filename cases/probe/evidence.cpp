@@ -8,6 +8,7 @@
 #include "fixtures/error.h"
 #include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
+#include "repack/plain_layer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -74,11 +75,12 @@ std::optional<judge::Expected> expected_as_packed(const Recipe& recipe, const Qu
   if (std::ranges::none_of(recipe, is_repack)) return std::nullopt;
   try {
     const repack::Unpacked packed = repack::unpack(repack::repack(*question.layer, recipe));
-    fixtures::PlainLayer plain = plain_of(*question.layer);
+    fixtures::PlainLayer plain = repack::plain_layer_of(*question.layer);
     plain.codes = packed.codes;
     plain.scales = packed.scales;
     if (!packed.zeros.empty()) plain.zeros = packed.zeros;
-    return judge::expected_output(*stored_like(*question.layer, plain), question.A, rounding_of_question(question));
+    return judge::expected_output(repack::stored_like(*question.layer, plain), question.A,
+                                  rounding_of_question(question));
   } catch (const Error&) {
     return std::nullopt;
   }

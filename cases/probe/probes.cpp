@@ -6,6 +6,7 @@
 #include "fixtures/layer/codes.h"
 #include "fixtures/layer/cut.h"
 #include "fixtures/random/counter_random.h"
+#include "repack/plain_layer.h"
 
 #include <algorithm>
 
@@ -63,7 +64,7 @@ Grid<T> drawn(const Grid<T>& like, std::uint64_t stream, int count, Value value)
 /// Codes 9, zero points 8, scales 1: what a probe then changes. A bias is zero and still there: without one the kernel
 /// might take another path, or none.
 PlainLayer blank(const Layer& layer) {
-  PlainLayer plain = plain_of(layer);
+  PlainLayer plain = repack::plain_layer_of(layer);
   plain.codes = everywhere(plain.codes, kUnitCode);
   plain.zeros = everywhere(plain.zeros, static_cast<std::uint8_t>(kSymmetricZero));
   plain.scales = everywhere(plain.scales, one(layer.dtype));
@@ -85,18 +86,18 @@ PlainLayer random_scales(const Layer& layer) {
 }
 
 /// A symmetric layer that stores zero points gets others, which it must not feel.
-std::shared_ptr<const Layer> random_zeros(const Layer& layer) {
+Layer random_zeros(const Layer& layer) {
   PlainLayer plain = blank(layer);
   plain.codes = everywhere(plain.codes, static_cast<std::uint8_t>(kSymmetricZero));
   if (!layer.symmetric)
     plain.zeros = drawn(plain.zeros, kZeros, 16, [](int zero) { return static_cast<std::uint8_t>(zero); });
-  auto stored = std::make_shared<Layer>(*stored_like(layer, plain));
+  Layer stored = repack::stored_like(layer, plain);
   if (layer.symmetric && layer.qzeros && layer.qzeros->dtype == DType::i32) {
     const auto words = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
     const RandomStream random(kSeed, kZeros);
     const auto other = words.mapped(
         [&, i = std::uint64_t{0}](std::uint32_t) mutable { return static_cast<std::uint32_t>(random.bits(i++)); });
-    stored->qzeros = fixtures::files::tensor_of(layer.qzeros->name, layer.qzeros->dtype, other);
+    stored.qzeros = fixtures::files::tensor_of(layer.qzeros->name, layer.qzeros->dtype, other);
   }
   return stored;
 }
@@ -128,32 +129,6 @@ const ProbeKind& probe_kind(std::string_view id) {
   throw Error(kBadInput, fmt::format("no probe is called {}", id));
 }
 
-std::shared_ptr<const Layer> stored_like(const Layer& like, PlainLayer plain) {
-  auto layer = std::make_shared<Layer>(fixtures::encode(plain, like.format, like.zero_encoding));
-  if (!like.qzeros) layer->qzeros.reset();
-  return layer;
-}
-
-PlainLayer plain_of(const Layer& layer) {
-  const repack::Unpacked unpacked = repack::unpack(repack::repack(layer));
-  PlainLayer plain{.name = layer.name,
-                   .group_size = layer.group_size,
-                   .symmetric = layer.symmetric,
-                   .dtype = layer.dtype,
-                   .codes = unpacked.codes,
-                   .zeros = unpacked.zeros,
-                   .scales = unpacked.scales,
-                   .g_idx = {},
-                   .bias = {}};
-  if (plain.zeros.empty())
-    plain.zeros = Grid<std::uint8_t>::made(plain.scales.rows(), plain.scales.cols(), [](std::span<std::uint8_t> out) {
-      std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kSymmetricZero));
-    });
-  if (layer.g_idx) plain.g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
-  if (layer.bias) plain.bias = fixtures::files::grid_of<std::uint16_t>(*layer.bias);
-  return plain;
-}
-
 Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype) {
   return Grid<std::uint16_t>::from(rows, K, [&](int m, int k) { return k == first + m ? one(dtype) : 0; });
 }
@@ -183,9 +158,9 @@ std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& l
   };
   std::vector<Probe> probes = {probe("bias", std::make_shared<const Layer>(layer),
                                      Grid<std::uint16_t>::filled(std::min(kLeastRows, prepared.A.rows()), layer.K, 0)),
-                               probe("codes", root.cut(*stored_like(root.whole, random_codes(root.whole))), A)};
-  if (!layer.symmetric || layer.qzeros) probes.push_back(probe("zero_points", root.cut(*random_zeros(root.whole)), A));
-  probes.push_back(probe("scales", root.cut(*stored_like(root.whole, random_scales(root.whole))), A));
+                               probe("codes", root.cut(repack::stored_like(root.whole, random_codes(root.whole))), A)};
+  if (!layer.symmetric || layer.qzeros) probes.push_back(probe("zero_points", root.cut(random_zeros(root.whole)), A));
+  probes.push_back(probe("scales", root.cut(repack::stored_like(root.whole, random_scales(root.whole))), A));
   return probes;
 }
 

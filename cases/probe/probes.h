@@ -40,14 +40,6 @@ Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch);
 /// wrong.
 std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& launch);
 
-// What these probes are made of, for probes that carry more.
-
-/// A layer stored like this one, with other contents.
-std::shared_ptr<const fixtures::Layer> stored_like(const fixtures::Layer& like, fixtures::PlainLayer plain);
-
-/// The contents of a layer: codes, zero points and scales by definition, bias.
-fixtures::PlainLayer plain_of(const fixtures::Layer& layer);
-
 /// Rows first..first+rows-1 of the identity (K, K); rows from K on are zero.
 Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype);
 

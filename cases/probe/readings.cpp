@@ -3,6 +3,7 @@
 
 #include "fixtures/half.h"
 #include "fixtures/layer/codes.h"
+#include "repack/plain_layer.h"
 
 #include <fmt/format.h>
 
@@ -53,7 +54,12 @@ class Reader {
  public:
   Reader(const Prepared& prepared, Box& box, const kernel::Launch& launch, int rows,
          const std::function<void(std::string_view)>& step)
-      : layer_(prepared.layer), box_(box), launch_(launch), rows_(rows), step_(step), plain_(plain_of(layer_)) {
+      : layer_(prepared.layer),
+        box_(box),
+        launch_(launch),
+        rows_(rows),
+        step_(step),
+        plain_(repack::plain_layer_of(layer_)) {
     plain_.bias = Grid<std::uint16_t>::filled(plain_.bias.rows(), plain_.bias.cols(), 0);
   }
 
@@ -74,7 +80,7 @@ class Reader {
   std::shared_ptr<const Layer> with(Change change) const {
     PlainLayer plain = plain_;
     change(plain);
-    return stored_like(layer_, plain);
+    return std::make_shared<const Layer>(repack::stored_like(layer_, plain));
   }
 
   /// One code everywhere, scales of 1, zero points of 8.

@@ -23,20 +23,13 @@ int from_stored(int stored, ZeroEncoding encoding) {
   return encoding == ZeroEncoding::minus_one ? (stored + 1) & static_cast<int>(kCodeMask) : stored;
 }
 
-int from_float(const Weights& w, int g, int n) {
-  const float zero = value_of(w.float_zeros(g, n), DType::bf16);
-  if (zero >= 0 && zero <= kCodeMask && zero == static_cast<float>(static_cast<int>(zero)))
-    return static_cast<int>(zero);
-  throw CannotTest("zero point {} of group {} and column {} is no integer 0..15: the Marlin format cannot hold it",
-                   zero, g, n);
-}
-
 bool has_stored(const Weights& w) { return !w.zero_words.empty() || !w.float_zeros.empty(); }
 
 /// Every stored zero point, whether the layer is symmetric or not.
 Zeros decoded(const Weights& w, ZeroEncoding encoding) {
   if (w.format == Format::pair_packed)
-    return Zeros::from(w.groups(), w.N, [&](int g, int n) { return from_float(w, g, n); });
+    return Zeros::from(w.groups(), w.N,
+                       [&](int g, int n) { return exact_zero(value_of(w.float_zeros(g, n), DType::bf16), g, n); });
   return Zeros::from(w.groups(), w.N, [&](int g, int n) {
     const int c = n / kCodesPerWord;
     const std::uint32_t word = w.format == Format::compressed_tensors ? w.zero_words(c, g) : w.zero_words(g, c);
@@ -55,6 +48,13 @@ Weights with_zeros(const Weights& w, Zeros zeros) {
 }
 
 }  // namespace
+
+int exact_zero(float zero, int g, int n) {
+  if (zero >= 0 && zero <= kCodeMask && zero == static_cast<float>(static_cast<int>(zero)))
+    return static_cast<int>(zero);
+  throw CannotTest("zero point {} of group {} and column {} is no integer 0..15: the Marlin format cannot hold it",
+                   zero, g, n);
+}
 
 Weights reference(const Weights& w) {
   if (w.symmetric) return with_zeros(w, {});
