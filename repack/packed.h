@@ -39,8 +39,8 @@ Packed repack(const fixtures::Layer& layer, const Recipe& recipe = {});
 /// The last value of the chain as a kernel takes it.
 Packed packed_of(const Weights& weights);
 
-/// Drops what no stage after `stage` (0 `checkpoint` .. 7 `fragments`) reads, to keep a chain small in memory.
-void drop_used(std::size_t stage, Weights& weights);
+/// Drops what no stage after `stage` reads, to keep a chain small in memory.
+void drop_used(StageId stage, Weights& weights);
 
 /// Undoes the reference repack: codes (stored_K, stored_N) in stored row order, zero points, scales. The identity on
 /// what repack() made from sound layers. Groups of padding are left out.

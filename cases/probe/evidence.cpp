@@ -71,7 +71,7 @@ judge::Rounding rounding_of_question(const Question& question) {
 /// What the oracle expects of the weights that a repack done this way packs, read as they are to be read: where a large
 /// scale comes to small codes, more is rounded off than in a right output. None: this repack cannot be done or read.
 std::optional<judge::Expected> expected_as_packed(const Recipe& recipe, const Question& question) {
-  const auto is_repack = [](const auto& stage) { return faults::stage_index(stage.first) < faults::kRepackStages; };
+  const auto is_repack = [](const auto& stage) { return is_repacking(faults::parse_stage(stage.first)); };
   if (std::ranges::none_of(recipe, is_repack)) return std::nullopt;
   try {
     const repack::Unpacked packed = repack::unpack(repack::repack(*question.layer, recipe));

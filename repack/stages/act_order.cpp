@@ -125,6 +125,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"act_order", "g_idx to a row permutation, and A's columns with it", kVariants}; }
+Stage stage() { return {StageId::act_order, "g_idx to a row permutation, and A's columns with it", kVariants}; }
 
 }  // namespace w4::repack::act_order

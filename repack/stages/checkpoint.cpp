@@ -164,6 +164,8 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"checkpoint", "tensors as stored: dtype, shape, order, config against data", kVariants}; }
+Stage stage() {
+  return {StageId::checkpoint, "tensors as stored: dtype, shape, order, config against data", kVariants};
+}
 
 }  // namespace w4::repack::checkpoint

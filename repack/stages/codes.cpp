@@ -164,6 +164,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"codes", "words to codes (K, N)", kVariants}; }
+Stage stage() { return {StageId::codes, "words to codes (K, N)", kVariants}; }
 
 }  // namespace w4::repack::codes

@@ -165,6 +165,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"fragments", "inside a tile: lane, word, slot", kVariants}; }
+Stage stage() { return {StageId::fragments, "inside a tile: lane, word, slot", kVariants}; }
 
 }  // namespace w4::repack::fragments

@@ -77,6 +77,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"scale_order", "scales and zero points into the kernel's order", kVariants}; }
+Stage stage() { return {StageId::scale_order, "scales and zero points into the kernel's order", kVariants}; }
 
 }  // namespace w4::repack::scale_order

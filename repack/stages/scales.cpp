@@ -95,6 +95,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"scales", "dtype, which group a row belongs to, grouped or per column", kVariants}; }
+Stage stage() { return {StageId::scales, "dtype, which group a row belongs to, grouped or per column", kVariants}; }
 
 }  // namespace w4::repack::scales

@@ -138,6 +138,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"tiles", "(K,N) into tiles", kVariants}; }
+Stage stage() { return {StageId::tiles, "(K,N) into tiles", kVariants}; }
 
 }  // namespace w4::repack::tiles

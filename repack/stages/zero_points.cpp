@@ -134,6 +134,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"zero_points", "qzeros to z (groups, N), v1 / v2 / symmetric", kVariants}; }
+Stage stage() { return {StageId::zero_points, "qzeros to z (groups, N), v1 / v2 / symmetric", kVariants}; }
 
 }  // namespace w4::repack::zero_points

@@ -176,19 +176,19 @@ std::vector<Spec> all_specs() {
   return specs;
 }
 
-std::vector<repack::Weights> chain(const Layer& layer, const repack::Recipe& recipe) {
-  std::vector<repack::Weights> values;
+std::map<StageId, repack::Weights> chain(const Layer& layer, const repack::Recipe& recipe) {
+  std::map<StageId, repack::Weights> values;
   repack::Weights value = repack::weights_of(layer);
   for (const repack::Stage& stage : repack::stages()) {
-    const auto entry = recipe.find(stage.id);
+    const auto entry = recipe.find(name_of(stage.id));
     value = repack::variant_of(stage, entry == recipe.end() ? "reference" : entry->second).apply(value);
-    values.push_back(value);
+    values.emplace(stage.id, value);
   }
   return values;
 }
 
 repack::Packed chained(const Layer& layer, const repack::Recipe& recipe) {
-  return repack::packed_of(chain(layer, recipe).back());
+  return repack::packed_of(chain(layer, recipe).at(StageId::fragments));
 }
 
 bool same(const repack::Packed& a, const repack::Packed& b) {

@@ -6,6 +6,7 @@
 #include "repack/packed.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,8 +48,8 @@ std::vector<Spec> all_specs();
 /// A reproducible number from two.
 std::uint64_t hashed(std::uint64_t seed, std::uint64_t index);
 
-/// The chain as `stages()` gives it, stage by stage; entry i is the value after stage i.
-std::vector<repack::Weights> chain(const fixtures::Layer& layer, const repack::Recipe& recipe = {});
+/// The chain as `stages()` gives it: the value after each stage.
+std::map<StageId, repack::Weights> chain(const fixtures::Layer& layer, const repack::Recipe& recipe = {});
 
 /// What the chain ends in.
 repack::Packed chained(const fixtures::Layer& layer, const repack::Recipe& recipe = {});

@@ -211,14 +211,15 @@ TEST_CASE("black box: a fault that this output hides is found by a probe") {
 TEST_CASE("black box: a part that is read otherwise than any known way is unexplained and written as a formula") {
   const Options options = test::options_of("b 128 --m 16");
   Subject subject({});
-  subject.replace_stage(7, [](const repack::Weights& before) {  // words of odd lanes in the other order
-    repack::Weights after = repack::stages()[7].variants[0].apply(before);
-    after.packed =
-        Grid<std::uint32_t>::made(after.packed.rows(), after.packed.cols(), [&](std::span<std::uint32_t> out) {
-          for (std::size_t i = 0; i < out.size(); ++i) out[i] = after.packed[(i & 4) != 0 ? i ^ 3 : i];
-        });
-    return after;
-  });
+  subject.replace_stage(
+      StageId::fragments, [](const repack::Weights& before) {  // words of odd lanes in the other order
+        repack::Weights after = repack::stage_of(StageId::fragments).variants[0].apply(before);
+        after.packed =
+            Grid<std::uint32_t>::made(after.packed.rows(), after.packed.cols(), [&](std::span<std::uint32_t> out) {
+              for (std::size_t i = 0; i < out.size(); ++i) out[i] = after.packed[(i & 4) != 0 ? i ^ 3 : i];
+            });
+        return after;
+      });
   probe::PathBox box(subject);
   const report::Report report = search::bisect_box(prepare(options), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);

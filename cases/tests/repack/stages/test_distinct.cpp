@@ -46,8 +46,7 @@ std::vector<Way> every_way() {
   std::vector<Way> ways;
   for (const repack::Stage& stage : repack::stages())
     for (const repack::Variant& variant : stage.variants)
-      if (variant.id != "reference" || ways.empty())
-        ways.push_back({std::string(stage.id), std::string(variant.id), {}});
+      if (variant.id != "reference" || ways.empty()) ways.push_back({name_of(stage.id), std::string(variant.id), {}});
   for (const Spec& spec : telling_layers()) {
     const Made m = made(spec);
     for (Way& way : ways) way.made.push_back(chained(m.layer, {{way.stage, way.variant}}));
