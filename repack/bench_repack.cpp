@@ -15,7 +15,7 @@ using namespace w4;
 
 constexpr int kGroupSize = 128;
 
-/// Cells from a counter: what they hold does not matter for speed, that pages are touched does.
+/// Cells from a counter: speed does not depend on the values, but every page must be touched.
 template <class T>
 Grid<T> filled(int rows, int cols, T mask, T base) {
   return Grid<T>::made(rows, cols, [&](std::span<T> out) {

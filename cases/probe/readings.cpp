@@ -103,14 +103,14 @@ class Reader {
     });
   }
 
-  /// What comes out when nothing goes in: it is no weight, and is taken off every reading.
+  /// The output for activations of zero: it is subtracted from every reading.
   void read_at_rest() {
     step_("reading what is added to a product of zero");
     at_rest_ = ask(with([](PlainLayer&) {}), rows_of(0)).C;
     for (std::size_t i = 0; i < at_rest_.size(); ++i) out_.at_rest = std::max(out_.at_rest, std::abs(rest(i)));
   }
 
-  float rest(std::size_t i) const {  // what was not written, or is no number, is left where it is
+  float rest(std::size_t i) const {  // 0 for outputs that are unwritten or not finite
     const float value = at_rest_[i] == launch_.fill ? 0 : value_of(at_rest_[i], layer_.dtype);
     return std::isfinite(value) ? value : 0;
   }
@@ -133,7 +133,7 @@ class Reader {
     out.weights.assign(static_cast<std::size_t>(layer_.K) * layer_.N, kUnread);
     for (int k = 0; k < layer_.K; k += rows_) {
       step_(fmt::format("reading {}, row {} of {}", what, k, layer_.K));
-      if (out_.lost) return out;  // one that hangs may hang every time
+      if (out_.lost) return out;  // a box that hangs may hang every time
       const int rows = std::min(rows_, layer_.K - k);
       const kernel::RunResult result = ask(layer, identity_rows(k, rows, layer_.K, layer_.dtype));
       if (out_.lost) return out;

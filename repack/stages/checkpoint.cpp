@@ -40,14 +40,14 @@ Grid<T> picked(const Grid<T>& grid, const ColumnOrder& order, bool rows, int per
                        [&](int r, int c) { return rows ? grid(from(r), c) : grid(r, from(c)); });
 }
 
-/// The kernel keeps its groups, but the rows are told to share scales twice as far.
+/// Rows take their scales as if groups were twice as long; the group size that the kernel is given stays right.
 Weights group_size_misinferred(const Weights& stored) {
   Weights w = reference(stored);
   w.group_size = std::min(2 * w.group_size, w.K);
   return w;
 }
 
-/// The words are those that a repack already made, with the shape that a checkpoint's have: (K/16, 2N) is (K/8, N).
+/// Words of a repacked layer in the shape of a checkpoint: (K/16, 2N) read as (K/8, N).
 Weights double_transform(const Weights& stored) {
   Weights w = reference(stored);
   if (w.format != Format::gptq || w.K % kPadK != 0 || w.N % kPadN != 0) return w;
@@ -56,8 +56,8 @@ Weights double_transform(const Weights& stored) {
   return w;
 }
 
-/// The defaults of a quantisation config: one group a column, and no act-order. The words of the layer's other groups
-/// are there, and nobody looks at their scales.
+/// The defaults of a quantisation config: one group a column, and no act-order. The scales of
+/// the layer's other groups are never read.
 Weights config_flag_lost(const Weights& stored) {
   Weights w = stored;
   w.group_size = w.K;
@@ -66,7 +66,7 @@ Weights config_flag_lost(const Weights& stored) {
   return w;
 }
 
-/// The tensors of a fused layer's projections, one behind the other in N, in an order of their own.
+/// The layer with its columns in another order, as when projections of a fused layer are joined along N.
 Weights with_columns(const Weights& w, const ColumnOrder& order) {
   Weights out = w;
   const bool rows = w.format == Format::compressed_tensors;  // N is the first axis there
@@ -79,7 +79,7 @@ Weights with_columns(const Weights& w, const ColumnOrder& order) {
   return out;
 }
 
-/// Three blocks of N, as q, k and v are: the second and the third change places.
+/// Three blocks of N, as q, k and v are: the second and the third are swapped.
 Weights concat_order(const Weights& stored) {
   constexpr int kProjections = 3;
   const Weights w = reference(stored);
@@ -111,7 +111,7 @@ Weights concat_axis(const Weights& stored) {
   return w;
 }
 
-/// A slice that is cut out of its layer in a way of its own.
+/// The reference of a slice that kCut has cut.
 template <Weights (*kCut)(const Weights&)>
 Weights cut(const Weights& stored) {
   return reference(kCut(stored));

@@ -9,7 +9,7 @@ namespace {
 using fixtures::Format;
 using fixtures::Slice;
 
-/// A group of some layer, with the column that the slice's first one is there.
+/// A group of a layer, and the column of that layer where the slice begins.
 struct Source {
   int group;
   int column;
@@ -33,7 +33,7 @@ std::vector<int> first_rows_of_groups(const Weights& w) {
 }
 
 /// A grid (groups, columns), or (columns, groups), whose cells hold `per_cell` columns: those of `from` that
-/// source(group) says, or `guard` where there are none.
+/// source(group) gives, or `guard` where it gives none.
 template <class T, class F>
 Grid<T> regrouped(const Weights& w, const Grid<T>& right, const Grid<T>& from, int per_cell, T guard, const F& source) {
   const bool n_first = w.format == Format::compressed_tensors;
@@ -45,7 +45,7 @@ Grid<T> regrouped(const Weights& w, const Grid<T>& right, const Grid<T>& from, i
   });
 }
 
-/// Scales and zero points of the groups in `whole` that source(group) says, behind whose end lies what is no scale.
+/// Scales and zero points of the groups in `whole` that source(group) gives; guard values where it gives none.
 template <class F>
 Weights with_groups(const Weights& w, const Weights& whole, const F& source) {
   Weights out = w;

@@ -29,7 +29,7 @@ Grid<std::uint32_t> packed_zeros(const Grid<std::uint8_t>& zeros, int (*slot_pla
 Weights with_scales(const Weights& w, Grid<std::uint16_t> scales) {
   Weights out = w;
   out.ordered_scales = std::move(scales);
-  out.ordered_zeros = packed_zeros(w.kernel_zeros, awq_column);
+  out.ordered_zeros = packed_zeros(w.kernel_zeros, lop3_column);
   return out;
 }
 
@@ -44,7 +44,7 @@ Grid<std::uint16_t> natural_scales(const Grid<std::uint16_t>& ordered, bool one_
 Grid<std::uint8_t> natural_zeros(const Grid<std::uint32_t>& ordered) {
   return Grid<std::uint8_t>::from(ordered.rows(), ordered.cols() * kCodesPerWord, [&](int r, int n) {
     const int place = place_of_column(n, false);
-    return code_at(ordered(r, place / kCodesPerWord), awq_slot(place % kCodesPerWord));
+    return code_at(ordered(r, place / kCodesPerWord), lop3_slot(place % kCodesPerWord));
   });
 }
 

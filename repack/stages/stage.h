@@ -21,7 +21,7 @@ struct Variant {
   std::string_view visible;  // when it can be seen, a clause: "the layer is asymmetric and has a zero point of 0"
 };
 
-/// A repacking stage: a pure function from one value of Weights to the next, and the ways people get it wrong.
+/// A repacking stage: a pure function from one value of Weights to the next, and the known wrong ways to do it.
 struct Stage {
   StageId id;
   std::string_view does;              // "qzeros to z (groups, N)"

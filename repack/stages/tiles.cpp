@@ -81,7 +81,7 @@ Codes codes_of(const Codes& tiles, int K, int N, int Np) {
 
 namespace {
 
-/// The buffer (K, N) read as (N, K) and turned over: code (k, n) is found at n * K + k.
+/// The buffer (K, N) read as (N, K) and transposed: code (k, n) is read at n * K + k.
 Weights transposed(const Weights& w) {
   Weights turned = w;
   turned.codes = Codes::from(w.K, w.N, [&](int k, int n) { return w.codes[static_cast<std::size_t>(n) * w.K + k]; });
@@ -116,8 +116,8 @@ Grid<std::uint16_t> leaking_scales(const Weights& w) {
   });
 }
 
-/// Padding of code 0 with the scale of what stands beside it weighs -8 scales. The scales are spoilt here, not in their
-/// own stage, so that the fault is one: code and scale together make the leak.
+/// Padding of code 0 weighs -8 scales when its scale is that of its neighbour. Only both together leak, so both are set
+/// here, although scales have a stage of their own.
 Weights padding_leaks(const Weights& w) {
   Weights out = tiled(w, [](const Weights&, int, int) { return 0; });
   out.ordered_scales = leaking_scales(w);

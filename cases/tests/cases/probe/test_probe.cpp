@@ -255,7 +255,7 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
 
 namespace {
 
-/// A kernel that has `fault` when it is given the case's A, and never else; its sums are somebody's own.
+/// A kernel that has `fault` on the case's A alone, and sums in an order of its own.
 class OnlyInTheCase final : public probe::Box {
  public:
   OnlyInTheCase(const Prepared& prepared, repack::Recipe fault) : A_(prepared.A), fault_(std::move(fault)) {}
