@@ -27,7 +27,7 @@ report::Report ask_own_path(const Prepared& prepared, const repack::Recipe& plan
     return search::bisect_box(prepared, box, options, progress);
   }
   for (const auto& [stage, variant] : planted)
-    if (faults::stage_index(stage) >= faults::kRepackStages)
+    if (!is_repacking(faults::parse_stage(stage)))
       throw InputError("{} is done by --kernel {}: only stages of the repack can be done another way in front of it",
                        stage, options.foreign);
   const auto kernel = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));

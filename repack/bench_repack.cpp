@@ -15,7 +15,7 @@ using namespace w4;
 
 constexpr int kGroupSize = 128;
 
-/// Cells from a counter: what they hold does not matter for speed, that pages are touched does.
+/// Cells from a counter: speed does not depend on the values, but every page must be touched.
 template <class T>
 Grid<T> filled(int rows, int cols, T mask, T base) {
   return Grid<T>::made(rows, cols, [&](std::span<T> out) {
@@ -34,9 +34,7 @@ fixtures::Layer gptq_layer(int K, int N, bool act_order) {
   layer.scales =
       fixtures::files::tensor_of("scales", DType::fp16, filled<std::uint16_t>(K / kGroupSize, N, 0x3FF, 0x2000));
   if (act_order) {
-    const auto g_idx = Grid<std::int32_t>::made(1, K, [&](std::span<std::int32_t> out) {
-      for (int k = 0; k < K; ++k) out[static_cast<std::size_t>(k)] = k % (K / kGroupSize);
-    });
+    const auto g_idx = Grid<std::int32_t>::from(1, K, [&](int, int k) { return k % (K / kGroupSize); });
     layer.g_idx = fixtures::files::tensor_of("g_idx", DType::i32, g_idx);
   }
   return layer;

@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <vector>
 
-// Every format is brought into one first: eight rows of a column in a word, slot i the i-th row, as GPTQ has it. Two
-// such words are a column of a tile, and the tile's words come out of them by moving whole nibbles and bytes.
+// Every format is first brought into GPTQ's: a word holds eight rows of a column, slot i the i-th row. Two such words
+// are a column of a tile. Moving nibbles and bytes of them gives the tile's words.
 
 namespace w4::repack {
 namespace {
@@ -63,7 +63,7 @@ void add_padding(const Weights& w, int k, int slot, std::uint32_t* out) {
 void column_words(const Weights& w, int k, std::span<std::uint32_t> out) {
   for (int n = w.N; n < w.padded_N(); ++n)
     out[static_cast<std::size_t>(n)] = static_cast<std::uint32_t>(tiles::padding_code(w, k, n)) * kEverySlot;
-  if (w.format == Format::gptq && w.row_order.empty() && k + kHalfTile <= w.K) {  // they are such words already
+  if (w.format == Format::gptq && w.row_order.empty() && k + kHalfTile <= w.K) {  // stored as column words
     const auto words = w.words.row(k / kCodesPerWord);
     std::copy(words.begin(), words.end(), out.begin());
     return;

@@ -63,15 +63,15 @@ Grid<std::int32_t> g_idx_of(const Packed& packed) {
 Layer undone(const Packed& packed, const std::string& where) {
   const Unpacked unpacked = unpack(packed);
   const bool symmetric = unpacked.zeros.empty();
-  const std::vector<std::uint8_t> eights(symmetric ? unpacked.scales.size() : 0, kSymmetricZero);
   fixtures::PlainLayer plain;
   plain.name = where;
   plain.group_size = packed.one_group() ? packed.stored_K : packed.group_size;
   plain.symmetric = symmetric;
   plain.dtype = packed.dtype;
   plain.codes = unpacked.codes;
-  plain.zeros = symmetric ? Grid<std::uint8_t>(unpacked.scales.rows(), unpacked.scales.cols(), eights) : unpacked.zeros;
-  plain.scales = unpacked.scales;
+  const Grid<std::uint16_t>& scales = unpacked.scales;
+  plain.zeros = symmetric ? Grid<std::uint8_t>::filled(scales.rows(), scales.cols(), kSymmetricZero) : unpacked.zeros;
+  plain.scales = scales;
   plain.g_idx = g_idx_of(packed);
   plain.bias = packed.bias;
   return encode(plain, fixtures::Format::gptq, fixtures::ZeroEncoding::plain);
@@ -81,12 +81,6 @@ bool in_order(const Grid<std::int32_t>& g_idx, int group_size) {
   for (int k = 0; k < g_idx.cols(); ++k)
     if (g_idx(0, k) != k / group_size) return false;
   return true;
-}
-
-Tensor vector_of(const char* name, DType dtype, const auto& grid) {
-  Tensor tensor = fixtures::files::tensor_of(name, dtype, grid);
-  tensor.shape = {grid.cols()};
-  return tensor;
 }
 
 }  // namespace
@@ -144,8 +138,8 @@ Container container_of(const Packed& packed, const Layer& layer) {
   put(fixtures::files::tensor_of("B", DType::i32, packed.words));
   put(fixtures::files::tensor_of("scales", packed.dtype, packed.scales));
   if (!packed.zeros.empty()) put(fixtures::files::tensor_of("zeros", DType::i32, packed.zeros));
-  if (!packed.perm.empty()) put(vector_of("perm", DType::i32, packed.perm));
-  if (!packed.bias.empty()) put(vector_of("bias", packed.dtype, packed.bias));
+  if (!packed.perm.empty()) put(fixtures::files::vector_of("perm", DType::i32, packed.perm));
+  if (!packed.bias.empty()) put(fixtures::files::vector_of("bias", packed.dtype, packed.bias));
   if (layer.activations) put(*layer.activations);
   out.manifest = {{"schema", 1},
                   {"name", layer.name},

@@ -12,8 +12,8 @@ namespace w4::repack {
 const fixtures::files::Tensor* find_tensor(const fixtures::files::Container& container, const std::string& prefix,
                                            const char* name);
 
-/// Marlin-packed tensors that no layer stands beside: shapes follow from B, what the manifest says is held against
-/// them. Lines of what had to be inferred go to `inferred`. Throws InputError.
+/// Marlin-packed tensors without a stored layer beside them: shapes follow from B, and the manifest must agree with
+/// them. Each inferred value adds a line to `inferred`. Throws InputError.
 Packed read_marlin(const fixtures::files::Container& container, const std::string& prefix,
                    std::vector<std::string>& inferred);
 

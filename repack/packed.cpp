@@ -13,7 +13,7 @@ namespace w4::repack {
 namespace {
 
 const Variant& chosen(const Stage& stage, const Recipe& recipe) {
-  const auto entry = recipe.find(stage.id);
+  const auto entry = recipe.find(name_of(stage.id));
   return entry == recipe.end() ? stage.variants.front() : variant_of(stage, entry->second);
 }
 
@@ -25,22 +25,19 @@ bool all_reference(const Recipe& recipe) {
 /// The first `rows` rows and `cols` columns.
 template <class T>
 Grid<T> corner(const Grid<T>& grid, int rows, int cols) {
-  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
-    for (int r = 0; r < rows; ++r)
-      std::copy_n(grid.row(r).begin(), cols, out.begin() + static_cast<std::ptrdiff_t>(r) * cols);
-  });
+  return Grid<T>::from(rows, cols, [&](int r, int c) { return grid(r, c); });
 }
 
 }  // namespace
 
-void drop_used(std::size_t stage, Weights& w) {
+void drop_used(StageId stage, Weights& w) {
   switch (stage) {
-    case 1: w.words = {}, w.pairs = {}; break;
-    case 2: w.zero_words = {}, w.float_zeros = {}; break;
-    case 4: w.stored_scales = {}, w.zeros = {}, w.row_group = {}, w.g_idx = {}; break;
-    case 5: w.scales = {}; break;
-    case 6: w.codes = {}, w.kernel_zeros = {}; break;
-    case 7: w.tiles = {}; break;
+    case StageId::codes: w.words = {}, w.pairs = {}; break;
+    case StageId::zero_points: w.zero_words = {}, w.float_zeros = {}; break;
+    case StageId::scales: w.stored_scales = {}, w.zeros = {}, w.row_group = {}, w.g_idx = {}; break;
+    case StageId::scale_order: w.scales = {}; break;
+    case StageId::tiles: w.codes = {}, w.kernel_zeros = {}; break;
+    case StageId::fragments: w.tiles = {}; break;
     default: break;
   }
 }
@@ -64,9 +61,9 @@ Packed packed_of(const Weights& w) {
 Packed repack(const fixtures::Layer& layer, const Recipe& recipe) {
   if (all_reference(recipe)) return repack_fused(layer);
   Weights w = weights_of(layer);
-  for (std::size_t i = 0; i < stages().size(); ++i) {
-    w = chosen(stages()[i], recipe).apply(w);
-    drop_used(i, w);
+  for (const Stage& stage : stages()) {
+    w = chosen(stage, recipe).apply(w);
+    drop_used(stage.id, w);
   }
   return packed_of(w);
 }

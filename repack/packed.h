@@ -39,11 +39,11 @@ Packed repack(const fixtures::Layer& layer, const Recipe& recipe = {});
 /// The last value of the chain as a kernel takes it.
 Packed packed_of(const Weights& weights);
 
-/// Drops what no stage after `stage` (0 `checkpoint` .. 7 `fragments`) reads, to keep a chain small in memory.
-void drop_used(std::size_t stage, Weights& weights);
+/// Drops what no stage after `stage` reads, to keep a chain small in memory.
+void drop_used(StageId stage, Weights& weights);
 
-/// Undoes the reference repack: codes (stored_K, stored_N) in stored row order, zero points, scales. The identity on
-/// what repack() made from sound layers. Groups of padding are left out.
+/// Inverts the reference repack: codes (stored_K, stored_N) in stored row order, zero points, scales. Gives back what
+/// repack() was given. Groups of padding are left out.
 struct Unpacked {
   Grid<std::uint8_t> codes;    // (stored_K, stored_N)
   Grid<std::uint8_t> zeros;    // (stored groups, stored_N); empty: symmetric
@@ -51,9 +51,9 @@ struct Unpacked {
 };
 Unpacked unpack(const Packed& packed);
 
-/// Somebody's packed tensors: B i32 (K/16, 2N), scales (groups, N) in kernel order, zeros i32 (groups, N/8) and perm
-/// i32 (K) where there are any, plain or under the layer's name; bias comes from the layer. Throws InputError unless
-/// they fit the layer's shape.
+/// Tensors of an external packer: B i32 (K/16, 2N), scales (groups, N) in kernel order, zeros i32 (groups, N/8) and
+/// perm i32 (K) where there are any, plain or under the layer's name; bias comes from the layer. Throws InputError
+/// unless they fit the layer's shape.
 Packed read_packed(const fixtures::files::Container& container, const fixtures::Layer& layer);
 
 }  // namespace w4::repack

@@ -18,11 +18,8 @@ Tensor repeated_as(const Tensor& tensor, bool rows, int parts) {
   const Grid<T> grid = fixtures::files::grid_of<T>(tensor);
   const int by_row = rows ? parts : 1;
   const int by_col = rows ? 1 : parts;
-  const int cols = grid.cols() * by_col;
-  const auto out = Grid<T>::made(grid.rows() * by_row, cols, [&](std::span<T> cells) {
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      cells[i] = grid(static_cast<int>(i / cols) / by_row, static_cast<int>(i % cols) / by_col);
-  });
+  const auto out = Grid<T>::from(grid.rows() * by_row, grid.cols() * by_col,
+                                 [&](int r, int c) { return grid(r / by_row, c / by_col); });
   return fixtures::files::tensor_of<T>(tensor.name, tensor.dtype, out);
 }
 
@@ -34,15 +31,12 @@ Tensor repeated(const Tensor& tensor, bool rows, int parts) {
 Tensor split_g_idx(const Layer& layer, int group_size, int parts) {
   const auto g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
   std::vector<int> seen(static_cast<std::size_t>(layer.groups()));
-  const auto split = Grid<std::int32_t>::made(1, layer.K, [&](std::span<std::int32_t> out) {
-    for (int k = 0; k < layer.K; ++k) {
-      const int group = g_idx(0, k);
-      const int part = seen[static_cast<std::size_t>(group)]++ / group_size;
-      if (part >= parts)
-        throw CannotTest("{}: g_idx gives group {} more than the {} rows of group_size", layer.name, group,
-                         layer.group_size);
-      out[static_cast<std::size_t>(k)] = group * parts + part;
-    }
+  const auto split = g_idx.mapped([&](std::int32_t group) {
+    const int part = seen[static_cast<std::size_t>(group)]++ / group_size;
+    if (part >= parts)
+      throw CannotTest("{}: g_idx gives group {} more than the {} rows of group_size", layer.name, group,
+                       layer.group_size);
+    return group * parts + part;
   });
   Tensor out = fixtures::files::tensor_of<std::int32_t>(layer.g_idx->name, DType::i32, split);
   out.shape = layer.g_idx->shape;

@@ -13,19 +13,17 @@ repack::Recipe Subject::with(const repack::Recipe& put_right) const {
   return recipe;
 }
 
-repack::Weights Subject::stage(int index, const repack::Weights& before, const repack::Recipe& put_right) const {
-  const repack::Stage& stage = repack::stages()[static_cast<std::size_t>(index)];
-  if (const auto own = stage_ways_.find(index); own != stage_ways_.end() && !put_right.contains(stage.id))
+repack::Weights Subject::stage(StageId id, const repack::Weights& before, const repack::Recipe& put_right) const {
+  if (const auto own = stage_ways_.find(id); own != stage_ways_.end() && !put_right.contains(name_of(id)))
     return own->second(before);
   const repack::Recipe recipe = with(put_right);
-  const auto way = recipe.find(stage.id);
-  return repack::variant_of(stage, way == recipe.end() ? "reference" : way->second).apply(before);
+  const auto way = recipe.find(name_of(id));
+  return repack::variant_of(repack::stage_of(id), way == recipe.end() ? "reference" : way->second).apply(before);
 }
 
 kernel::RunResult Subject::run(const kernel::Task& task, const repack::Recipe& put_right) const {
-  const auto of_kernel = [&](const kernel::lane_model::Stage& stage) { return put_right.contains(stage.id); };
-  if (kernel_way_ && std::none_of(kernel::lane_model::stages().begin(), kernel::lane_model::stages().end(), of_kernel))
-    return kernel_way_(task);
+  const auto named = [&](StageId stage) { return put_right.contains(name_of(stage)); };
+  if (kernel_way_ && std::none_of(kKernelStages.begin(), kKernelStages.end(), named)) return kernel_way_(task);
   return kernel::lane_model::run_lane_model(task, with(put_right));
 }
 

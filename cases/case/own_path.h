@@ -18,13 +18,13 @@ class Subject {
   using StageWay = std::function<repack::Weights(const repack::Weights&)>;
   using KernelWay = std::function<kernel::RunResult(const kernel::Task&)>;
 
-  /// Does a repacking stage (0..7), or the whole kernel, in a way that is in no list. Putting that stage, or any stage
+  /// Does a repacking stage, or the whole kernel, in a way that is in no list. Putting that stage, or any stage
   /// of the kernel, right takes it back.
-  void replace_stage(int index, StageWay way) { stage_ways_[index] = std::move(way); }
+  void replace_stage(StageId stage, StageWay way) { stage_ways_[stage] = std::move(way); }
   void replace_kernel(KernelWay way) { kernel_way_ = std::move(way); }
 
-  /// One repacking stage (0..7), done this path's way, or by the reference where `put_right` names the stage.
-  repack::Weights stage(int index, const repack::Weights& before, const repack::Recipe& put_right = {}) const;
+  /// One repacking stage, done this path's way, or by the reference where `put_right` names the stage.
+  repack::Weights stage(StageId id, const repack::Weights& before, const repack::Recipe& put_right = {}) const;
 
   /// One launch of this path's kernel.
   kernel::RunResult run(const kernel::Task& task, const repack::Recipe& put_right = {}) const;
@@ -33,7 +33,7 @@ class Subject {
   repack::Recipe with(const repack::Recipe& put_right) const;
 
   repack::Recipe hidden_;
-  std::map<int, StageWay> stage_ways_;
+  std::map<StageId, StageWay> stage_ways_;
   KernelWay kernel_way_;
 };
 

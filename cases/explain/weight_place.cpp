@@ -21,7 +21,7 @@ Place place_of(const repack::Packed& packed, int row, int n) {
   place.group = packed.one_group() ? 0 : row / packed.group_size;
   place.scale_place = repack::scale_order::place_of_column(n, packed.one_group());
   place.zero_column = zero_place / kCodesPerWord;
-  place.zero_slot = awq_slot(zero_place % kCodesPerWord);
+  place.zero_slot = lop3_slot(zero_place % kCodesPerWord);
   return place;
 }
 

@@ -6,7 +6,7 @@
 
 namespace w4::cases::faults {
 
-/// A row of the catalogue of faults that people met, and where this program has it.
+/// A row of the catalogue of faults seen in practice, and where this program covers it.
 struct CatalogueRow {
   int number;                              // 1, 2, 3, ...
   std::string_view id;                     // as the catalogue has it
@@ -22,7 +22,7 @@ const std::vector<CatalogueRow>& catalogue();
 enum class CataloguePlace {
   planted,      // a stage has it as a variant: --inject
   run_rule,     // a rule on how a launch ends names it (run_faults.h)
-  method,       // no fault of a kernel: a way to judge one wrongly
+  method,       // a wrong way to judge a kernel, no fault of it
   out_of_reach  // cannot be planted: `otherwise` says why
 };
 

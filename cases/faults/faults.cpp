@@ -4,8 +4,6 @@
 #include "fixtures/error.h"
 #include "repack/stages/nearest.h"
 
-#include <algorithm>
-
 namespace w4::cases::faults {
 namespace {
 
@@ -17,8 +15,8 @@ constexpr Alias kAliases[] = {{"perm1024-missing-or-partial", "perm1024-partial"
                               {"perm-a-missing-or-inverse", "perm-a-missing"}};
 
 template <class Variant>
-Fault fault_from(std::string_view stage, const Variant& variant) {
-  Fault fault{.stage = std::string(stage),
+Fault fault_from(StageId stage, const Variant& variant) {
+  Fault fault{.stage = name_of(stage),
               .variant = std::string(variant.id),
               .name = std::string(variant.fault.empty() ? variant.id : variant.fault),
               .id = std::string(variant.fault),
@@ -68,21 +66,11 @@ const std::vector<Fault>& faults() {
   return all;
 }
 
-const std::vector<std::string>& stage_ids() {
-  static const std::vector<std::string> ids = [] {
-    std::vector<std::string> all;
-    for (const repack::Stage& stage : repack::stages()) all.emplace_back(stage.id);
-    for (const kernel::lane_model::Stage& stage : kernel::lane_model::stages()) all.emplace_back(stage.id);
-    return all;
-  }();
-  return ids;
-}
-
-int stage_index(std::string_view stage) {
-  const auto& ids = stage_ids();
-  const auto found = std::find(ids.begin(), ids.end(), stage);
-  if (found == ids.end()) throw InputError("unknown stage '{}'{}", stage, did_you_mean(stage, ids));
-  return static_cast<int>(found - ids.begin());
+StageId parse_stage(std::string_view name) {
+  if (const std::optional<StageId> stage = stage_named(name)) return *stage;
+  std::vector<std::string> known;
+  for (const StageId stage : kAllStages) known.push_back(name_of(stage));
+  throw InputError("unknown stage '{}'{}", name, did_you_mean(name, known));
 }
 
 repack::Recipe recipe_of_faults(const std::vector<std::string>& names) {
@@ -101,7 +89,7 @@ repack::Recipe recipe_of_settings(const std::vector<std::string>& settings) {
     if (equals == std::string::npos) throw InputError("--set {}: STAGE=VARIANT is expected", setting);
     const std::string stage = setting.substr(0, equals);
     const std::string variant = setting.substr(equals + 1);
-    stage_index(stage);
+    parse_stage(stage);
     if (variant != "reference") fault_of(stage, variant);
     plant(recipe, stage, variant);
   }

@@ -22,13 +22,11 @@ struct Fault {
   bool repeats_differ = false;
 };
 
-/// Every variant but the references, by stage in the order of design.md.
+/// Every variant but the references, in the order of the stages.
 const std::vector<Fault>& faults();
 
-/// The fourteen stage ids in order; the first eight are repacking.
-const std::vector<std::string>& stage_ids();
-inline constexpr int kRepackStages = 8;
-int stage_index(std::string_view stage);
+/// The stage of that name. Throws InputError for an unknown one.
+StageId parse_stage(std::string_view name);
 
 /// The recipe that `--inject NAME[,NAME]` plants. A fault with several forms takes the first unless "name:form" says
 /// which. Throws InputError for unknown names (with the nearest known one) and for two faults of one stage.

@@ -5,7 +5,7 @@ namespace w4::cases::faults {
 
 const std::vector<RunFault>& run_faults() {
   static const std::vector<RunFault> all = {
-      {"launch", "instantiation-missing-rc-ignored", "no kernel is compiled for this case, and nobody says so",
+      {"launch", "instantiation-missing-rc-ignored", "no kernel is compiled for this case, and no error is reported",
        "look at the code that the entry point returns; compile the instantiation or refuse the case"},
       {"launch", "grid-or-sms-invalid", "the grid or the block is not one",
        "look at cudaGetLastError() after the launch; compute the grid from a positive number of multiprocessors"},
@@ -34,10 +34,10 @@ const std::vector<RunFault>& run_faults() {
       {"pipeline", "writes-outside", "it writes into an input, or beside a buffer",
        "compute-sanitizer --tool memcheck names the instruction (--sanitize memcheck)"},
       {"reduce", "lock-workspace-dirty", "locks are not zero after the launch, or are expected to be before it",
-       "the last thread block of a column sets its lock to zero; whoever calls zeroes the workspace once"},
+       "the last thread block of a column sets its lock to zero; the caller zeroes the workspace once"},
       {"reduce", "lock-workspace-small", "there are more locks than the workspace has room for",
        "a lock for each column and each problem that runs beside it: N / 128 * max_par, or one a multiprocessor"},
-      {"reduce", "lock-never-set", "a thread block waits for a lock that nobody sets",
+      {"reduce", "lock-never-set", "a thread block waits for a lock that is never set",
        "every slice of a column sets its lock, also where its thread block has nothing to add"},
       {"reduce", "ctmp-null-or-small", "the buffer of the global reduction is not there, or too small",
        "allocate it for the number of thread blocks that are launched"},

@@ -279,11 +279,11 @@ StageCheck check_fragments(const Weights& w, const Weights& after) {
 
 }  // namespace
 
-StageCheck check_stage(int stage, const Weights& before, const Weights& after) {
+StageCheck check_stage(StageId stage, const Weights& before, const Weights& after) {
   using Check = StageCheck (*)(const Weights&, const Weights&);
   static constexpr Check kChecks[] = {check_checkpoint, check_codes,       check_zero_points, check_act_order,
                                       check_scales,     check_scale_order, check_tiles,       check_fragments};
-  return kChecks[stage](before, after);
+  return kChecks[static_cast<std::size_t>(stage)](before, after);
 }
 
 }  // namespace w4::cases::judge

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "repack/stages/stage_id.h"
 #include "repack/stages/weights.h"
 
 #include <cstddef>
@@ -17,8 +18,8 @@ struct StageCheck {
   bool ok() const { return wrong == 0; }
 };
 
-/// Judges one repacking stage (0 `checkpoint` .. 7 `fragments`) by its own input: a stage that does its work on wrong
+/// Judges one repacking stage by its own input: a stage that does its work on wrong
 /// input is right. The definitions are written a second time here, from the closed forms, and call nothing in repack/.
-StageCheck check_stage(int stage, const repack::Weights& before, const repack::Weights& after);
+StageCheck check_stage(StageId stage, const repack::Weights& before, const repack::Weights& after);
 
 }  // namespace w4::cases::judge

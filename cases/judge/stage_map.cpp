@@ -33,11 +33,7 @@ struct Tags {
 
 template <class T>
 Grid<T> grid_with(const Grid<T>& like, const std::function<std::uint32_t(int, int)>& value) {
-  return Grid<T>::made(like.rows(), like.cols(), [&](std::span<T> out) {
-    for (int r = 0; r < like.rows(); ++r)
-      for (int c = 0; c < like.cols(); ++c)
-        out[static_cast<std::size_t>(r) * like.cols() + c] = static_cast<T>(value(r, c));
-  });
+  return Grid<T>::from(like.rows(), like.cols(), value);
 }
 
 /// Words of 4-bit values, index by index.
@@ -197,14 +193,14 @@ Tags codes_in_words(const Weights& w) {
               }};
 }
 
-std::vector<Tags> tags_of(int stage, const Weights& w) {
+std::vector<Tags> tags_of(StageId stage, const Weights& w) {
   switch (stage) {
-    case 1: return {stored_codes(w)};
-    case 2: return {stored_zero_points(w)};
-    case 3: return {rows_of_codes(w), columns_of_A(w)};
-    case 5: return {scales(w), zero_points(w)};
-    case 6: return {codes_in_tiles(w)};
-    case 7: return {codes_in_words(w)};
+    case StageId::codes: return {stored_codes(w)};
+    case StageId::zero_points: return {stored_zero_points(w)};
+    case StageId::act_order: return {rows_of_codes(w), columns_of_A(w)};
+    case StageId::scale_order: return {scales(w), zero_points(w)};
+    case StageId::tiles: return {codes_in_tiles(w)};
+    case StageId::fragments: return {codes_in_words(w)};
     default: return {};
   }
 }
@@ -242,8 +238,8 @@ std::optional<StageMap> map_of(const Tags& tags, const Way& way, const Way& refe
 
 }  // namespace
 
-std::optional<StageMap> map_of_stage(int stage, const Weights& before, const Way& way) {
-  const auto& reference = repack::stages()[static_cast<std::size_t>(stage)].variants[0].apply;
+std::optional<StageMap> map_of_stage(StageId stage, const Weights& before, const Way& way) {
+  const auto& reference = repack::stage_of(stage).variants[0].apply;
   try {
     for (const Tags& tags : tags_of(stage, before))
       if (std::optional<StageMap> map = map_of(tags, way, reference)) return map;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "repack/stages/stage_id.h"
 #include "repack/stages/weights.h"
 
 #include <functional>
@@ -19,7 +20,7 @@ struct StageMap {
 /// Does a stage (0..7) its way and by the reference on values that carry their own index, and compares where they end
 /// up. Empty when it moves nothing, when the stage moves nothing by its nature (`checkpoint`, `scales`), or when the
 /// layer is so large that it would take long.
-std::optional<StageMap> map_of_stage(int stage, const repack::Weights& before,
+std::optional<StageMap> map_of_stage(StageId stage, const repack::Weights& before,
                                      const std::function<repack::Weights(const repack::Weights&)>& way);
 
 }  // namespace w4::cases::judge

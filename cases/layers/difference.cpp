@@ -10,6 +10,8 @@ namespace w4::cases::layers {
 namespace {
 
 using fixtures::PlainLayer;
+using repack::FloatZeros;
+using repack::plain_layer_of;
 
 /// "code (3, 8): 7 and 9"; empty when all cells are equal.
 template <class T>
@@ -23,16 +25,13 @@ std::string first_difference(const char* what, const Grid<T>& a, const Grid<T>& 
 }
 
 Grid<std::int32_t> groups_of(const PlainLayer& plain) {
-  if (!plain.g_idx.empty()) return plain.g_idx;
-  return Grid<std::int32_t>::made(1, plain.codes.rows(), [&](std::span<std::int32_t> out) {
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = static_cast<std::int32_t>(k) / plain.group_size;
-  });
+  return Grid<std::int32_t>::from(1, plain.codes.rows(), [&](int, int k) { return plain.group_of(k); });
 }
 
 }  // namespace
 
 std::string difference(const fixtures::Layer& a, const fixtures::Layer& b) {
-  const PlainLayer x = plain_layer_of(a), y = plain_layer_of(b);
+  const PlainLayer x = plain_layer_of(a, FloatZeros::nearest), y = plain_layer_of(b, FloatZeros::nearest);
   if (a.dtype != b.dtype) return fmt::format("dtype: {} and {}", name_of(a.dtype), name_of(b.dtype));
   for (const std::string& found :
        {first_difference("code", x.codes, y.codes), first_difference("zero point", x.zeros, y.zeros),

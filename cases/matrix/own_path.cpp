@@ -16,8 +16,7 @@ using kernel::RunResult;
 using kernel::Task;
 
 std::string text_of(const search::BrokenStage& broken) {
-  return fmt::format("in stage {} {} of {} compared differ, first {}",
-                     faults::stage_ids()[static_cast<std::size_t>(broken.stage)], broken.check.wrong,
+  return fmt::format("in stage {} {} of {} compared differ, first {}", name_of(broken.stage), broken.check.wrong,
                      broken.check.compared, broken.check.first);
 }
 
@@ -28,7 +27,7 @@ OwnPath::OwnPath(const repack::Recipe& planted, const fixtures::Layer& layer)
 
 /// The lane model is held against itself with nothing planted: where nothing is planted in it, it is that.
 std::string OwnPath::wrong_in_kernel(Task task, const RunResult& seen, int repeat) const {
-  const auto in_kernel = [](const auto& way) { return faults::stage_index(way.first) >= faults::kRepackStages; };
+  const auto in_kernel = [](const auto& way) { return !is_repacking(faults::parse_stage(way.first)); };
   if (std::ranges::none_of(planted_, in_kernel)) return "";
   const RunResult good = kernel::lane_model::run_lane_model(task);
   if (!search::same_result(seen, good)) return search::differences(seen, good).at(0);

@@ -5,7 +5,7 @@ namespace w4::cases::probe {
 
 kernel::RunResult PathBox::answer(const Question& question) {
   repack::Weights value = repack::weights_of(*question.layer);
-  for (int stage = 0; stage < static_cast<int>(repack::stages().size()); ++stage) value = subject_.stage(stage, value);
+  for (const StageId stage : kRepackingStages) value = subject_.stage(stage, value);
   return subject_.run({.A = question.A, .packed = repack::packed_of(value), .launch = question.launch});
 }
 

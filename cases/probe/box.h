@@ -13,7 +13,7 @@ struct Question {
   kernel::Launch launch;
 };
 
-/// A path from layer to output of which nothing else is seen.
+/// A path from layer to output. Only its answers are seen.
 class Box {
  public:
   virtual ~Box() = default;
@@ -25,8 +25,7 @@ class Box {
   }
   int asked() const { return asked_; }
 
-  /// Whether what the lane model predicts of it must be equal in every bit; otherwise sums may be taken in another
-  /// order.
+  /// True: the lane model predicts every bit. False: sums may be taken in another order.
   virtual bool sums_as_lane_model() const = 0;
 
  private:
@@ -34,7 +33,7 @@ class Box {
   int asked_ = 0;
 };
 
-/// Our own repack and the lane model, doing things as `subject` does them.
+/// This program's repack and lane model, done as `subject` does them.
 class PathBox final : public Box {
  public:
   explicit PathBox(Subject subject) : subject_(std::move(subject)) {}
@@ -45,7 +44,7 @@ class PathBox final : public Box {
   Subject subject_;
 };
 
-/// Somebody's kernel, on what our repack makes of the layer: rightly, unless a recipe for it is given.
+/// The user's kernel, on tensors that our repack makes by `recipe`.
 class KernelBox final : public Box {
  public:
   explicit KernelBox(kernel::child::ForeignKernel& kernel, repack::Recipe recipe = {})

@@ -7,6 +7,7 @@
 #include "fixtures/error.h"
 #include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
+#include "repack/plain_layer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -17,7 +18,7 @@ namespace {
 using kernel::RunResult;
 using repack::Recipe;
 
-/// What a pipeline does wrong depends on its block_tile.
+/// Pipeline faults depend on the block tile.
 std::vector<kernel::BlockTile> block_tiles(const Recipe& recipe, const Question& question, bool known) {
   std::vector<kernel::BlockTile> tiles = {question.launch.block_tile};
   for (const kernel::BlockTile other : {kernel::BlockTile{128, 128}, kernel::BlockTile{64, 256}})
@@ -25,7 +26,7 @@ std::vector<kernel::BlockTile> block_tiles(const Recipe& recipe, const Question&
   return tiles;
 }
 
-/// As far as the lane model can tell how somebody's kernel ends.
+/// Whether two launches ended alike, as far as the lane model predicts how a kernel ends.
 bool ended_alike(const RunResult& made, const RunResult& answer) {
   return made.return_code == answer.return_code && made.timed_out == answer.timed_out && answer.signal.empty() &&
          !answer.exit_code;
@@ -41,7 +42,7 @@ bool is_of_exact_sums(const RunResult& made, const Probe& probe) {
   });
 }
 
-/// Whether an output differs from a prediction by as little, taken together, as rounding of any kind makes it differ.
+/// Whether the distance of an output from a prediction, as root mean square, is one that rounding explains.
 bool alike_at_large(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& made, DType dtype) {
   constexpr double kAtMost = 0.02;
   double distance = 0, size = 0;
@@ -66,18 +67,19 @@ judge::Rounding rounding_of_question(const Question& question) {
   return rounding;
 }
 
-/// What the oracle expects of the weights that a repack done this way packs, read as they are to be read: where a large
-/// scale comes to small codes, more is rounded off than in a right output. None: this repack cannot be done or read.
+/// What the oracle expects of the weights that a repack by this recipe packs. A large scale on small codes rounds off
+/// more than a right output does. None: the recipe cannot be applied, or its tensors cannot be read.
 std::optional<judge::Expected> expected_as_packed(const Recipe& recipe, const Question& question) {
-  const auto is_repack = [](const auto& stage) { return faults::stage_index(stage.first) < faults::kRepackStages; };
+  const auto is_repack = [](const auto& stage) { return is_repacking(faults::parse_stage(stage.first)); };
   if (std::ranges::none_of(recipe, is_repack)) return std::nullopt;
   try {
     const repack::Unpacked packed = repack::unpack(repack::repack(*question.layer, recipe));
-    fixtures::PlainLayer plain = plain_of(*question.layer);
+    fixtures::PlainLayer plain = repack::plain_layer_of(*question.layer);
     plain.codes = packed.codes;
     plain.scales = packed.scales;
     if (!packed.zeros.empty()) plain.zeros = packed.zeros;
-    return judge::expected_output(*stored_like(*question.layer, plain), question.A, rounding_of_question(question));
+    return judge::expected_output(repack::stored_like(*question.layer, plain), question.A,
+                                  rounding_of_question(question));
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -100,7 +102,7 @@ Evidence::Prediction Evidence::predict(const Recipe& recipe, const Question& que
     const kernel::Task task{
         .A = question.A, .packed = repack::repack(*question.layer, recipe), .launch = question.launch};
     return kernel::lane_model::run_lane_model(for_lane_model(task), recipe);
-  } catch (const CannotTest&) {  // this way cannot be done to this layer
+  } catch (const CannotTest&) {  // the recipe cannot be applied to this layer
     return std::nullopt;
   }
 }

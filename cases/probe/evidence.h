@@ -11,18 +11,18 @@
 
 namespace w4::cases::probe {
 
-/// What a black box was asked and what it answered, held against what any recipe would have answered: the same question
-/// put to our repack and the lane model, done as that recipe says.
+/// Questions put to a black box and its answers, compared with predictions: the answer that our repack and lane model
+/// give to the same question by some recipe.
 class Evidence {
  public:
-  /// How an answer is held against a prediction.
+  /// How an answer is compared with a prediction.
   enum class Judged {
-    every_bit,        // of our own path: all that a caller sees is equal
-    within_rounding,  // of somebody's kernel: the return code is equal, C as near as rounding allows
-    recorded          // of an output alone: C as near as rounding allows, what was never written is zero
+    every_bit,        // our own path: everything that a caller sees is equal
+    within_rounding,  // the user's kernel: the return code is equal, C within rounding
+    recorded          // a recorded output: C within rounding, unwritten elements are zero
   };
 
-  /// Unless in every bit, what a pipeline does wrong is tried with either block_tile: somebody else's is not known.
+  /// Unless every_bit, pipeline faults are tried with both block tiles: that of the user's kernel is not known.
   explicit Evidence(Judged judged) : judged_(judged) {}
 
   void add(Probe probe, kernel::RunResult answer);
@@ -30,7 +30,7 @@ class Evidence {
   const Probe& probe(int i) const { return asked_[static_cast<std::size_t>(i)].probe; }
   const kernel::RunResult& answer(int i) const { return asked_[static_cast<std::size_t>(i)].answer; }
 
-  /// Whether the recipe predicts answer i; a recipe that cannot be done to that layer does not.
+  /// Whether the recipe predicts answer i; a recipe that cannot be applied to that layer does not.
   bool agrees(const repack::Recipe& recipe, int i);
   /// The first answer that the recipe does not predict, or size().
   int first_against(const repack::Recipe& recipe);

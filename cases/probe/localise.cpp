@@ -34,7 +34,7 @@ struct RowOrder {
   }
 };
 
-/// One reading of a box, and what is to be said of it.
+/// One reading of a box, and the culprits that it shows.
 class Localiser {
  public:
   Localiser(const Prepared& prepared, const Readings& read)
@@ -69,7 +69,7 @@ class Localiser {
   void look_at_codes() {
     const std::vector<int>& stored = read_.codes.source;
     const RecoveredMap as_stored = recover_map(stored, layer_.K, layer_.N);
-    if (as_stored.moved == 0) return;  // codes that cannot be read are a matter of their values
+    if (as_stored.moved == 0) return;  // look_at_values() reports codes that cannot be read
     std::vector<int> sorted(stored.size());
     for (int place = 0; place < layer_.K; ++place)
       for (int n = 0; n < layer_.N; ++n) {
@@ -121,7 +121,7 @@ class Localiser {
     return {(read_.at_15.weights[i] - read_.at_0.weights[i]) / 15, read_.at_0.weights[i]};
   }
 
-  /// A code makes no difference, and nothing is there without one.
+  /// Every weight is zero, whatever its code.
   bool nothing_shows() const {
     const auto zero = [](float weight) { return weight == 0; };
     return std::ranges::all_of(read_.at_0.weights, zero) && std::ranges::all_of(read_.at_15.weights, zero);
@@ -159,7 +159,7 @@ class Localiser {
     say(stage_of_values(misfits, unread > 0), std::move(evidence));
   }
 
-  /// The last stage that can do this. Weights that are worth nothing may as well be left out of the sum.
+  /// The last stage that can do this. A weight of zero may also be one that is left out of the sum.
   std::string stage_of_values(const Misfits& misfits, bool unread) const {
     const auto any = [&](auto is) {
       return std::ranges::any_of(misfits, [&](const auto& misfit) { return is(misfit.first); });
@@ -200,7 +200,7 @@ class Localiser {
         other_column[i] = from >= 0 && from % layer_.N != n;
         other_group[i] = from >= 0 && from / layer_.N != group;
       }
-    if (count == 0 || (unread == count && !culprits_.empty())) return;  // what hides them is told of already
+    if (count == 0 || (unread == count && !culprits_.empty())) return;  // the culprits so far hide them
     const bool columns = std::ranges::any_of(other_column, [](bool b) { return b; });
     const bool groups = std::ranges::any_of(other_group, [](bool b) { return b; });
     std::vector<std::string> evidence = {
@@ -237,7 +237,7 @@ class Localiser {
     evidence.push_back((map.bits ? "the permutation: " : "it begins: ") + text_of(map, source, layer_.N, "g", "n"));
   }
 
-  /// Weights are what they should be on probes: as they are, they may not be.
+  /// Probes showed right weights; those of the layer itself may still be wrong.
   void look_at_weights() {
     const std::vector<double> right = judge::expected_weights(layer_, 0, layer_.K);
     const double unit = layer_.dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;
@@ -269,7 +269,7 @@ std::vector<report::Culprit> localise(const Prepared& prepared, const Readings& 
 
 namespace {
 
-/// Of the probe whose products are all zero: what is not the bias is added, or scaled, behind them.
+/// The probe whose products are all zero must give the bias; anything else is added or scaled in the epilogue.
 std::vector<std::string> wrong_addend(Evidence& evidence) {
   for (int i = 0; i < evidence.size(); ++i) {
     const Probe& probe = evidence.probe(i);
@@ -292,7 +292,7 @@ std::vector<std::string> wrong_addend(Evidence& evidence) {
   return {};
 }
 
-/// Weights of zero and nothing added: no stage is to be seen in it.
+/// Weights of zero and nothing added: no stage can be told from that.
 bool writes_zeros(const Readings& read, Evidence& evidence) {
   const auto zero = [](double value) { return value == 0; };
   if (read.at_rest != 0 || !std::ranges::all_of(read.weights.weights, zero)) return false;
@@ -335,7 +335,7 @@ std::vector<report::Culprit> localise(const Prepared& prepared, Box& box, const 
   } else if (!added.empty()) {
     if (read.uneven == 0)
       std::erase_if(culprits,
-                    [](const report::Culprit& culprit) { return culprit.stage == kSums; });  // it is what is added
+                    [](const report::Culprit& culprit) { return culprit.stage == kSums; });  // the addend explains them
     culprits.insert(culprits.begin(), {.stage = "epilogue", .fault = "unexplained", .evidence = std::move(added)});
   }
   for (report::Culprit& culprit : culprits) culprit.evidence.insert(culprit.evidence.end(), why.begin(), why.end());

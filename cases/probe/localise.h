@@ -10,9 +10,9 @@
 
 namespace w4::cases::probe {
 
-/// What can be said of a box that nothing known explains: an "unexplained" culprit for every part that it uses wrongly
-/// (codes, values, scales, zero points, or only sums), in the stage where that can be done at the latest, with the
-/// weights concerned and the permutation that was recovered.
+/// Culprits of a box that no known fault explains: one "unexplained" for each part that it uses wrongly (codes, values,
+/// scales, zero points, or only sums). Each names the last stage that can do this, the weights concerned and the
+/// recovered permutation.
 std::vector<report::Culprit> localise(const Prepared& prepared, const Readings& read);
 
 /// Reads the box first, by rows of the identity, about as many at a time as the case has, and says what it cost.

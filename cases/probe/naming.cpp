@@ -91,7 +91,8 @@ report::Culprit class_of(const std::vector<Recipe>& fits, Evidence& evidence) {
 std::vector<report::Culprit> name_culprits(const std::vector<Recipe>& fits, Evidence& evidence,
                                            const Options& options) {
   std::vector<report::Culprit> culprits;
-  for (const std::string& stage : faults::stage_ids()) {
+  for (const StageId id : kAllStages) {
+    const std::string stage = name_of(id);
     const auto way = fits[0].find(stage);
     if (way != fits[0].end() && in_all(fits, stage, way->second))
       culprits.push_back(culprit_of(fits[0], stage, evidence, options));

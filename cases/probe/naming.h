@@ -9,7 +9,7 @@
 
 namespace w4::cases::probe {
 
-/// Culprits of recipes that all predict every answer: what they have in common is named, what they do not is a class of
+/// Culprits of recipes that all predict every answer: faults that all contain are named, the others are a class of
 /// which one is there. Evidence is what each part of the recipe predicts and what is not predicted without it.
 std::vector<report::Culprit> name_culprits(const std::vector<repack::Recipe>& fits, Evidence& evidence,
                                            const Options& options);

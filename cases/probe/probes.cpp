@@ -6,6 +6,7 @@
 #include "fixtures/layer/codes.h"
 #include "fixtures/layer/cut.h"
 #include "fixtures/random/counter_random.h"
+#include "repack/plain_layer.h"
 
 #include <algorithm>
 
@@ -42,31 +43,28 @@ std::uint16_t one(DType dtype) { return bits_of(1.0f, dtype); }
 Grid<std::uint16_t> comb(int K, DType dtype) {
   const int rows = std::max(kLeastRows, (K + kTermsOfRow - 1) / kTermsOfRow);
   const RandomStream signs(kSeed, kSigns);
-  return Grid<std::uint16_t>::made(rows, K, [&](std::span<std::uint16_t> out) {
-    std::fill(out.begin(), out.end(), bits_of(0.0f, dtype));
-    for (int k = 0; k < K; ++k)
-      out[static_cast<std::size_t>(k % rows) * K + k] =
-          bits_of(signs.below(2, static_cast<std::uint64_t>(k)) == 0 ? 1.0f : -1.0f, dtype);
+  return Grid<std::uint16_t>::from(rows, K, [&](int m, int k) {
+    const float sign = signs.below(2, static_cast<std::uint64_t>(k)) == 0 ? 1.0f : -1.0f;
+    return bits_of(k % rows == m ? sign : 0.0f, dtype);
   });
 }
 
 template <class T>
 Grid<T> everywhere(const Grid<T>& like, T value) {
-  return Grid<T>::made(like.rows(), like.cols(), [&](std::span<T> out) { std::fill(out.begin(), out.end(), value); });
+  return Grid<T>::filled(like.rows(), like.cols(), value);
 }
 
 template <class T, class Value>
 Grid<T> drawn(const Grid<T>& like, std::uint64_t stream, int count, Value value) {
   const RandomStream random(kSeed, stream);
-  return Grid<T>::made(like.rows(), like.cols(), [&](std::span<T> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = value(random.below(count, i));
-  });
+  return Grid<T>::from(like.rows(), like.cols(),
+                       [&, i = std::uint64_t{0}](int, int) mutable { return value(random.below(count, i++)); });
 }
 
 /// Codes 9, zero points 8, scales 1: what a probe then changes. A bias is zero and still there: without one the kernel
 /// might take another path, or none.
 PlainLayer blank(const Layer& layer) {
-  PlainLayer plain = plain_of(layer);
+  PlainLayer plain = repack::plain_layer_of(layer);
   plain.codes = everywhere(plain.codes, kUnitCode);
   plain.zeros = everywhere(plain.zeros, static_cast<std::uint8_t>(kSymmetricZero));
   plain.scales = everywhere(plain.scales, one(layer.dtype));
@@ -88,19 +86,18 @@ PlainLayer random_scales(const Layer& layer) {
 }
 
 /// A symmetric layer that stores zero points gets others, which it must not feel.
-std::shared_ptr<const Layer> random_zeros(const Layer& layer) {
+Layer random_zeros(const Layer& layer) {
   PlainLayer plain = blank(layer);
   plain.codes = everywhere(plain.codes, static_cast<std::uint8_t>(kSymmetricZero));
   if (!layer.symmetric)
     plain.zeros = drawn(plain.zeros, kZeros, 16, [](int zero) { return static_cast<std::uint8_t>(zero); });
-  auto stored = std::make_shared<Layer>(*stored_like(layer, plain));
+  Layer stored = repack::stored_like(layer, plain);
   if (layer.symmetric && layer.qzeros && layer.qzeros->dtype == DType::i32) {
     const auto words = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
     const RandomStream random(kSeed, kZeros);
-    const auto other = Grid<std::uint32_t>::made(words.rows(), words.cols(), [&](std::span<std::uint32_t> out) {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint32_t>(random.bits(i));
-    });
-    stored->qzeros = fixtures::files::tensor_of(layer.qzeros->name, layer.qzeros->dtype, other);
+    const auto other = words.mapped(
+        [&, i = std::uint64_t{0}](std::uint32_t) mutable { return static_cast<std::uint32_t>(random.bits(i++)); });
+    stored.qzeros = fixtures::files::tensor_of(layer.qzeros->name, layer.qzeros->dtype, other);
   }
   return stored;
 }
@@ -122,11 +119,6 @@ Root root_of(const Layer& layer) {
   return root;
 }
 
-Grid<std::uint16_t> zeros(int rows, int K, DType dtype) {
-  return Grid<std::uint16_t>::made(
-      rows, K, [&](std::span<std::uint16_t> out) { std::fill(out.begin(), out.end(), bits_of(0.0f, dtype)); });
-}
-
 }  // namespace
 
 std::span<const ProbeKind> probe_kinds() { return kKinds; }
@@ -137,37 +129,8 @@ const ProbeKind& probe_kind(std::string_view id) {
   throw Error(kBadInput, fmt::format("no probe is called {}", id));
 }
 
-std::shared_ptr<const Layer> stored_like(const Layer& like, PlainLayer plain) {
-  auto layer = std::make_shared<Layer>(fixtures::encode(plain, like.format, like.zero_encoding));
-  if (!like.qzeros) layer->qzeros.reset();
-  return layer;
-}
-
-PlainLayer plain_of(const Layer& layer) {
-  const repack::Unpacked unpacked = repack::unpack(repack::repack(layer));
-  PlainLayer plain{.name = layer.name,
-                   .group_size = layer.group_size,
-                   .symmetric = layer.symmetric,
-                   .dtype = layer.dtype,
-                   .codes = unpacked.codes,
-                   .zeros = unpacked.zeros,
-                   .scales = unpacked.scales,
-                   .g_idx = {},
-                   .bias = {}};
-  if (plain.zeros.empty())
-    plain.zeros = Grid<std::uint8_t>::made(plain.scales.rows(), plain.scales.cols(), [](std::span<std::uint8_t> out) {
-      std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kSymmetricZero));
-    });
-  if (layer.g_idx) plain.g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
-  if (layer.bias) plain.bias = fixtures::files::grid_of<std::uint16_t>(*layer.bias);
-  return plain;
-}
-
 Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype) {
-  return Grid<std::uint16_t>::made(rows, K, [&](std::span<std::uint16_t> out) {
-    std::fill(out.begin(), out.end(), bits_of(0.0f, dtype));
-    for (int m = 0; m < rows; ++m) out[static_cast<std::size_t>(m) * K + first + m] = one(dtype);
-  });
+  return Grid<std::uint16_t>::from(rows, K, [&](int m, int k) { return k == first + m ? one(dtype) : 0; });
 }
 
 std::vector<Probe> case_probes(const Prepared& prepared, const kernel::Launch& launch, int launches) {
@@ -194,10 +157,10 @@ std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& l
     return Probe{&probe_kind(id), {std::move(probed), rows, launch}, id != std::string_view("bias")};
   };
   std::vector<Probe> probes = {probe("bias", std::make_shared<const Layer>(layer),
-                                     zeros(std::min(kLeastRows, prepared.A.rows()), layer.K, layer.dtype)),
-                               probe("codes", root.cut(*stored_like(root.whole, random_codes(root.whole))), A)};
-  if (!layer.symmetric || layer.qzeros) probes.push_back(probe("zero_points", root.cut(*random_zeros(root.whole)), A));
-  probes.push_back(probe("scales", root.cut(*stored_like(root.whole, random_scales(root.whole))), A));
+                                     Grid<std::uint16_t>::filled(std::min(kLeastRows, prepared.A.rows()), layer.K, 0)),
+                               probe("codes", root.cut(repack::stored_like(root.whole, random_codes(root.whole))), A)};
+  if (!layer.symmetric || layer.qzeros) probes.push_back(probe("zero_points", root.cut(random_zeros(root.whole)), A));
+  probes.push_back(probe("scales", root.cut(repack::stored_like(root.whole, random_scales(root.whole))), A));
   return probes;
 }
 

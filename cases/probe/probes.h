@@ -9,10 +9,10 @@
 
 namespace w4::cases::probe {
 
-/// What a probe is for, told to whoever reads a report.
+/// What a probe is for, as reports say it.
 struct ProbeKind {
   const char* id;
-  const char* sees;   // what its output answers
+  const char* sees;   // what its output shows
   const char* blind;  // what it cannot see
 };
 
@@ -20,17 +20,17 @@ struct ProbeKind {
 struct Probe {
   const ProbeKind* kind = nullptr;
   Question question;
-  bool exact_sums = false;  // small integers: whatever order they are summed in, the answer is equal or wrong
+  bool exact_sums = false;  // small integers: sums are exact in any order, so any difference is an error
 };
 
 /// Every kind of probe, in the order in which they are made.
 std::span<const ProbeKind> probe_kinds();
 const ProbeKind& probe_kind(std::string_view id);
 
-/// The case itself, a launch each: what everything else has to explain.
+/// The case itself, a launch each: the failure that a recipe has to explain.
 std::vector<Probe> case_probes(const Prepared& prepared, const kernel::Launch& launch, int launches);
 
-/// The case with zeros in C before the launch: what looks as if it were never written may have been added onto.
+/// The case with zeros in C before the launch: an output that seems unwritten may have been added onto the fill.
 Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch);
 
 /// One launch each, of about K / 16 rows: the codes alone (scales 1, zero points 8), the scales alone (codes 9), the
@@ -40,15 +40,7 @@ Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch);
 /// wrong.
 std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& launch);
 
-// What these probes are made of, for probes that carry more.
-
-/// A layer stored like this one, with other contents.
-std::shared_ptr<const fixtures::Layer> stored_like(const fixtures::Layer& like, fixtures::PlainLayer plain);
-
-/// The contents of a layer: codes, zero points and scales by definition, bias.
-fixtures::PlainLayer plain_of(const fixtures::Layer& layer);
-
-/// Rows first..first+rows-1 of the identity (K, K).
+/// Rows first..first+rows-1 of the identity (K, K); rows from K on are zero.
 Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype);
 
 }  // namespace w4::cases::probe

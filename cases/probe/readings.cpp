@@ -3,6 +3,7 @@
 
 #include "fixtures/half.h"
 #include "fixtures/layer/codes.h"
+#include "repack/plain_layer.h"
 
 #include <fmt/format.h>
 
@@ -34,11 +35,10 @@ int digits_for(int count, int base) {
   return digits;
 }
 
+/// A grid of value(index of the cell).
 template <class T, class Value>
 Grid<T> indexed(int rows, int cols, Value value) {
-  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(value(static_cast<int>(i)));
-  });
+  return Grid<T>::from(rows, cols, [&](int r, int c) { return value(r * cols + c); });
 }
 
 /// The nearest integer in [low, high), or -1 when the value is not one.
@@ -54,10 +54,13 @@ class Reader {
  public:
   Reader(const Prepared& prepared, Box& box, const kernel::Launch& launch, int rows,
          const std::function<void(std::string_view)>& step)
-      : layer_(prepared.layer), box_(box), launch_(launch), rows_(rows), step_(step), plain_(plain_of(layer_)) {
-    plain_.bias = Grid<std::uint16_t>::made(plain_.bias.rows(), plain_.bias.cols(), [&](std::span<std::uint16_t> out) {
-      std::fill(out.begin(), out.end(), bits_of(0.0f, layer_.dtype));
-    });
+      : layer_(prepared.layer),
+        box_(box),
+        launch_(launch),
+        rows_(rows),
+        step_(step),
+        plain_(repack::plain_layer_of(layer_)) {
+    plain_.bias = Grid<std::uint16_t>::filled(plain_.bias.rows(), plain_.bias.cols(), 0);
   }
 
   Readings read() {
@@ -77,15 +80,14 @@ class Reader {
   std::shared_ptr<const Layer> with(Change change) const {
     PlainLayer plain = plain_;
     change(plain);
-    return stored_like(layer_, plain);
+    return std::make_shared<const Layer>(repack::stored_like(layer_, plain));
   }
 
   /// One code everywhere, scales of 1, zero points of 8.
   void set(PlainLayer& plain, int code) const {
-    plain.codes = indexed<std::uint8_t>(layer_.K, layer_.N, [&](int) { return code; });
-    plain.zeros = indexed<std::uint8_t>(plain.zeros.rows(), layer_.N, [](int) { return kSymmetricZero; });
-    plain.scales =
-        indexed<std::uint16_t>(plain.scales.rows(), layer_.N, [&](int) { return bits_of(1.0f, layer_.dtype); });
+    plain.codes = Grid<std::uint8_t>::filled(layer_.K, layer_.N, static_cast<std::uint8_t>(code));
+    plain.zeros = Grid<std::uint8_t>::filled(plain.zeros.rows(), layer_.N, kSymmetricZero);
+    plain.scales = Grid<std::uint16_t>::filled(plain.scales.rows(), layer_.N, bits_of(1.0f, layer_.dtype));
   }
 
   kernel::RunResult ask(const std::shared_ptr<const Layer>& layer, const Grid<std::uint16_t>& A) {
@@ -96,21 +98,19 @@ class Reader {
   }
 
   Grid<std::uint16_t> rows_of(float value) const {  // of the identity, from the first on, times `value`
-    const Grid<std::uint16_t> rows = identity_rows(0, std::min(rows_, layer_.K), layer_.K, layer_.dtype);
-    return Grid<std::uint16_t>::made(rows.rows(), rows.cols(), [&](std::span<std::uint16_t> out) {
-      for (std::size_t i = 0; i < out.size(); ++i)
-        out[i] = bits_of(value * value_of(rows[i], layer_.dtype), layer_.dtype);
+    return identity_rows(0, std::min(rows_, layer_.K), layer_.K, layer_.dtype).mapped([&](std::uint16_t bits) {
+      return bits_of(value * value_of(bits, layer_.dtype), layer_.dtype);
     });
   }
 
-  /// What comes out when nothing goes in: it is no weight, and is taken off every reading.
+  /// The output for activations of zero: it is subtracted from every reading.
   void read_at_rest() {
     step_("reading what is added to a product of zero");
     at_rest_ = ask(with([](PlainLayer&) {}), rows_of(0)).C;
     for (std::size_t i = 0; i < at_rest_.size(); ++i) out_.at_rest = std::max(out_.at_rest, std::abs(rest(i)));
   }
 
-  float rest(std::size_t i) const {  // what was not written, or is no number, is left where it is
+  float rest(std::size_t i) const {  // 0 for outputs that are unwritten or not finite
     const float value = at_rest_[i] == launch_.fill ? 0 : value_of(at_rest_[i], layer_.dtype);
     return std::isfinite(value) ? value : 0;
   }
@@ -133,7 +133,7 @@ class Reader {
     out.weights.assign(static_cast<std::size_t>(layer_.K) * layer_.N, kUnread);
     for (int k = 0; k < layer_.K; k += rows_) {
       step_(fmt::format("reading {}, row {} of {}", what, k, layer_.K));
-      if (out_.lost) return out;  // one that hangs may hang every time
+      if (out_.lost) return out;  // a box that hangs may hang every time
       const int rows = std::min(rows_, layer_.K - k);
       const kernel::RunResult result = ask(layer, identity_rows(k, rows, layer_.K, layer_.dtype));
       if (out_.lost) return out;

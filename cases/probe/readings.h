@@ -18,15 +18,14 @@ struct Effective {
   float at(int k, int n) const { return weights[static_cast<std::size_t>(k) * N + n]; }
 };
 
-/// Where what a box uses comes from: source[i] is the index of what is used at place i (row-major), -1 where that could
-/// not be read.
+/// source[i] is the index of the value that a box uses at place i (row-major); -1: it could not be read.
 struct SourceMap {
   int rows = 0;
   int cols = 0;
   std::vector<int> source;
 };
 
-/// All that is read out of a box whose answers nothing known explains. Codes, scales and zero points carry the digits
+/// All that is read out of a box whose answers no known fault explains. Codes, scales and zero points carry the digits
 /// of their own index; every digit is a reading of W_eff.
 struct Readings {
   Effective weights;      // of the layer as it is
@@ -40,7 +39,7 @@ struct Readings {
   bool lost = false;  // a launch did not end well: nothing was read after it
 };
 
-/// Reads a box. `rows`: of the identity at a time. Throws CannotTest when the box does not take the questions.
+/// Reads a box. `rows`: of the identity at a time. Throws CannotTest when the box refuses a question.
 Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& launch, int rows,
                   const std::function<void(std::string_view)>& step);
 

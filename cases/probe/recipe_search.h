@@ -10,7 +10,7 @@
 namespace w4::cases::probe {
 
 /// The smallest recipes that predict every answer; in every bit, where some do. One is a name; several cannot be told
-/// apart by what was asked; none: nothing known explains it.
+/// apart by these probes; none: no known fault explains the answers.
 struct NamedRecipes {
   std::vector<repack::Recipe> fits;  // all of the same size
   int largest_tried = 0;             // number of faults at once

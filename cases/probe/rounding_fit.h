@@ -5,8 +5,8 @@
 
 namespace w4::cases::probe {
 
-/// What an element holds that was never written: a recorded output comes from a buffer that may have been fresh, a run
-/// of ours begins with the fill.
+/// The value of an element that was never written. The buffer of a recorded output may have been fresh; ours begins
+/// with the fill.
 enum class Unwritten { reads_as_zero, keeps_fill };
 
 /// Whether an output `seen` is what was `predicted`, as near as rounding allows: NaN where NaN, unwritten where nothing
@@ -16,7 +16,7 @@ bool near(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted,
 
 /// Whether a wrong output `seen` lies nearer to what was `predicted` than to the right one: half as far, as root mean
 /// square over what is wrong in it. A prediction that is wrong by as much, elsewhere, is near by chance and explains
-/// nothing. What is not finite, or was not written, is left to near().
+/// nothing. near() judges elements that are not finite or not written.
 bool nearer(const Grid<std::uint16_t>& seen, const Grid<std::uint16_t>& predicted, const judge::Expected& right,
             std::uint16_t fill);
 

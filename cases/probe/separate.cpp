@@ -52,13 +52,13 @@ void separate(const Prepared& prepared, const kernel::Launch& launch, Box& box, 
     try {
       kernel::RunResult answer = box.ask(probe.question);
       evidence.add(std::move(probe), std::move(answer));
-    } catch (const CannotTest&) {  // it does not take this question
+    } catch (const CannotTest&) {  // the box refuses this question
       continue;
     }
     std::vector<repack::Recipe> left;
     for (const repack::Recipe& fit : fits)
       if (evidence.agrees(fit, evidence.size() - 1)) left.push_back(fit);
-    if (left.empty()) return;  // each fits all but this, which stays in the evidence: the caller looks further
+    if (left.empty()) return;  // no fit predicts this answer; it stays in the evidence for the caller
     fits = left;
   }
 }

@@ -120,7 +120,7 @@ std::vector<Task> pairs_in(const std::vector<ProofCase>& proof_cases, const std:
         shown.push_back(trial.planted[0]);
     for (const faults::Fault* a : shown)
       for (const faults::Fault* b : shown)
-        if (faults::stage_index(a->stage) < faults::stage_index(b->stage) && number++ % every == 0)
+        if (faults::parse_stage(a->stage) < faults::parse_stage(b->stage) && number++ % every == 0)
           tasks.emplace_back(&proof_case, Planted{a, b});
   }
   return tasks;
@@ -193,8 +193,7 @@ std::vector<Trial> try_on_kernel(kernel::child::ForeignKernel& kernel, const std
   asked.clear();
   for (const ProofCase& proof_case : single_cases()) asked.push_back(for_kernel(proof_case, kernel, spec));
   std::vector<Task> tasks = singles_in(asked);
-  std::erase_if(tasks,
-                [](const Task& task) { return faults::stage_index(task.second[0]->stage) >= faults::kRepackStages; });
+  std::erase_if(tasks, [](const Task& task) { return !is_repacking(faults::parse_stage(task.second[0]->stage)); });
   std::vector<Trial> trials;
   for (const auto& [proof_case, planted] : tasks) {
     trials.push_back(try_planted(*proof_case, planted, boxes_of(kernel)));

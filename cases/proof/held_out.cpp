@@ -18,7 +18,6 @@ using fixtures::random::RandomStream;
 using repack::Weights;
 
 constexpr std::uint64_t kSeed = 23, kPermutations = 1, kMisfits = 2;
-constexpr int kActOrder = 3, kScales = 4;  // stages
 
 /// A random invertible map of `bits` bits that is not the identity.
 probe::BitMap random_bit_map(int bits, const RandomStream& random) {
@@ -57,10 +56,10 @@ Grid<T> permuted(const Grid<T>& grid, const probe::BitMap& map, int row_bits, in
 
 /// Does a stage by its reference, then `change`.
 template <class Change>
-Subject changed_after(int stage, Change change) {
+Subject changed_after(StageId stage, Change change) {
   Subject subject({});
   subject.replace_stage(stage, [stage, change](const Weights& before) {
-    Weights after = repack::stages()[static_cast<std::size_t>(stage)].variants[0].apply(before);
+    Weights after = repack::stage_of(stage).variants[0].apply(before);
     change(after);
     return after;
   });
@@ -70,11 +69,11 @@ Subject changed_after(int stage, Change change) {
 HeldOut permuted_codes(const char* what, const char* stage, int row_bits, int col_bits, const RandomStream& random) {
   const probe::BitMap map = random_bit_map(row_bits + col_bits, random);
   const std::string formula = probe::text_of(map, bit_names(row_bits, col_bits, "k"));
-  return {
-      .what = fmt::format("{}: {}", what, formula),
-      .subject = changed_after(kActOrder, [=](Weights& w) { w.codes = permuted(w.codes, map, row_bits, col_bits); }),
-      .stage = stage,
-      .proof = formula};
+  return {.what = fmt::format("{}: {}", what, formula),
+          .subject = changed_after(StageId::act_order,
+                                   [=](Weights& w) { w.codes = permuted(w.codes, map, row_bits, col_bits); }),
+          .stage = stage,
+          .proof = formula};
 }
 
 HeldOut permuted_scales(const RandomStream& random) {
@@ -82,7 +81,8 @@ HeldOut permuted_scales(const RandomStream& random) {
   const probe::BitMap map = random_bit_map(kColumnBits, random);
   const std::string formula = probe::text_of(map, bit_names(0, kColumnBits, "g"));
   return {.what = "scales inside 64 columns: " + formula,
-          .subject = changed_after(kScales, [=](Weights& w) { w.scales = permuted(w.scales, map, 0, kColumnBits); }),
+          .subject =
+              changed_after(StageId::scales, [=](Weights& w) { w.scales = permuted(w.scales, map, 0, kColumnBits); }),
           .stage = "scale_order",
           .proof = formula};
 }
@@ -104,7 +104,7 @@ HeldOut scaled_columns(float factor, Columns columns) {
     });
   };
   return {.what = fmt::format("scales times {:g} at {}", factor, columns.text()),
-          .subject = changed_after(kScales, change),
+          .subject = changed_after(StageId::scales, change),
           .stage = "scales",
           .proof = fmt::format("a = {:g}, b = {:g} at all k, {}", factor, -8 * factor, columns.text())};
 }

@@ -79,8 +79,7 @@ class Bisection {
   Task with_sound_repack(Task task) {
     Recipe right;
     for (RepackWalk walk = walk_; !walk.broken.empty();) {
-      for (const BrokenStage& broken : walk.broken)
-        right[faults::stage_ids()[static_cast<std::size_t>(broken.stage)]] = "reference";
+      for (const BrokenStage& broken : walk.broken) right[name_of(broken.stage)] = "reference";
       walk = walk_repack(subject_, prepared_.layer, right, step_);
       walk_.broken.insert(walk_.broken.end(), walk.broken.begin(), walk.broken.end());
       task.packed = repack::packed_of(walk.last);
@@ -122,7 +121,7 @@ class Bisection {
   }
 
   report::Culprit culprit_of(const BrokenStage& broken, bool latent) const {
-    const std::string& stage = faults::stage_ids()[static_cast<std::size_t>(broken.stage)];
+    const std::string stage = name_of(broken.stage);
     report::Culprit culprit{.stage = stage, .fault = "unexplained"};
     if (latent)
       culprit.evidence.push_back(
@@ -168,7 +167,7 @@ class Bisection {
 
   void describe_repack_stages();
   void describe_kernel_stages(const Task& task);
-  report::StageLine repack_line(int stage) const;
+  report::StageLine repack_line(StageId stage) const;
   report::StageLine kernel_line(const std::string& stage, const Task& task) const;
   report::StageLine sound_kernel_line(const std::string& stage, const Task& task) const;
   const report::Culprit* culprit_at(const std::string& stage) const;
@@ -192,18 +191,18 @@ const report::Culprit* Bisection::culprit_at(const std::string& stage) const {
 }
 
 /// What a sound repacking stage leaves unseen in this case; empty: all of it is seen.
-std::string nothing_to_see(int stage, const fixtures::Layer& layer, bool probed) {
-  const std::string& id = faults::stage_ids()[static_cast<std::size_t>(stage)];
-  if (id == "zero_points" && layer.symmetric && !probed) return "symmetric and no qzeros stored: 8 everywhere";
-  if (id == "act_order" && !layer.act_order()) return "no g_idx: rows as stored";
+std::string nothing_to_see(StageId stage, const fixtures::Layer& layer, bool probed) {
+  if (stage == StageId::zero_points && layer.symmetric && !probed)
+    return "symmetric and no qzeros stored: 8 everywhere";
+  if (stage == StageId::act_order && !layer.act_order()) return "no g_idx: rows as stored";
   return "";
 }
 
-report::StageLine Bisection::repack_line(int stage) const {
-  const std::string& id = faults::stage_ids()[static_cast<std::size_t>(stage)];
+report::StageLine Bisection::repack_line(StageId stage) const {
+  const std::string id = name_of(stage);
   if (const report::Culprit* culprit = culprit_at(id))
     return {id, report::StageVerdict::broken, culprit->fault + ": " + culprit->evidence[0]};
-  const judge::StageCheck& check = walk_.checks[static_cast<std::size_t>(stage)];
+  const judge::StageCheck& check = walk_.checks.at(stage);
   if (!check.ok()) return {id, report::StageVerdict::broken, check.first};
   if (std::string why = nothing_to_see(stage, prepared_.layer, zero_points_.made); !why.empty())
     return {id, report::StageVerdict::not_visible, why};
@@ -213,7 +212,7 @@ report::StageLine Bisection::repack_line(int stage) const {
 }
 
 void Bisection::describe_repack_stages() {
-  for (int stage = 0; stage < faults::kRepackStages; ++stage) report_.stages.push_back(repack_line(stage));
+  for (const StageId stage : kRepackingStages) report_.stages.push_back(repack_line(stage));
 }
 
 std::string handed_over(const Task& task) {
@@ -261,8 +260,7 @@ report::StageLine Bisection::kernel_line(const std::string& stage, const Task& t
 }
 
 void Bisection::describe_kernel_stages(const Task& task) {
-  for (std::size_t stage = faults::kRepackStages; stage < faults::stage_ids().size(); ++stage)
-    report_.stages.push_back(kernel_line(faults::stage_ids()[stage], task));
+  for (const StageId stage : kKernelStages) report_.stages.push_back(kernel_line(name_of(stage), task));
 }
 
 }  // namespace

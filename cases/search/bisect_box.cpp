@@ -167,8 +167,8 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   report.reason = report.comparison->failed_gate;
   if (!right && report.reason.empty())
     report.reason = "this output is within the bound, but a probe's answer is not right";
-  describe_stages(report, right ? static_cast<int>(faults::stage_ids().size()) : 0, "every probe is answered right",
-                  report.stages);
+  describe_stages(report, right ? std::span<const StageId>(kAllStages) : std::span<const StageId>(),
+                  "every probe is answered right", report.stages);
   return report;
 }
 

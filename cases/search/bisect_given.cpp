@@ -80,7 +80,7 @@ std::string packed_difference(const Packed& got, const Packed& want) {
 
 std::vector<Hypothesis> packed_fits(const Prepared& prepared, const Packed& seen, int size) {
   std::vector<Hypothesis> fits;
-  for (const Hypothesis& hypothesis : hypotheses(0, faults::kRepackStages, size)) {
+  for (const Hypothesis& hypothesis : repack_hypotheses(size)) {
     try {
       if (same_packed(repack::packed_of(repack_with(prepared.layer, recipe_of(hypothesis))), seen))
         fits.push_back(hypothesis);
@@ -111,14 +111,14 @@ report::Report bisect_packed(const Prepared& prepared, const Options& options, c
   report.reason = report.comparison->failed_gate;
   if (same_packed(seen, right)) {
     report.verdict = report.comparison->right() ? report::Verdict::match : report::Verdict::cannot_test;
-    describe_stages(report, faults::kRepackStages, "the packed tensors equal ours in every bit", report.stages);
+    describe_stages(report, kRepackingStages, "the packed tensors equal ours in every bit", report.stages);
     return report;
   }
   if (report.comparison->right() && same_meaning(seen, right)) {
     report.verdict = report::Verdict::match;
     report.notes.push_back("the packed tensors are stored differently (" + packed_difference(seen, right) +
                            "), and mean the same weights");
-    describe_stages(report, faults::kRepackStages, "the same weights, row by stored row", report.stages);
+    describe_stages(report, kRepackingStages, "the same weights, row by stored row", report.stages);
     return report;
   }
   report.verdict = report::Verdict::mismatch;
@@ -133,7 +133,7 @@ report::Report bisect_packed(const Prepared& prepared, const Options& options, c
     for (const std::string& line : packed_statements(seen, right)) evidence.push_back(line);
   }
   accuse(fits, evidence, options, report);
-  describe_stages(report, faults::kRepackStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit",
+  describe_stages(report, kRepackingStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit",
                   report.stages);
   return report;
 }
@@ -170,7 +170,7 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   report.reason = report.comparison->failed_gate;
   if (report.comparison->right()) {
     report.verdict = report::Verdict::match;
-    describe_stages(report, static_cast<int>(faults::stage_ids().size()), "the output is right", report.stages);
+    describe_stages(report, kAllStages, "the output is right", report.stages);
     return report;
   }
   report.verdict = report::Verdict::mismatch;
@@ -181,7 +181,7 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(
         "a recorded zero may be written or never written: only a run with a filled buffer tells");
-  describe_stages(report, 0, "", report.stages);
+  describe_stages(report, {}, "", report.stages);
   return report;
 }
 

@@ -150,7 +150,7 @@ class ForeignBisection {
 
   void add_named(std::vector<report::Culprit> named) {
     for (report::Culprit& culprit : named) {
-      const bool of_repack = !culprit.variant.empty() && faults::stage_index(culprit.stage) < faults::kRepackStages;
+      const bool of_repack = !culprit.variant.empty() && is_repacking(faults::parse_stage(culprit.stage));
       if (of_repack)
         culprit.evidence.push_back(
             "what it was given is right in every bit: it reads it as if it were made the way that is named");
@@ -176,21 +176,20 @@ class ForeignBisection {
     }
   }
 
-  static std::string stage_of(const BrokenStage& broken) {
-    return faults::stage_ids()[static_cast<std::size_t>(broken.stage)];
-  }
+  static std::string stage_of(const BrokenStage& broken) { return name_of(broken.stage); }
 
   void describe() {
     const bool match = report_.verdict == report::Verdict::match;
-    const int seen_through = match ? static_cast<int>(faults::stage_ids().size()) : faults::kRepackStages;
-    describe_stages(report_, seen_through, "the output is right", report_.stages);
+    describe_stages(report_, match ? std::span<const StageId>(kAllStages) : kRepackingStages, "the output is right",
+                    report_.stages);
     if (match)
-      report_.stages[faults::kRepackStages].evidence =
+      report_.stages[kRepackingStages.size()].evidence =
           fmt::format("return code 0 from {} launches; guards whole, {} words of workspace zero",
                       trials_.launches_made(), seen().workspace.size());
-    for (std::size_t i = 0; i < walk_.checks.size(); ++i)
-      if (report_.stages[i].verdict == report::StageVerdict::ok)
-        report_.stages[i].evidence = walk_.checks[i].what + " equal in every bit, in what it was given";
+    for (report::StageLine& line : report_.stages)
+      if (const auto check = walk_.checks.find(faults::parse_stage(line.stage));
+          check != walk_.checks.end() && line.verdict == report::StageVerdict::ok)
+        line.evidence = check->second.what + " equal in every bit, in what it was given";
   }
 
   const Prepared& prepared_;

@@ -47,16 +47,16 @@ std::string names_of(const Hypothesis& hypothesis) {
   return fmt::format("{}", fmt::join(names, " and "));
 }
 
-std::vector<Hypothesis> hypotheses(int first, int last, int size) {
+std::vector<Hypothesis> repack_hypotheses(int size) {
   std::vector<Hypothesis> all;
   const auto in_range = [&](const faults::Fault& fault) {
-    return !fault.id.empty() && faults::stage_index(fault.stage) >= first && faults::stage_index(fault.stage) < last;
+    return !fault.id.empty() && is_repacking(faults::parse_stage(fault.stage));
   };
   for (const faults::Fault& a : faults::faults()) {
     if (!in_range(a)) continue;
     if (size == 1) all.push_back({&a});
     for (const faults::Fault& b : faults::faults())
-      if (size == 2 && in_range(b) && faults::stage_index(a.stage) < faults::stage_index(b.stage))
+      if (size == 2 && in_range(b) && faults::parse_stage(a.stage) < faults::parse_stage(b.stage))
         all.push_back({&a, &b});
   }
   return all;
@@ -76,12 +76,12 @@ void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>&
   }
 }
 
-void describe_stages(const report::Report& report, int last, std::string_view implied,
+void describe_stages(const report::Report& report, std::span<const StageId> seen, std::string_view implied,
                      std::vector<report::StageLine>& lines) {
-  for (std::size_t i = 0; i < faults::stage_ids().size(); ++i) {
-    report::StageLine line{faults::stage_ids()[i], report::StageVerdict::not_visible, "inside a black box"};
-    if (static_cast<int>(i) < last && !implied.empty())
-      line = {faults::stage_ids()[i], report::StageVerdict::ok, std::string(implied)};
+  for (const StageId stage : kAllStages) {
+    report::StageLine line{name_of(stage), report::StageVerdict::not_visible, "inside a black box"};
+    if (std::ranges::find(seen, stage) != seen.end() && !implied.empty())
+      line = {line.stage, report::StageVerdict::ok, std::string(implied)};
     for (const report::Culprit& culprit : report.culprits)
       if (culprit.stage == line.stage) line = {line.stage, report::StageVerdict::broken, culprit.fault};
     lines.push_back(std::move(line));

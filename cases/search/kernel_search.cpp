@@ -41,7 +41,7 @@ bool all_equal(const std::vector<RunResult>& results) {
 std::vector<const faults::Fault*> kernel_faults(const Recipe& except, bool races) {
   std::vector<const faults::Fault*> found;
   for (const faults::Fault& fault : faults::faults())
-    if (faults::stage_index(fault.stage) >= faults::kRepackStages && !except.contains(fault.stage) &&
+    if (!is_repacking(faults::parse_stage(fault.stage)) && !except.contains(fault.stage) &&
         fault.repeats_differ == races)
       found.push_back(&fault);
   return found;
@@ -77,8 +77,8 @@ class Search {
   /// however many faults there are. True: at least one was named.
   bool find_isolated() {
     bool found = false;
-    for (std::size_t stage = faults::kRepackStages; stage < faults::stage_ids().size(); ++stage) {
-      const std::string& id = faults::stage_ids()[stage];
+    for (const StageId stage : kKernelStages) {
+      const std::string id = name_of(stage);
       if (right_.contains(id)) continue;
       const RunResult seen = subject_.run(task_, all_right_but(id));
       if (same_result(seen, out_.good)) continue;
@@ -124,8 +124,8 @@ class Search {
 
   static Recipe all_right_but(const std::string& stage) {
     Recipe recipe;
-    for (std::size_t i = faults::kRepackStages; i < faults::stage_ids().size(); ++i)
-      if (faults::stage_ids()[i] != stage) recipe[faults::stage_ids()[i]] = "reference";
+    for (const StageId other : kKernelStages)
+      if (name_of(other) != stage) recipe[name_of(other)] = "reference";
     return recipe;
   }
 
@@ -141,7 +141,7 @@ class Search {
     const auto faults = kernel_faults(right_, false);
     for (const faults::Fault* a : faults)
       for (const faults::Fault* b : faults)
-        if (faults::stage_index(a->stage) < faults::stage_index(b->stage)) all.push_back({a, b});
+        if (faults::parse_stage(a->stage) < faults::parse_stage(b->stage)) all.push_back({a, b});
     return all;
   }
 

@@ -12,9 +12,9 @@ using repack::Weights;
 
 /// The known ways to do a stage that make exactly `after` of `before`. A way that cannot even run on this input is not
 /// one.
-std::vector<std::string> ways_that_make(int stage, const Weights& before, const Weights& after) {
+std::vector<std::string> ways_that_make(StageId stage, const Weights& before, const Weights& after) {
   std::vector<std::string> found;
-  for (const repack::Variant& variant : repack::stages()[static_cast<std::size_t>(stage)].variants.subspan(1)) {
+  for (const repack::Variant& variant : repack::stage_of(stage).variants.subspan(1)) {
     try {
       if (same_output(stage, variant.apply(before), after)) found.emplace_back(variant.id);
     } catch (const CannotTest&) {
@@ -25,21 +25,21 @@ std::vector<std::string> ways_that_make(int stage, const Weights& before, const 
 
 }  // namespace
 
-bool same_output(int stage, const Weights& a, const Weights& b) {
+bool same_output(StageId stage, const Weights& a, const Weights& b) {
   switch (stage) {
-    case 0:
+    case StageId::checkpoint:
       return a.group_size == b.group_size && a.kernel_group_size == b.kernel_group_size && a.symmetric == b.symmetric &&
              a.zero_encoding == b.zero_encoding && a.words == b.words && a.pairs == b.pairs &&
              a.zero_words == b.zero_words && a.stored_scales == b.stored_scales && a.float_zeros == b.float_zeros &&
              a.g_idx == b.g_idx && a.format == b.format && a.dtype == b.dtype && a.bias == b.bias;
-    case 1: return a.codes == b.codes;
-    case 2: return a.zeros == b.zeros;
-    case 3:
+    case StageId::codes: return a.codes == b.codes;
+    case StageId::zero_points: return a.zeros == b.zeros;
+    case StageId::act_order:
       return a.codes == b.codes && a.row_order == b.row_order && a.column_order == b.column_order &&
              a.row_group == b.row_group;
-    case 4: return a.scales == b.scales && a.kernel_zeros == b.kernel_zeros;
-    case 5: return a.ordered_scales == b.ordered_scales && a.ordered_zeros == b.ordered_zeros;
-    case 6: return a.tiles == b.tiles;
+    case StageId::scales: return a.scales == b.scales && a.kernel_zeros == b.kernel_zeros;
+    case StageId::scale_order: return a.ordered_scales == b.ordered_scales && a.ordered_zeros == b.ordered_zeros;
+    case StageId::tiles: return a.tiles == b.tiles;
     default: return a.packed == b.packed;
   }
 }
@@ -52,8 +52,8 @@ RepackWalk walked(const Subject& subject, const fixtures::Layer& layer, const re
                   const std::function<void(std::string_view)>& step, Explain explain) {
   RepackWalk walk;
   Weights value = repack::weights_of(layer);
-  for (int stage = 0; stage < static_cast<int>(repack::stages().size()); ++stage) {
-    step(repack::stages()[static_cast<std::size_t>(stage)].id);
+  for (const StageId stage : kRepackingStages) {
+    step(name_of(stage));
     Weights next = subject.stage(stage, value, put_right);
     judge::StageCheck check = judge::check_stage(stage, value, next);
     if (!check.ok()) {
@@ -61,7 +61,7 @@ RepackWalk walked(const Subject& subject, const fixtures::Layer& layer, const re
       explain(broken, value, next);
       walk.broken.push_back(std::move(broken));
     }
-    walk.checks.push_back(std::move(check));
+    walk.checks.emplace(stage, std::move(check));
     value = std::move(next);
   }
   walk.last = std::move(value);
@@ -87,7 +87,7 @@ RepackWalk checked_repack(const Subject& subject, const fixtures::Layer& layer) 
 Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe) {
   const Subject path(recipe);
   Weights value = repack::weights_of(layer);
-  for (int stage = 0; stage < static_cast<int>(repack::stages().size()); ++stage) value = path.stage(stage, value);
+  for (const StageId stage : kRepackingStages) value = path.stage(stage, value);
   return value;
 }
 
@@ -104,8 +104,7 @@ fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer) {
 }
 
 ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& layer, const RepackWalk& walk) {
-  constexpr int kZeroPoints = 2;
-  const auto of_zero_points = [](const BrokenStage& broken) { return broken.stage == kZeroPoints; };
+  const auto of_zero_points = [](const BrokenStage& broken) { return broken.stage == StageId::zero_points; };
   if (!layer.symmetric || !layer.qzeros || layer.qzeros->dtype != DType::i32) return {};
   if (std::ranges::any_of(walk.broken, of_zero_points)) return {};
   ZeroPointProbe probe{.made = true};

@@ -8,6 +8,7 @@
 #include "fixtures/layer/layer.h"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ namespace w4::cases::search {
 
 /// A repacking stage that did not make what its definition says, and the known ways that make exactly what it made.
 struct BrokenStage {
-  int stage = 0;
+  StageId stage = {};
   judge::StageCheck check;
   std::vector<std::string> variants;        // one: named; several: cannot be told apart here; none: unexplained
   std::optional<judge::StageMap> map = {};  // where it puts values, when it puts them elsewhere
@@ -24,7 +25,7 @@ struct BrokenStage {
 
 /// What the eight repacking stages of the path under test made of a layer.
 struct RepackWalk {
-  std::vector<judge::StageCheck> checks;
+  std::map<StageId, judge::StageCheck> checks;
   std::vector<BrokenStage> broken;
   repack::Weights last;  // the value behind `fragments`
 };
@@ -51,7 +52,7 @@ struct ZeroPointProbe {
 };
 ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& layer, const RepackWalk& walk);
 
-/// Whether a stage (0..7) left the same value in two walks.
-bool same_output(int stage, const repack::Weights& a, const repack::Weights& b);
+/// Whether a repacking stage left the same value in two walks.
+bool same_output(StageId stage, const repack::Weights& a, const repack::Weights& b);
 
 }  // namespace w4::cases::search

@@ -66,7 +66,7 @@ class Toggler {
  private:
   judge::Comparison compared(const Prepared& prepared, const Options& options, const Recipe& ways) const {
     repack::Weights value = repack::weights_of(prepared.layer);
-    for (int stage = 0; stage < faults::kRepackStages; ++stage) value = subject_.stage(stage, value, ways);
+    for (const StageId stage : kRepackingStages) value = subject_.stage(stage, value, ways);
     const kernel::Task task = task_of(prepared, repack::packed_of(value), options);
     const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
     return judge::compare(subject_.run(task, ways).C, expected, task.launch.fill);
@@ -146,8 +146,9 @@ struct Switch {
 
 std::vector<Switch> switches(const DataToggles& asked, bool asymmetric) {
   std::vector<Switch> all;
-  for (const std::string& stage : faults::stage_ids())
-    all.push_back({"put right " + stage, [stage](DataToggles&, Recipe& ways) { ways[stage] = "reference"; }});
+  for (const StageId id : kAllStages)
+    all.push_back(
+        {"put right " + name_of(id), [stage = name_of(id)](DataToggles&, Recipe& ways) { ways[stage] = "reference"; }});
   if (asked.group != -1)
     all.push_back({"group -1 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.group = -1; }});
   if (asymmetric)
@@ -218,12 +219,12 @@ class Table {
     if (!table_.fails) return;
     step_("smallest sets");
     const std::vector<Switch> all = switches(asked(), !prepare(options_).layer.symmetric);
-    table_.turns_off = described(
-        sets_that(all.size(), faults::stage_ids().size(), [&](const Set& set) { return right_with(all, set); }),
-        [&](std::size_t i) { return all[i].name; });
-    table_.turns_on = described(sets_that(faults::stage_ids().size(), faults::stage_ids().size(),
-                                          [&](const Set& set) { return wrong_with_only(set); }),
-                                [](std::size_t i) { return faults::stage_ids()[i]; });
+    table_.turns_off =
+        described(sets_that(all.size(), kAllStages.size(), [&](const Set& set) { return right_with(all, set); }),
+                  [&](std::size_t i) { return all[i].name; });
+    table_.turns_on =
+        described(sets_that(kAllStages.size(), kAllStages.size(), [&](const Set& set) { return wrong_with_only(set); }),
+                  [](std::size_t i) { return name_of(kAllStages[i]); });
   }
 
   bool right_with(const std::vector<Switch>& all, const Set& set) const {
@@ -236,8 +237,8 @@ class Table {
   /// The known-good path with this path's way in the stages of `set` alone.
   bool wrong_with_only(const Set& set) const {
     Recipe ways;
-    for (const std::string& stage : faults::stage_ids()) ways[stage] = "reference";
-    for (const std::size_t i : set) ways.erase(faults::stage_ids()[i]);
+    for (const StageId stage : kAllStages) ways[name_of(stage)] = "reference";
+    for (const std::size_t i : set) ways.erase(name_of(kAllStages[i]));
     return !toggler_.outcome(asked(), ways).right();
   }
 

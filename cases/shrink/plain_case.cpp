@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/shrink/plain_case.h"
 
-#include "fixtures/layer/codes.h"
-#include "repack/stages/stage.h"
+#include "repack/plain_layer.h"
 
 #include <algorithm>
 #include <numeric>
@@ -10,20 +9,10 @@
 namespace w4::cases::shrink {
 namespace {
 
-using fixtures::Format;
-using repack::Weights;
-
-enum { kCheckpointStage, kCodesStage, kZeroPointsStage };
-
-Weights by_reference(int stage, const Weights& before) {
-  return repack::stages()[static_cast<std::size_t>(stage)].variants[0].apply(before);
-}
-
 template <class T>
 Grid<T> picked(const Grid<T>& grid, const std::vector<int>& rows, const std::vector<int>& columns) {
-  return Grid<T>::made(static_cast<int>(rows.size()), static_cast<int>(columns.size()), [&](std::span<T> out) {
-    for (std::size_t r = 0, i = 0; r < rows.size(); ++r)
-      for (const int column : columns) out[i++] = grid(rows[r], column);
+  return Grid<T>::from(static_cast<int>(rows.size()), static_cast<int>(columns.size()), [&](int r, int c) {
+    return grid(rows[static_cast<std::size_t>(r)], columns[static_cast<std::size_t>(c)]);
   });
 }
 
@@ -33,29 +22,7 @@ std::vector<int> all(int count) {
   return indices;
 }
 
-Grid<std::uint8_t> all_symmetric(int groups, int N) {
-  return Grid<std::uint8_t>::made(groups, N, [](std::span<std::uint8_t> out) {
-    std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kSymmetricZero));
-  });
-}
-
-/// What is stored, whether the layer uses it or not: a symmetric layer's zero points too.
-Grid<std::uint8_t> stored_zeros(const fixtures::Layer& layer, Weights weights) {
-  weights.symmetric = false;
-  const Grid<std::uint8_t> zeros = layer.qzeros ? by_reference(kZeroPointsStage, weights).zeros : Grid<std::uint8_t>();
-  return zeros.empty() ? all_symmetric(layer.groups(), layer.N) : zeros;
-}
-
-Grid<std::uint16_t> natural_scales(const fixtures::Layer& layer) {
-  const auto stored = fixtures::files::grid_of<std::uint16_t>(layer.scales);
-  if (layer.format != Format::compressed_tensors) return stored;
-  return Grid<std::uint16_t>::made(stored.cols(), stored.rows(), [&](std::span<std::uint16_t> out) {
-    for (int g = 0, i = 0; g < stored.cols(); ++g)
-      for (int n = 0; n < stored.rows(); ++n) out[static_cast<std::size_t>(i++)] = stored(n, g);
-  });
-}
-
-/// GROUP as it is asked of the layer itself: a cut that splits a group has groups of another size.
+/// GROUP as it is asked of the layer itself: a cut that cut a group has groups of another size.
 int group_of(const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   const bool per_column = prepared.id.group == -1 && layer.group_size == layer.K;
@@ -85,17 +52,9 @@ class Hash {
 
 PlainCase plain_of(const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
-  const Weights decoded = by_reference(kCodesStage, by_reference(kCheckpointStage, repack::weights_of(layer)));
   PlainCase plain;
-  plain.layer = {.name = layer.name,
-                 .group_size = layer.group_size,
-                 .symmetric = layer.symmetric,
-                 .dtype = layer.dtype,
-                 .codes = decoded.codes,
-                 .zeros = stored_zeros(layer, decoded),
-                 .scales = natural_scales(layer),
-                 .g_idx = decoded.g_idx,
-                 .bias = decoded.bias};
+  plain.layer = repack::plain_layer_of(layer);
+  plain.layer.zeros = repack::stored_zero_points(layer);
   plain.format = layer.format;
   plain.zero_encoding = layer.zero_encoding;
   plain.stores_zeros = layer.qzeros.has_value();
@@ -158,9 +117,7 @@ PlainCase with_columns(const PlainCase& plain, const std::vector<int>& columns) 
 
 std::vector<int> groups_of_rows(const PlainCase& plain) {
   std::vector<int> groups(static_cast<std::size_t>(plain.K()));
-  for (int k = 0; k < plain.K(); ++k)
-    groups[static_cast<std::size_t>(k)] =
-        plain.layer.g_idx.empty() ? k / plain.layer.group_size : plain.layer.g_idx(0, k);
+  for (int k = 0; k < plain.K(); ++k) groups[static_cast<std::size_t>(k)] = plain.layer.group_of(k);
   return groups;
 }
 

@@ -33,7 +33,7 @@ struct StagedScales {
 /// the word as if it held codes yields the eight in order.
 constexpr int zero_of_place(const StagedScales& staged, int place) {
   if (staged.symmetric) return kSymmetricZero;
-  return code_at(staged.zeros[place / kCodesPerWord], awq_slot(place % kCodesPerWord));
+  return code_at(staged.zeros[place / kCodesPerWord], lop3_slot(place % kCodesPerWord));
 }
 
 /// Value of every code at every place, floats that fp16 or bf16 holds.

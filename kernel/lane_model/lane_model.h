@@ -21,7 +21,7 @@ struct Variant {
 };
 
 struct Stage {
-  std::string_view id;
+  StageId id;
   std::string_view does;
   std::span<const Variant> variants;  // the first is the reference
 };

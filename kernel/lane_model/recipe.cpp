@@ -12,20 +12,10 @@ namespace w4::kernel::lane_model {
 
 namespace {
 
-template <class Range>
-std::vector<std::string_view> ids_of(const Range& known) {
-  std::vector<std::string_view> ids;
-  for (const auto& item : known) ids.push_back(item.id);
-  return ids;
-}
-
-bool holds(const std::vector<std::string_view>& ids, std::string_view id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
 /// "; did you mean "reduce"? (known: ...)"
-std::string hint(std::string_view id, const std::vector<std::string_view>& known) {
-  const std::string_view meant = nearest(id, known);
+template <class Strings>
+std::string hint(std::string_view id, const Strings& known) {
+  const std::string_view meant = nearest(id, {known.begin(), known.end()});
   return fmt::format("{} (known: {})", meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant),
                      fmt::join(known, ", "));
 }
@@ -33,32 +23,33 @@ std::string hint(std::string_view id, const std::vector<std::string_view>& known
 /// The variant that a recipe names for a stage, as its place in the stage; the reference when it names none.
 template <class Way>
 Way way_of(const repack::Recipe& recipe, const Stage& stage) {
-  const auto named = recipe.find(stage.id);
+  const auto named = recipe.find(name_of(stage.id));
   if (named == recipe.end()) return Way::reference;
-  const std::vector<std::string_view> known = ids_of(stage.variants);
+  std::vector<std::string_view> known;
+  for (const Variant& variant : stage.variants) known.push_back(variant.id);
   const auto found = std::find(known.begin(), known.end(), named->second);
   if (found == known.end())
-    throw InputError("stage {} has no variant \"{}\"{}", stage.id, named->second, hint(named->second, known));
+    throw InputError("stage {} has no variant \"{}\"{}", name_of(stage.id), named->second, hint(named->second, known));
   return static_cast<Way>(found - known.begin());
 }
 
 void check_stages(const repack::Recipe& recipe) {
-  std::vector<std::string_view> known = ids_of(repack::stages());
-  for (const Stage& stage : stages()) known.push_back(stage.id);
+  std::vector<std::string> known;
+  for (const StageId stage : kAllStages) known.push_back(name_of(stage));
   for (const auto& [stage, variant] : recipe)
-    if (!holds(known, stage)) throw InputError("there is no stage \"{}\"{}", stage, hint(stage, known));
+    if (!stage_named(stage)) throw InputError("there is no stage \"{}\"{}", stage, hint(stage, known));
 }
 
 }  // namespace
 
 std::span<const Stage> stages() {
   static const Stage kStages[] = {
-      {"launch", "dispatch, return code, grid", launch_variants()},
-      {"pipeline", "global memory to shared memory to registers", pipeline_variants()},
-      {"dequant", "code to fp16 or bf16", dequant_variants()},
-      {"multiply", "mma and accumulation", multiply_variants()},
-      {"reduce", "block and global reduction, locks, write-out", reduce_variants()},
-      {"epilogue", "per-column scale, bias, cast, store", epilogue_variants()},
+      {StageId::launch, "dispatch, return code, grid", launch_variants()},
+      {StageId::pipeline, "global memory to shared memory to registers", pipeline_variants()},
+      {StageId::dequant, "code to fp16 or bf16", dequant_variants()},
+      {StageId::multiply, "mma and accumulation", multiply_variants()},
+      {StageId::reduce, "block and global reduction, locks, write-out", reduce_variants()},
+      {StageId::epilogue, "per-column scale, bias, cast, store", epilogue_variants()},
   };
   return kStages;
 }

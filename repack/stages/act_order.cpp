@@ -14,9 +14,7 @@ using Order = Grid<std::int32_t>;
 
 template <class F>
 Order vector_from(int count, const F& f) {
-  return Order::made(1, count, [&](std::span<std::int32_t> out) {
-    for (int i = 0; i < count; ++i) out[static_cast<std::size_t>(i)] = f(i);
-  });
+  return Order::from(1, count, [&](int, int i) { return f(i); });
 }
 
 Order sorted_by_group(const Weights& w) {
@@ -127,6 +125,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"act_order", "g_idx to a row permutation, and A's columns with it", kVariants}; }
+Stage stage() { return {StageId::act_order, "g_idx to a row permutation, and A's columns with it", kVariants}; }
 
 }  // namespace w4::repack::act_order

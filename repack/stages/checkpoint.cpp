@@ -35,22 +35,19 @@ using ColumnOrder = std::function<int(int)>;
 /// cells together.
 template <class T>
 Grid<T> picked(const Grid<T>& grid, const ColumnOrder& order, bool rows, int per_cell) {
-  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
-    for (int r = 0; r < grid.rows(); ++r)
-      for (int c = 0; c < grid.cols(); ++c)
-        out[static_cast<std::size_t>(r) * grid.cols() + c] =
-            rows ? grid(order(r * per_cell) / per_cell, c) : grid(r, order(c * per_cell) / per_cell);
-  });
+  const auto from = [&](int cell) { return order(cell * per_cell) / per_cell; };
+  return Grid<T>::from(grid.rows(), grid.cols(),
+                       [&](int r, int c) { return rows ? grid(from(r), c) : grid(r, from(c)); });
 }
 
-/// The kernel keeps its groups, but the rows are told to share scales twice as far.
+/// Rows take their scales as if groups were twice as long; the group size that the kernel is given stays right.
 Weights group_size_misinferred(const Weights& stored) {
   Weights w = reference(stored);
   w.group_size = std::min(2 * w.group_size, w.K);
   return w;
 }
 
-/// The words are those that a repack already made, with the shape that a checkpoint's have: (K/16, 2N) is (K/8, N).
+/// Words of a repacked layer in the shape of a checkpoint: (K/16, 2N) read as (K/8, N).
 Weights double_transform(const Weights& stored) {
   Weights w = reference(stored);
   if (w.format != Format::gptq || w.K % kPadK != 0 || w.N % kPadN != 0) return w;
@@ -59,8 +56,8 @@ Weights double_transform(const Weights& stored) {
   return w;
 }
 
-/// The defaults of a quantisation config: one group a column, and no act-order. The words of the layer's other groups
-/// are there, and nobody looks at their scales.
+/// The defaults of a quantisation config: one group a column, and no act-order. The scales of
+/// the layer's other groups are never read.
 Weights config_flag_lost(const Weights& stored) {
   Weights w = stored;
   w.group_size = w.K;
@@ -69,7 +66,7 @@ Weights config_flag_lost(const Weights& stored) {
   return w;
 }
 
-/// The tensors of a fused layer's projections, one behind the other in N, in an order of their own.
+/// The layer with its columns in another order, as when projections of a fused layer are joined along N.
 Weights with_columns(const Weights& w, const ColumnOrder& order) {
   Weights out = w;
   const bool rows = w.format == Format::compressed_tensors;  // N is the first axis there
@@ -82,7 +79,7 @@ Weights with_columns(const Weights& w, const ColumnOrder& order) {
   return out;
 }
 
-/// Three blocks of N, as q, k and v are: the second and the third change places.
+/// Three blocks of N, as q, k and v are: the second and the third are swapped.
 Weights concat_order(const Weights& stored) {
   constexpr int kProjections = 3;
   const Weights w = reference(stored);
@@ -96,16 +93,10 @@ Weights concat_order(const Weights& stored) {
 template <class T>
 Grid<T> joined_on_the_other_axis(const Grid<T>& grid, bool n_first) {
   const int rows = grid.rows(), cols = grid.cols();
-  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
-    for (int i = 0; i < static_cast<int>(out.size()); ++i) {
-      if (n_first) {
-        const int row = i / (2 * cols), block = i / cols % 2;
-        out[static_cast<std::size_t>(i)] = grid(block * rows / 2 + row, i % cols);
-      } else {
-        const int row = i / (cols / 2), block = row / rows;
-        out[static_cast<std::size_t>(i)] = grid(row % rows, block * cols / 2 + i % (cols / 2));
-      }
-    }
+  return Grid<T>::from(rows, cols, [&](int r, int c) {
+    if (n_first) return grid(r % 2 * rows / 2 + r / 2, c);
+    const int row = 2 * r + c / (cols / 2);  // of the two blocks
+    return grid(row % rows, row / rows * cols / 2 + c % (cols / 2));
   });
 }
 
@@ -120,7 +111,7 @@ Weights concat_axis(const Weights& stored) {
   return w;
 }
 
-/// A layer that is cut in a way of its own.
+/// The reference of a cut that kCut has cut.
 template <Weights (*kCut)(const Weights&)>
 Weights cut(const Weights& stored) {
   return reference(kCut(stored));
@@ -173,6 +164,8 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"checkpoint", "tensors as stored: dtype, shape, order, config against data", kVariants}; }
+Stage stage() {
+  return {StageId::checkpoint, "tensors as stored: dtype, shape, order, config against data", kVariants};
+}
 
 }  // namespace w4::repack::checkpoint

@@ -3,8 +3,6 @@
 
 #include "fixtures/parallel.h"
 
-#include <algorithm>
-
 namespace w4::repack::codes {
 namespace {
 
@@ -87,13 +85,6 @@ Weights with_codes(const Weights& w, Codes codes) {
   return out;
 }
 
-template <class T, class F>
-Grid<T> mapped(const Grid<T>& grid, const F& f) {
-  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = f(grid[i]);
-  });
-}
-
 }  // namespace
 
 Weights reference(const Weights& w) { return with_codes(w, unpacked(w, natural, awq_column)); }
@@ -103,13 +94,13 @@ namespace {
 Weights twos_complement(const Weights& w) {
   constexpr int kSignBit = 8;
   const auto flipped = [](std::uint8_t code) { return static_cast<std::uint8_t>(code ^ kSignBit); };
-  return with_codes(w, mapped(reference(w).codes, flipped));
+  return with_codes(w, reference(w).codes.mapped(flipped));
 }
 
 Weights nibble_spill(const Weights& w) {
   Weights spilt = w;
-  spilt.words = mapped(w.words, spilled);
-  spilt.pairs = mapped(w.pairs, [](std::uint8_t pair) { return static_cast<std::uint8_t>(spilled(pair)); });
+  spilt.words = w.words.mapped(spilled);
+  spilt.pairs = w.pairs.mapped([](std::uint8_t pair) { return static_cast<std::uint8_t>(spilled(pair)); });
   return with_codes(w, reference(spilt).codes);
 }
 
@@ -123,12 +114,8 @@ Codes other_axis(const Weights& w) {
       return transposed(unpack_rows(with_shape(w.words, w.N / kCodesPerWord, w.K), natural));
     case Format::pair_packed: break;
   }
-  return Codes::made(w.K, w.N, [&](std::span<std::uint8_t> out) {  // (K, N/2): two columns a byte
-    for (std::size_t i = 0; i < w.pairs.size(); ++i) {
-      out[2 * i] = w.pairs[i] & kCodeMask;
-      out[2 * i + 1] = static_cast<std::uint8_t>(w.pairs[i] >> kBitsPerCode);
-    }
-  });
+  const Codes pairs = with_shape(w.pairs, w.K, w.N / 2);  // two columns a byte
+  return Codes::from(w.K, w.N, [&](int k, int n) { return pairs(k, n / 2) >> kBitsPerCode * (n % 2) & kCodeMask; });
 }
 
 Weights pack_axis(const Weights& w) {
@@ -148,12 +135,9 @@ Weights nibbles_split(const Weights& w) {
   if (w.format == Format::awq) return reference(w);  // packs along N
   const Codes right = reference(w).codes;
   const int whole = right.rows() / kSplitRows * kSplitRows;
-  return with_codes(w, Codes::made(right.rows(), right.cols(), [&](std::span<std::uint8_t> out) {
-                      for (int k = 0; k < right.rows(); ++k) {
-                        const int inside = k % kSplitRows;
-                        const auto row = right.row(k < whole ? k - inside + interleaved_row(inside) : k);
-                        std::copy(row.begin(), row.end(), out.begin() + static_cast<std::ptrdiff_t>(k) * right.cols());
-                      }
+  return with_codes(w, Codes::from(right.rows(), right.cols(), [&](int k, int n) {
+                      const int inside = k % kSplitRows;
+                      return right(k < whole ? k - inside + interleaved_row(inside) : k, n);
                     }));
 }
 
@@ -180,6 +164,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"codes", "words to codes (K, N)", kVariants}; }
+Stage stage() { return {StageId::codes, "words to codes (K, N)", kVariants}; }
 
 }  // namespace w4::repack::codes

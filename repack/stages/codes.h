@@ -13,8 +13,8 @@ Weights reference(const Weights& w);
 
 Stage stage();
 
-/// Adds one to the slot after every code of 15 and leaves 0 in its place: 16 where 15 is the largest. The last slot's
-/// carry is lost, as in 32 bits it is.
+/// Adds one to the slot after every code of 15 and leaves 0 in its place: 16 where 15 is the largest. The carry of
+/// the last slot is lost, as in 32-bit arithmetic.
 constexpr std::uint32_t spilled(std::uint32_t word) {
   std::uint32_t full = word & word >> 1;
   full &= full >> 2;

@@ -9,7 +9,7 @@ namespace {
 using fixtures::Cut;
 using fixtures::Format;
 
-/// A group of some layer, with the column that the cut's first one is there.
+/// A group of a layer, and the column of that layer where the cut begins.
 struct Source {
   int group;
   int column;
@@ -33,22 +33,19 @@ std::vector<int> first_rows_of_groups(const Weights& w) {
 }
 
 /// A grid (groups, columns), or (columns, groups), whose cells hold `per_cell` columns: those of `from` that
-/// source(group) says, or `guard` where there are none.
+/// source(group) gives, or `guard` where it gives none.
 template <class T, class F>
 Grid<T> regrouped(const Weights& w, const Grid<T>& right, const Grid<T>& from, int per_cell, T guard, const F& source) {
   const bool n_first = w.format == Format::compressed_tensors;
-  return Grid<T>::made(right.rows(), right.cols(), [&](std::span<T> out) {
-    for (int r = 0; r < right.rows(); ++r)
-      for (int c = 0; c < right.cols(); ++c) {
-        const std::optional<Source> place = source(n_first ? c : r);
-        const int column = place ? place->column / per_cell + (n_first ? r : c) : 0;
-        T& cell = out[static_cast<std::size_t>(r) * right.cols() + c];
-        cell = !place ? guard : n_first ? from(column, place->group) : from(place->group, column);
-      }
+  return Grid<T>::from(right.rows(), right.cols(), [&](int r, int c) {
+    const std::optional<Source> place = source(n_first ? c : r);
+    if (!place) return guard;
+    const int column = place->column / per_cell + (n_first ? r : c);
+    return n_first ? from(column, place->group) : from(place->group, column);
   });
 }
 
-/// Scales and zero points of the groups in `whole` that source(group) says, behind whose end lies what is no scale.
+/// Scales and zero points of the groups in `whole` that source(group) gives; guard values where it gives none.
 template <class F>
 Weights with_groups(const Weights& w, const Weights& whole, const F& source) {
   Weights out = w;
@@ -61,11 +58,8 @@ Weights with_groups(const Weights& w, const Weights& whole, const F& source) {
 /// A grid of the cut's shape from the whole: its columns (its rows, where N is the first axis) from `first` on.
 template <class T>
 Grid<T> columns_at(const Grid<T>& right, const Grid<T>& whole, int first, bool n_first) {
-  return Grid<T>::made(right.rows(), right.cols(), [&](std::span<T> out) {
-    for (int r = 0; r < right.rows(); ++r)
-      for (int c = 0; c < right.cols(); ++c)
-        out[static_cast<std::size_t>(r) * right.cols() + c] = n_first ? whole(first + r, c) : whole(r, first + c);
-  });
+  return Grid<T>::from(right.rows(), right.cols(),
+                       [&](int r, int c) { return n_first ? whole(first + r, c) : whole(r, first + c); });
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ constexpr bool is_bijection(const Map& map) {
 
 constexpr Map kReference = map_from([](Slot at) { return index_of(source_of(at)); });
 constexpr Map kIdentity = map_from([](Slot at) { return kCodesPerWord * at.word + at.slot; });
-constexpr Map kInterleaveOnly = map_from([](Slot at) { return kCodesPerWord * at.word + awq_column(at.slot); });
+constexpr Map kInterleaveOnly = map_from([](Slot at) { return kCodesPerWord * at.word + lop3_column(at.slot); });
 constexpr Map kNoInterleave =
     map_from([](Slot at) { return index_of(element_of(at.word / kFragments, at.word % kFragments, at.slot)); });
 constexpr Map kTwice = map_from([](Slot at) { return kReference[kReference[kCodesPerWord * at.word + at.slot]]; });
@@ -125,7 +125,7 @@ std::uint32_t arch_word(const Weights& w, int index) {
   const int first = step % steps * kLayoutK + index % (kLayoutK / kCodesPerWord) * kCodesPerWord;
   std::uint32_t word = 0;
   for (int slot = 0; slot < kCodesPerWord; ++slot) {
-    const int r = first + awq_column(slot);
+    const int r = first + lop3_column(slot);
     const int k = r / kLayoutRows * kLayoutRows + layout_row(r % kLayoutRows);
     const tiles::Place at = tiles::place_of(k, n, w.padded_N());
     word |= std::uint32_t{w.tiles(at.block, at.cell)} << (kBitsPerCode * slot);
@@ -165,6 +165,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"fragments", "inside a tile: lane, word, slot", kVariants}; }
+Stage stage() { return {StageId::fragments, "inside a tile: lane, word, slot", kVariants}; }
 
 }  // namespace w4::repack::fragments

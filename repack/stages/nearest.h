@@ -23,7 +23,7 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// The known name that somebody who wrote `name` may have meant; empty when none is near (more than a third differs).
+/// The known name nearest to a mistyped `name`; empty when more than a third of it differs.
 inline std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known) {
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;

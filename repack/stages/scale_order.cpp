@@ -7,10 +7,7 @@ namespace {
 /// Column c of the result is column source(c) of the grid, in every row.
 template <class T, class F>
 Grid<T> columns_from(const Grid<T>& grid, const F& source) {
-  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
-    for (int r = 0; r < grid.rows(); ++r)
-      for (int c = 0; c < grid.cols(); ++c) out[static_cast<std::size_t>(r) * grid.cols() + c] = grid(r, source(c));
-  });
+  return Grid<T>::from(grid.rows(), grid.cols(), [&](int r, int c) { return grid(r, source(c)); });
 }
 
 Grid<std::uint16_t> ordered(const Grid<std::uint16_t>& scales, bool one_group) {
@@ -19,24 +16,20 @@ Grid<std::uint16_t> ordered(const Grid<std::uint16_t>& scales, bool one_group) {
 
 /// Slot i of word c holds place 8c + slot_place(i).
 Grid<std::uint32_t> packed_zeros(const Grid<std::uint8_t>& zeros, int (*slot_place)(int)) {
-  const int words = zeros.cols() / kCodesPerWord;
-  return Grid<std::uint32_t>::made(zeros.rows(), words, [&](std::span<std::uint32_t> out) {
-    for (int r = 0; r < zeros.rows(); ++r)
-      for (int c = 0; c < words; ++c) {
-        std::uint32_t word = 0;
-        for (int slot = 0; slot < kCodesPerWord; ++slot) {
-          const int column = column_of_place(kCodesPerWord * c + slot_place(slot), false);
-          word |= std::uint32_t{zeros(r, column)} << (kBitsPerCode * slot);
-        }
-        out[static_cast<std::size_t>(r) * words + c] = word;
-      }
+  return Grid<std::uint32_t>::from(zeros.rows(), zeros.cols() / kCodesPerWord, [&](int r, int c) {
+    std::uint32_t word = 0;
+    for (int slot = 0; slot < kCodesPerWord; ++slot) {
+      const int column = column_of_place(kCodesPerWord * c + slot_place(slot), false);
+      word |= std::uint32_t{zeros(r, column)} << (kBitsPerCode * slot);
+    }
+    return word;
   });
 }
 
 Weights with_scales(const Weights& w, Grid<std::uint16_t> scales) {
   Weights out = w;
   out.ordered_scales = std::move(scales);
-  out.ordered_zeros = packed_zeros(w.kernel_zeros, awq_column);
+  out.ordered_zeros = packed_zeros(w.kernel_zeros, lop3_column);
   return out;
 }
 
@@ -49,15 +42,9 @@ Grid<std::uint16_t> natural_scales(const Grid<std::uint16_t>& ordered, bool one_
 }
 
 Grid<std::uint8_t> natural_zeros(const Grid<std::uint32_t>& ordered) {
-  const int cols = ordered.cols() * kCodesPerWord;
-  return Grid<std::uint8_t>::made(ordered.rows(), cols, [&](std::span<std::uint8_t> out) {
-    for (int r = 0; r < ordered.rows(); ++r)
-      for (int n = 0; n < cols; ++n) {
-        const int place = place_of_column(n, false);
-        const std::uint32_t word = ordered(r, place / kCodesPerWord);
-        out[static_cast<std::size_t>(r) * cols + n] =
-            static_cast<std::uint8_t>(code_at(word, awq_slot(place % kCodesPerWord)));
-      }
+  return Grid<std::uint8_t>::from(ordered.rows(), ordered.cols() * kCodesPerWord, [&](int r, int n) {
+    const int place = place_of_column(n, false);
+    return code_at(ordered(r, place / kCodesPerWord), lop3_slot(place % kCodesPerWord));
   });
 }
 
@@ -90,6 +77,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"scale_order", "scales and zero points into the kernel's order", kVariants}; }
+Stage stage() { return {StageId::scale_order, "scales and zero points into the kernel's order", kVariants}; }
 
 }  // namespace w4::repack::scale_order

@@ -20,13 +20,9 @@ std::optional<int> stored_group(const Weights& w, int g) {
 /// (Gk, Np) from a function of (stored group, column); padding where there is none.
 template <class T, class F>
 Grid<T> kernel_groups_from(const Weights& w, T padding, const F& f) {
-  const int cols = w.padded_N();
-  return Grid<T>::made(w.kernel_groups(), cols, [&](std::span<T> out) {
-    for (int g = 0; g < w.kernel_groups(); ++g) {
-      const std::optional<int> group = stored_group(w, g);
-      const auto row = out.subspan(static_cast<std::size_t>(g) * cols, cols);
-      for (int n = 0; n < cols; ++n) row[n] = group && n < w.N ? f(*group, n) : padding;
-    }
+  return Grid<T>::from(w.kernel_groups(), w.padded_N(), [&](int g, int n) {
+    const std::optional<int> group = n < w.N ? stored_group(w, g) : std::nullopt;
+    return group ? f(*group, n) : padding;
   });
 }
 
@@ -52,10 +48,7 @@ namespace {
 template <class F>
 Weights with_stored(const Weights& w, const F& f) {
   Weights changed = w;
-  changed.stored_scales =
-      Grid<std::uint16_t>::made(w.stored_scales.rows(), w.stored_scales.cols(), [&](std::span<std::uint16_t> out) {
-        for (std::size_t i = 0; i < out.size(); ++i) out[i] = f(w.stored_scales[i]);
-      });
+  changed.stored_scales = w.stored_scales.mapped(f);
   Weights out = reference(changed);
   out.stored_scales = w.stored_scales;
   return out;
@@ -81,9 +74,7 @@ std::uint16_t mean_scale(const Weights& w, int n) {
 }
 
 Weights averaged(const Weights& w) {
-  const auto means = Grid<std::uint16_t>::made(1, w.N, [&](std::span<std::uint16_t> out) {
-    for (int n = 0; n < w.N; ++n) out[static_cast<std::size_t>(n)] = mean_scale(w, n);
-  });
+  const auto means = Grid<std::uint16_t>::from(1, w.N, [&](int, int n) { return mean_scale(w, n); });
   Weights out = reference(w);
   out.scales = kernel_groups_from<std::uint16_t>(w, 0, [&](int, int n) { return means(0, n); });
   return out;
@@ -104,6 +95,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"scales", "dtype, which group a row belongs to, grouped or per column", kVariants}; }
+Stage stage() { return {StageId::scales, "dtype, which group a row belongs to, grouped or per column", kVariants}; }
 
 }  // namespace w4::repack::scales

@@ -12,6 +12,7 @@
 #include "repack/stages/tiles.h"
 #include "repack/stages/zero_points.h"
 
+#include <cassert>
 #include <vector>
 
 namespace w4::repack {
@@ -22,6 +23,11 @@ std::span<const Stage> stages() {
   return kStages;
 }
 
+const Stage& stage_of(StageId id) {
+  assert(is_repacking(id));
+  return stages()[static_cast<std::size_t>(id)];
+}
+
 const Variant& variant_of(const Stage& stage, std::string_view variant) {
   std::vector<std::string_view> known;
   for (const Variant& candidate : stage.variants) {
@@ -30,7 +36,8 @@ const Variant& variant_of(const Stage& stage, std::string_view variant) {
   }
   const std::string_view meant = nearest(variant, known);
   const std::string hint = meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant);
-  throw InputError("stage {} has no variant \"{}\"{} (known: {})", stage.id, variant, hint, fmt::join(known, ", "));
+  throw InputError("stage {} has no variant \"{}\"{} (known: {})", name_of(stage.id), variant, hint,
+                   fmt::join(known, ", "));
 }
 
 }  // namespace w4::repack

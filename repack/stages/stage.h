@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "repack/stages/stage_id.h"
 #include "repack/stages/weights.h"
 
 #include <map>
@@ -20,9 +21,9 @@ struct Variant {
   std::string_view visible;  // when it can be seen, a clause: "the layer is asymmetric and has a zero point of 0"
 };
 
-/// A repacking stage: a pure function from one value of Weights to the next, and the ways people get it wrong.
+/// A repacking stage: a pure function from one value of Weights to the next, and the known wrong ways to do it.
 struct Stage {
-  std::string_view id;                // as in design.md, section 2
+  StageId id;
   std::string_view does;              // "qzeros to z (groups, N)"
   std::span<const Variant> variants;  // the first is the reference
 };
@@ -30,7 +31,10 @@ struct Stage {
 /// The eight stages, in order.
 std::span<const Stage> stages();
 
-/// Which variant each stage uses: stage id -> variant id. A stage that is not named uses the reference.
+/// One of them; `id` is a repacking stage.
+const Stage& stage_of(StageId id);
+
+/// Which variant each stage uses: stage name -> variant id. A stage that is not named uses the reference.
 using Recipe = std::map<std::string, std::string, std::less<>>;
 
 /// The named variant of a stage. Throws InputError with the known names (and the nearest) for any other.

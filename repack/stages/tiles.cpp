@@ -2,6 +2,7 @@
 #include "repack/stages/tiles.h"
 
 #include "fixtures/parallel.h"
+#include "repack/stages/codes.h"
 #include "repack/stages/scale_order.h"
 
 #include <algorithm>
@@ -80,15 +81,10 @@ Codes codes_of(const Codes& tiles, int K, int N, int Np) {
 
 namespace {
 
-/// The buffer (K, N) read as (N, K) and turned over: code (k, n) is found at n * K + k.
+/// The buffer (K, N) read as (N, K) and transposed: code (k, n) is read at n * K + k.
 Weights transposed(const Weights& w) {
   Weights turned = w;
-  turned.codes = Codes::made(w.K, w.N, [&](std::span<std::uint8_t> out) {
-    for_each_index(w.K, [&](int k) {
-      for (int n = 0; n < w.N; ++n)
-        out[static_cast<std::size_t>(k) * w.N + n] = w.codes[static_cast<std::size_t>(n) * w.K + k];
-    });
-  });
+  turned.codes = Codes::from(w.K, w.N, [&](int k, int n) { return w.codes[static_cast<std::size_t>(n) * w.K + k]; });
   Weights out = reference(turned);
   out.codes = w.codes;
   return out;
@@ -105,29 +101,23 @@ Weights order_swapped(const Weights& w) {
 Weights untiled(const Weights& w) {
   const Codes rows = padded(w, padding_code);
   Weights out = w;
-  out.tiles = Codes::made(static_cast<int>(rows.size()) / kBlockCodes, kBlockCodes, [&](std::span<std::uint8_t> cells) {
-    std::copy(rows.cells().begin(), rows.cells().end(), cells.begin());
-  });
+  out.tiles = codes::with_shape(rows, static_cast<int>(rows.size()) / kBlockCodes, kBlockCodes);
   return out;
 }
 
 /// Scales in the kernel's order whose padding repeats the last real column, and the last real group.
 Grid<std::uint16_t> leaking_scales(const Weights& w) {
-  const int cols = w.padded_N();
   const int last_group = (w.K - 1) / w.kernel_group_size;
   const Grid<std::uint16_t>& right = w.ordered_scales;
-  return Grid<std::uint16_t>::made(right.rows(), cols, [&](std::span<std::uint16_t> out) {
-    for (int g = 0; g < right.rows(); ++g)
-      for (int place = 0; place < cols; ++place) {
-        const bool padding = scale_order::column_of_place(place, w.one_group()) >= w.N;
-        const int from = padding ? scale_order::place_of_column(w.N - 1, w.one_group()) : place;
-        out[static_cast<std::size_t>(g) * cols + place] = right(std::min(g, last_group), from);
-      }
+  return Grid<std::uint16_t>::from(right.rows(), w.padded_N(), [&](int g, int place) {
+    const bool padding = scale_order::column_of_place(place, w.one_group()) >= w.N;
+    const int from = padding ? scale_order::place_of_column(w.N - 1, w.one_group()) : place;
+    return right(std::min(g, last_group), from);
   });
 }
 
-/// Padding of code 0 with the scale of what stands beside it weighs -8 scales. The scales are spoilt here, not in their
-/// own stage, so that the fault is one: code and scale together make the leak.
+/// Padding of code 0 weighs -8 scales when its scale is that of its neighbour. Only both together leak, so both are set
+/// here, although scales have a stage of their own.
 Weights padding_leaks(const Weights& w) {
   Weights out = tiled(w, [](const Weights&, int, int) { return 0; });
   out.ordered_scales = leaking_scales(w);
@@ -148,6 +138,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"tiles", "(K,N) into tiles", kVariants}; }
+Stage stage() { return {StageId::tiles, "(K,N) into tiles", kVariants}; }
 
 }  // namespace w4::repack::tiles

@@ -20,9 +20,9 @@ inline constexpr int kTileWords = kTileCodes / kCodesPerWord;
 inline constexpr int kPadK = 64;  // K and N of a packed layer are multiples of these
 inline constexpr int kPadN = 64;
 
-/// Words a repack has not written yet hold this, so that what it forgets is seen.
+/// Initial value of packed words, so that a word that is never written is seen.
 inline constexpr std::uint32_t kUnwrittenWord = 0xDEADBEEF;
-/// What lies behind the last row of scales: a NaN in fp16 and in bf16, with a payload of its own.
+/// Value read beyond the last row of scales: a NaN in fp16 and in bf16, with a payload of its own.
 inline constexpr std::uint16_t kGuardScale = 0x7FE5;
 
 struct CutFrom;

@@ -13,15 +13,6 @@ using fixtures::Format;
 using fixtures::ZeroEncoding;
 using Zeros = Grid<std::uint8_t>;
 
-/// A (G, N) grid from a function of (group, column).
-template <class F>
-Zeros zeros_from(const Weights& w, const F& f) {
-  return Zeros::made(w.groups(), w.N, [&](std::span<std::uint8_t> out) {
-    for (int g = 0; g < w.groups(); ++g)
-      for (int n = 0; n < w.N; ++n) out[static_cast<std::size_t>(g) * w.N + n] = static_cast<std::uint8_t>(f(g, n));
-  });
-}
-
 /// The four bits stored for column n, in its group's word for columns 8c..8c+7.
 int stored_bits(const Weights& w, std::uint32_t word, int n) {
   const int column = n % kCodesPerWord;
@@ -32,20 +23,14 @@ int from_stored(int stored, ZeroEncoding encoding) {
   return encoding == ZeroEncoding::minus_one ? (stored + 1) & static_cast<int>(kCodeMask) : stored;
 }
 
-int from_float(const Weights& w, int g, int n) {
-  const float zero = value_of(w.float_zeros(g, n), DType::bf16);
-  if (zero >= 0 && zero <= kCodeMask && zero == static_cast<float>(static_cast<int>(zero)))
-    return static_cast<int>(zero);
-  throw CannotTest("zero point {} of group {} and column {} is no integer 0..15: the Marlin format cannot hold it",
-                   zero, g, n);
-}
-
 bool has_stored(const Weights& w) { return !w.zero_words.empty() || !w.float_zeros.empty(); }
 
 /// Every stored zero point, whether the layer is symmetric or not.
 Zeros decoded(const Weights& w, ZeroEncoding encoding) {
-  if (w.format == Format::pair_packed) return zeros_from(w, [&](int g, int n) { return from_float(w, g, n); });
-  return zeros_from(w, [&](int g, int n) {
+  if (w.format == Format::pair_packed)
+    return Zeros::from(w.groups(), w.N,
+                       [&](int g, int n) { return exact_zero(value_of(w.float_zeros(g, n), DType::bf16), g, n); });
+  return Zeros::from(w.groups(), w.N, [&](int g, int n) {
     const int c = n / kCodesPerWord;
     const std::uint32_t word = w.format == Format::compressed_tensors ? w.zero_words(c, g) : w.zero_words(g, c);
     return from_stored(stored_bits(w, word, n), encoding);
@@ -63,6 +48,13 @@ Weights with_zeros(const Weights& w, Zeros zeros) {
 }
 
 }  // namespace
+
+int exact_zero(float zero, int g, int n) {
+  if (zero >= 0 && zero <= kCodeMask && zero == static_cast<float>(static_cast<int>(zero)))
+    return static_cast<int>(zero);
+  throw CannotTest("zero point {} of group {} and column {} is no integer 0..15: the Marlin format cannot hold it",
+                   zero, g, n);
+}
 
 Weights reference(const Weights& w) {
   if (w.symmetric) return with_zeros(w, {});
@@ -85,8 +77,7 @@ Weights v1v2_offset(const Weights& w) {
 template <class F>
 Weights with_each(const Weights& w, const F& f) {
   Weights out = reference(w);
-  const Zeros right = out.zeros;
-  if (!right.empty()) out.zeros = zeros_from(w, [&](int g, int n) { return f(right(g, n)); });
+  out.zeros = out.zeros.mapped([&](std::uint8_t zero) { return static_cast<std::uint8_t>(f(zero)); });
   return out;
 }
 
@@ -107,11 +98,8 @@ Weights symmetric_consumes(const Weights& w) {
 
 template <class T>
 Grid<T> read_transposed(const Grid<T>& grid) {  // the cells stay where they are: entry (r, c) is found at c * rows + r
-  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
-    for (int r = 0; r < grid.rows(); ++r)
-      for (int c = 0; c < grid.cols(); ++c)
-        out[static_cast<std::size_t>(r) * grid.cols() + c] = grid[static_cast<std::size_t>(c) * grid.rows() + r];
-  });
+  return Grid<T>::from(grid.rows(), grid.cols(),
+                       [&](int r, int c) { return grid[static_cast<std::size_t>(c) * grid.rows() + r]; });
 }
 
 Weights transposed(const Weights& w) {
@@ -146,6 +134,6 @@ constexpr Variant kVariants[] = {
 
 }  // namespace
 
-Stage stage() { return {"zero_points", "qzeros to z (groups, N), v1 / v2 / symmetric", kVariants}; }
+Stage stage() { return {StageId::zero_points, "qzeros to z (groups, N), v1 / v2 / symmetric", kVariants}; }
 
 }  // namespace w4::repack::zero_points

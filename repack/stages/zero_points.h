@@ -9,6 +9,9 @@ namespace w4::repack::zero_points {
 /// Throws CannotTest for a float zero point that is no integer 0..15.
 Weights reference(const Weights& w);
 
+/// A float zero point as a code. Throws as reference() does; g and n are its place in the message.
+int exact_zero(float zero, int g, int n);
+
 Stage stage();
 
 }  // namespace w4::repack::zero_points

@@ -54,18 +54,18 @@ PlainLayer plain_of(const Spec& s) {
   p.group_size = s.group_size;
   p.symmetric = s.symmetric;
   p.dtype = s.dtype;
-  p.codes = grid_from<std::uint8_t>(s.K, s.N, [&](int k, int n) {
+  p.codes = Grid<std::uint8_t>::from(s.K, s.N, [&](int k, int n) {
     const auto index = static_cast<std::uint64_t>(k) * s.N + n;
     return s.digit >= 0 ? index >> (4 * s.digit) & 15 : hashed(s.seed, index) & 15;
   });
-  p.zeros = grid_from<std::uint8_t>(groups, s.N, [&](int g, int n) { return zero_at(s, g, n); });
+  p.zeros = Grid<std::uint8_t>::from(groups, s.N, [&](int g, int n) { return zero_at(s, g, n); });
   const int base = s.dtype == DType::fp16 ? 0x1400 : 0x3800;
-  p.scales = grid_from<std::uint16_t>(groups, s.N, [&](int g, int n) { return base + (g * s.N + n) % 0x2000; });
+  p.scales = Grid<std::uint16_t>::from(groups, s.N, [&](int g, int n) { return base + (g * s.N + n) % 0x2000; });
   if (s.act_order) {
     const std::vector<int> order = shuffled_groups(s);
-    p.g_idx = grid_from<std::int32_t>(1, s.K, [&](int, int k) { return order[static_cast<std::size_t>(k)]; });
+    p.g_idx = Grid<std::int32_t>::from(1, s.K, [&](int, int k) { return order[static_cast<std::size_t>(k)]; });
   }
-  p.bias = grid_from<std::uint16_t>(1, s.N, [&](int, int n) { return base + n; });
+  p.bias = Grid<std::uint16_t>::from(1, s.N, [&](int, int n) { return base + n; });
   return p;
 }
 
@@ -82,7 +82,7 @@ constexpr int kAwqOrder[] = {0, 2, 4, 6, 1, 3, 5, 7};  // as the published conve
 Tensor qweight_of(const Spec& s, const PlainLayer& p) {
   const auto& codes = p.codes;
   const auto words = [&](int rows, int cols, const auto& code) {
-    return fixtures::files::tensor_of("qweight", DType::i32, grid_from<std::uint32_t>(rows, cols, [&](int r, int c) {
+    return fixtures::files::tensor_of("qweight", DType::i32, Grid<std::uint32_t>::from(rows, cols, [&](int r, int c) {
                                         return word_from([&](int slot) { return code(r, c, slot); });
                                       }));
   };
@@ -93,7 +93,7 @@ Tensor qweight_of(const Spec& s, const PlainLayer& p) {
       return words(s.N, s.K / 8, [&](int r, int c, int i) { return codes(8 * c + i, r); });
     case Format::pair_packed: break;
   }
-  return fixtures::files::tensor_of("qweight", DType::u8, grid_from<std::uint8_t>(s.K / 2, s.N, [&](int r, int n) {
+  return fixtures::files::tensor_of("qweight", DType::u8, Grid<std::uint8_t>::from(s.K / 2, s.N, [&](int r, int n) {
                                       return codes(2 * r, n) | codes(2 * r + 1, n) << 4;
                                     }));
 }
@@ -106,16 +106,16 @@ Tensor qzeros_of(const Spec& s, const PlainLayer& p) {
     return s.format == Format::gptq && s.encoding == ZeroEncoding::minus_one ? (zero + 15) % 16 : zero;
   };
   if (s.format == Format::pair_packed)
-    return fixtures::files::tensor_of("qzeros", DType::bf16, grid_from<std::uint16_t>(groups, s.N, [&](int g, int n) {
+    return fixtures::files::tensor_of("qzeros", DType::bf16, Grid<std::uint16_t>::from(groups, s.N, [&](int g, int n) {
                                         return bits_of(static_cast<float>(stored(g, n)), DType::bf16);
                                       }));
   if (s.format == Format::compressed_tensors)
     return fixtures::files::tensor_of("qzeros", DType::i32,
-                                      grid_from<std::uint32_t>(s.N / 8, groups, [&](int c, int g) {
+                                      Grid<std::uint32_t>::from(s.N / 8, groups, [&](int c, int g) {
                                         return word_from([&](int i) { return stored(g, 8 * c + i); });
                                       }));
   return fixtures::files::tensor_of(
-      "qzeros", DType::i32, grid_from<std::uint32_t>(groups, s.N / 8, [&](int g, int c) {
+      "qzeros", DType::i32, Grid<std::uint32_t>::from(groups, s.N / 8, [&](int g, int c) {
         return word_from([&](int i) { return stored(g, 8 * c + (s.format == Format::awq ? kAwqOrder[i] : i)); });
       }));
 }
@@ -144,7 +144,7 @@ Made made(const Spec& s) {
   const bool turned = s.format == Format::compressed_tensors;
   layer.scales = fixtures::files::tensor_of(
       "scales", s.dtype,
-      turned ? grid_from<std::uint16_t>(s.N, scales.rows(), [&](int n, int g) { return scales(g, n); }) : scales);
+      turned ? Grid<std::uint16_t>::from(s.N, scales.rows(), [&](int n, int g) { return scales(g, n); }) : scales);
   if (s.act_order) layer.g_idx = vector_of(fixtures::files::tensor_of("g_idx", DType::i32, m.plain.g_idx));
   layer.bias = vector_of(fixtures::files::tensor_of("bias", s.dtype, m.plain.bias));
   layer = fixtures::cut_of(layer, s.cuts);
@@ -176,19 +176,19 @@ std::vector<Spec> all_specs() {
   return specs;
 }
 
-std::vector<repack::Weights> chain(const Layer& layer, const repack::Recipe& recipe) {
-  std::vector<repack::Weights> values;
+std::map<StageId, repack::Weights> chain(const Layer& layer, const repack::Recipe& recipe) {
+  std::map<StageId, repack::Weights> values;
   repack::Weights value = repack::weights_of(layer);
   for (const repack::Stage& stage : repack::stages()) {
-    const auto entry = recipe.find(stage.id);
+    const auto entry = recipe.find(name_of(stage.id));
     value = repack::variant_of(stage, entry == recipe.end() ? "reference" : entry->second).apply(value);
-    values.push_back(value);
+    values.emplace(stage.id, value);
   }
   return values;
 }
 
 repack::Packed chained(const Layer& layer, const repack::Recipe& recipe) {
-  return repack::packed_of(chain(layer, recipe).back());
+  return repack::packed_of(chain(layer, recipe).at(StageId::fragments));
 }
 
 bool same(const repack::Packed& a, const repack::Packed& b) {

@@ -6,6 +6,7 @@
 #include "repack/packed.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,20 +48,12 @@ std::vector<Spec> all_specs();
 /// A reproducible number from two.
 std::uint64_t hashed(std::uint64_t seed, std::uint64_t index);
 
-/// The chain as `stages()` gives it, stage by stage; entry i is the value after stage i.
-std::vector<repack::Weights> chain(const fixtures::Layer& layer, const repack::Recipe& recipe = {});
+/// The chain as `stages()` gives it: the value after each stage.
+std::map<StageId, repack::Weights> chain(const fixtures::Layer& layer, const repack::Recipe& recipe = {});
 
 /// What the chain ends in.
 repack::Packed chained(const fixtures::Layer& layer, const repack::Recipe& recipe = {});
 
 bool same(const repack::Packed& a, const repack::Packed& b);
-
-template <class T, class F>
-Grid<T> grid_from(int rows, int cols, const F& f) {
-  return Grid<T>::made(rows, cols, [&](std::span<T> out) {
-    for (int r = 0; r < rows; ++r)
-      for (int c = 0; c < cols; ++c) out[static_cast<std::size_t>(r) * cols + c] = static_cast<T>(f(r, c));
-  });
-}
 
 }  // namespace w4::repack_tests

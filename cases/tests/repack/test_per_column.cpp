@@ -146,7 +146,7 @@ TEST_CASE("per_column: a layer of one group costs nothing when averaged") {
 TEST_CASE("per_column: a column of zeros stays one") {
   Made m = made({.K = 64, .N = 64, .group_size = 32});
   m.layer.qweight = fixtures::files::tensor_of("qweight", DType::i32,
-                                               grid_from<std::uint32_t>(8, 64, [](int, int) { return 0x88888888u; }));
+                                               Grid<std::uint32_t>::from(8, 64, [](int, int) { return 0x88888888u; }));
   PerColumnCost cost;
   const fixtures::Layer one = repack::per_column(m.layer, PerColumn::requantised, &cost);
   CHECK(cost.weight_nrmse == 0);

@@ -49,7 +49,7 @@ TEST_CASE("read_packed: one line for each thing that does not fit the layer") {
   c.tensors["zeros"].shape = {4, 15};
   refuses("packed.npz: zeros is (4, 15) where the layer's is (4, 16)");
   c.tensors["perm"] = fixtures::files::tensor_of(
-      "perm", DType::i32, grid_from<std::int32_t>(1, 96, [](int, int i) { return i == 7 ? 96 : i; }));
+      "perm", DType::i32, Grid<std::int32_t>::from(1, 96, [](int, int i) { return i == 7 ? 96 : i; }));
   refuses("packed.npz: perm[7] is 96 where 0..95 is right");
 }
 

@@ -20,9 +20,9 @@ fixtures::PlainLayer decoded(const fixtures::Layer& layer) {
   p.group_size = layer.group_size;
   p.symmetric = layer.symmetric;
   p.dtype = layer.dtype;
-  p.codes = grid_from<std::uint8_t>(layer.K, layer.N, [&](int k, int n) { return code_at(words(k / 8, n), k % 8); });
+  p.codes = Grid<std::uint8_t>::from(layer.K, layer.N, [&](int k, int n) { return code_at(words(k / 8, n), k % 8); });
   p.scales = fixtures::files::grid_of<std::uint16_t>(layer.scales);
-  p.zeros = grid_from<std::uint8_t>(layer.groups(), layer.N, [&](int g, int n) {
+  p.zeros = Grid<std::uint8_t>::from(layer.groups(), layer.N, [&](int g, int n) {
     if (layer.symmetric) return 8;
     const int stored = code_at(fixtures::files::grid_of<std::uint32_t>(*layer.qzeros)(g, n / 8), n % 8);
     return layer.zero_encoding == ZeroEncoding::minus_one ? (stored + 1) % 16 : stored;

@@ -344,14 +344,13 @@ TEST_CASE("explain: of every planted fault the first wrong output shows the faul
     REQUIRE(explain::explain(prepared, {}, options, question).right());
     const explain::Trace trace = explain::explain(prepared, recipe, options, question);
     REQUIRE_FALSE(trace.right());
-    const int stage = faults::stage_index(recipe.begin()->first);
+    const bool of_repack = is_repacking(faults::parse_stage(recipe.begin()->first));
     const bool loads = recipe.begin()->first == "pipeline" || recipe.begin()->first == "dequant";
-    if (stage < faults::kRepackStages) REQUIRE(trace.wrong > trace.misread);
-    if (stage >= faults::kRepackStages && loads && trace.output->missing.empty()) REQUIRE(trace.misread == trace.wrong);
-    if (stage >= faults::kRepackStages && loads && trace.output->missing.empty() &&
-        !kOfActivations.contains(planted.inject))
+    if (of_repack) REQUIRE(trace.wrong > trace.misread);
+    if (!of_repack && loads && trace.output->missing.empty()) REQUIRE(trace.misread == trace.wrong);
+    if (!of_repack && loads && trace.output->missing.empty() && !kOfActivations.contains(planted.inject))
       REQUIRE(trace.misread > 0);
-    if (stage >= faults::kRepackStages && !loads) REQUIRE(trace.wrong == 0);
+    if (!of_repack && !loads) REQUIRE(trace.wrong == 0);
   }
   CHECK(visible >= (test::every_fault() ? 40 : faults.size() / 2));
 }

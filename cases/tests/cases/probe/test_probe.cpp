@@ -138,10 +138,8 @@ TEST_CASE("black box: rows that are left out of the sum are no matter of scales"
   const Options options = test::options_of("r 128 --shape 256,64 --m 16");
   Subject subject({});
   subject.replace_kernel([](kernel::Task task) {
-    task.A = Grid<std::uint16_t>::made(task.A.rows(), task.A.cols(), [&](std::span<std::uint16_t> out) {
-      std::copy(task.A.cells().begin(), task.A.cells().end(), out.begin());
-      for (int m = 0; m < task.A.rows(); ++m) out[static_cast<std::size_t>(m) * task.A.cols() + 5] = 0;
-    });
+    task.A = Grid<std::uint16_t>::from(task.A.rows(), task.A.cols(),
+                                       [&](int m, int k) { return k == 5 ? 0 : task.A(m, k); });
     return kernel::lane_model::run_lane_model(task);
   });
   probe::PathBox box(subject);
@@ -160,11 +158,8 @@ report::Report ask_changed(const std::string& command, const std::function<float
   subject.replace_kernel([what](const kernel::Task& task) {
     kernel::RunResult result = kernel::lane_model::run_lane_model(task);
     const int N = result.C.cols();
-    result.C = Grid<std::uint16_t>::made(result.C.rows(), N, [&](std::span<std::uint16_t> out) {
-      for (std::size_t i = 0; i < out.size(); ++i)
-        out[i] =
-            bits_of(what(value_of(result.C[i], task.packed.dtype), static_cast<int>(i) / N, static_cast<int>(i) % N),
-                    task.packed.dtype);
+    result.C = Grid<std::uint16_t>::from(result.C.rows(), N, [&](int m, int n) {
+      return bits_of(what(value_of(result.C(m, n), task.packed.dtype), m, n), task.packed.dtype);
     });
     return result;
   });
@@ -211,14 +206,15 @@ TEST_CASE("black box: a fault that this output hides is found by a probe") {
 TEST_CASE("black box: a part that is read otherwise than any known way is unexplained and written as a formula") {
   const Options options = test::options_of("b 128 --m 16");
   Subject subject({});
-  subject.replace_stage(7, [](const repack::Weights& before) {  // words of odd lanes in the other order
-    repack::Weights after = repack::stages()[7].variants[0].apply(before);
-    after.packed =
-        Grid<std::uint32_t>::made(after.packed.rows(), after.packed.cols(), [&](std::span<std::uint32_t> out) {
-          for (std::size_t i = 0; i < out.size(); ++i) out[i] = after.packed[(i & 4) != 0 ? i ^ 3 : i];
-        });
-    return after;
-  });
+  subject.replace_stage(
+      StageId::fragments, [](const repack::Weights& before) {  // words of odd lanes in the other order
+        repack::Weights after = repack::stage_of(StageId::fragments).variants[0].apply(before);
+        after.packed =
+            Grid<std::uint32_t>::made(after.packed.rows(), after.packed.cols(), [&](std::span<std::uint32_t> out) {
+              for (std::size_t i = 0; i < out.size(); ++i) out[i] = after.packed[(i & 4) != 0 ? i ^ 3 : i];
+            });
+        return after;
+      });
   probe::PathBox box(subject);
   const report::Report report = search::bisect_box(prepare(options), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);
@@ -235,14 +231,13 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
   subject.replace_kernel([](const kernel::Task& task) {  // sums of more than one product are too large
     kernel::RunResult result = kernel::lane_model::run_lane_model(task);
     const int N = result.C.cols();
-    result.C = Grid<std::uint16_t>::made(result.C.rows(), N, [&](std::span<std::uint16_t> out) {
-      for (int m = 0; m < result.C.rows(); ++m) {
-        const auto a = task.A.row(m);
-        const bool one = std::count_if(a.begin(), a.end(), [](std::uint16_t bits) { return bits != 0; }) <= 1;
-        for (int n = 0; n < N; ++n)
-          out[static_cast<std::size_t>(m) * N + n] =
-              one ? result.C(m, n) : bits_of(1.5f * value_of(result.C(m, n), task.packed.dtype), task.packed.dtype);
-      }
+    std::vector<bool> one;  // rows of A with one element that is not zero, or none
+    for (int m = 0; m < result.C.rows(); ++m)
+      one.push_back(std::ranges::count_if(task.A.row(m), [](std::uint16_t bits) { return bits != 0; }) <= 1);
+    result.C = Grid<std::uint16_t>::from(result.C.rows(), N, [&](int m, int n) {
+      const std::uint16_t bits = result.C(m, n);
+      return one[static_cast<std::size_t>(m)] ? bits
+                                              : bits_of(1.5f * value_of(bits, task.packed.dtype), task.packed.dtype);
     });
     return result;
   });
@@ -254,7 +249,7 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
 
 namespace {
 
-/// A kernel that has `fault` when it is given the case's A, and never else; its sums are somebody's own.
+/// A kernel that has `fault` on the case's A alone, and sums in an order of its own.
 class OnlyInTheCase final : public probe::Box {
  public:
   OnlyInTheCase(const Prepared& prepared, repack::Recipe fault) : A_(prepared.A), fault_(std::move(fault)) {}
@@ -287,10 +282,8 @@ TEST_CASE("evidence: an output that is slightly too large is not taken for one t
   const auto answer_of = [&](const repack::Recipe& recipe, float factor) {
     kernel::RunResult result = kernel::lane_model::run_lane_model(
         {.A = prepared.A, .packed = repack::repack(prepared.layer, recipe), .launch = {}}, recipe);
-    result.C = Grid<std::uint16_t>::made(result.C.rows(), result.C.cols(), [&](std::span<std::uint16_t> out) {
-      for (std::size_t i = 0; i < out.size(); ++i)
-        out[i] = bits_of(factor * value_of(result.C[i], DType::fp16), DType::fp16);
-    });
+    result.C =
+        result.C.mapped([&](std::uint16_t bits) { return bits_of(factor * value_of(bits, DType::fp16), DType::fp16); });
     return result;
   };
   for (const auto judged : {probe::Evidence::Judged::within_rounding, probe::Evidence::Judged::recorded}) {

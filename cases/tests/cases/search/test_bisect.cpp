@@ -145,8 +145,8 @@ Grid<T> reversed_in_rows(const Grid<T>& grid) {
 
 TEST_CASE("bisect: a repacking stage done in no known way is located and unexplained") {
   const report::Report report = ask_unknown([](Subject& subject) {
-    subject.replace_stage(faults::stage_index("scale_order"), [](const repack::Weights& before) {
-      repack::Weights after = repack::stages()[5].variants[0].apply(before);
+    subject.replace_stage(StageId::scale_order, [](const repack::Weights& before) {
+      repack::Weights after = repack::stage_of(StageId::scale_order).variants[0].apply(before);
       after.ordered_scales = reversed_in_rows(after.ordered_scales);
       return after;
     });

@@ -13,12 +13,12 @@ using namespace w4::cases;
 
 /// What is said of tensors in whose making `change` came behind a stage.
 template <class Change>
-std::string said_behind(int stage, Change change, const char* command = "b 128 --m 1") {
+std::string said_behind(StageId changed, Change change, const char* command = "b 128 --m 1") {
   const fixtures::Layer layer = prepare(test::options_of(command)).layer;
   repack::Weights value = repack::weights_of(layer);
-  for (int i = 0; i < static_cast<int>(repack::stages().size()); ++i) {
-    value = repack::stages()[static_cast<std::size_t>(i)].variants[0].apply(value);
-    if (i == stage) change(value);
+  for (const repack::Stage& stage : repack::stages()) {
+    value = stage.variants[0].apply(value);
+    if (stage.id == changed) change(value);
   }
   std::string text;
   for (const std::string& line : search::packed_statements(repack::packed_of(value), repack::repack(layer)))
@@ -43,8 +43,6 @@ Grid<std::uint8_t> moved(const Grid<std::uint8_t>& codes, From from) {
   });
 }
 
-constexpr int kActOrder = 3, kScales = 4;
-
 }  // namespace
 
 TEST_CASE("packed map: a permutation inside tiles is written as a formula with act-order too") {
@@ -53,14 +51,14 @@ TEST_CASE("packed map: a permutation inside tiles is written as a formula with a
   };
   for (const char* command : {"b 128 --m 1", "b 128 --fixture up_asym_act --m 1"}) {
     CAPTURE(command);
-    const std::string said = said_behind(kActOrder, swap, command);
+    const std::string said = said_behind(StageId::act_order, swap, command);
     CHECK(has(said, "576 of 576 tiles hold the same codes as ours"));
     CHECK(has(said, "n5 = n5 ^ 1, k0 = n0 ^ k0"));
   }
 }
 
 TEST_CASE("packed map: whole tiles that stand elsewhere are told from codes that move inside them") {
-  const std::string said = said_behind(kActOrder, [](repack::Weights& w) {
+  const std::string said = said_behind(StageId::act_order, [](repack::Weights& w) {
     w.codes = moved(w.codes, [](int k, int n) { return std::pair(k ^ 16, n); });
   });
   CHECK(has(said, "tiles hold the same codes as ours"));
@@ -69,7 +67,7 @@ TEST_CASE("packed map: whole tiles that stand elsewhere are told from codes that
 }
 
 TEST_CASE("packed map: a function of the code is said as a table") {
-  const std::string said = said_behind(kActOrder, [](repack::Weights& w) {
+  const std::string said = said_behind(StageId::act_order, [](repack::Weights& w) {
     w.codes = Grid<std::uint8_t>::made(w.codes.rows(), w.codes.cols(), [&](std::span<std::uint8_t> out) {
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(15 - w.codes[i]);
     });
@@ -80,7 +78,7 @@ TEST_CASE("packed map: a function of the code is said as a table") {
 
 TEST_CASE("packed map: columns of scales and of zero points are permuted by a formula") {
   const std::string said = said_behind(
-      kScales,
+      StageId::scales,
       [](repack::Weights& w) {
         w.scales = Grid<std::uint16_t>::made(w.scales.rows(), w.scales.cols(), [&](std::span<std::uint16_t> out) {
           for (std::size_t i = 0; i < out.size(); ++i) out[i] = w.scales[i ^ 5];
@@ -104,13 +102,13 @@ TEST_CASE("packed map: what is no permutation is told by where it differs") {
         out[i] = static_cast<std::uint16_t>(w.scales[i] + (i % 8 == 3 ? 0x400 : 0));  // twice as large
     });
   };
-  const std::string said = said_behind(kScales, other);
+  const std::string said = said_behind(StageId::scales, other);
   CHECK(has(said, "codes differ from ours at k 5, n 70"));
   CHECK(has(said, "scales differ from ours at all g, n % 8 = 3"));
 }
 
 TEST_CASE("packed map: equal tensors leave nothing to say and a perm that is none is said") {
-  CHECK(said_behind(kActOrder, [](repack::Weights&) {}).empty());
+  CHECK(said_behind(StageId::act_order, [](repack::Weights&) {}).empty());
   const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act --m 1")).layer;
   repack::Packed packed = repack::repack(layer);
   packed.perm = Grid<std::int32_t>::made(1, packed.perm.cols(),

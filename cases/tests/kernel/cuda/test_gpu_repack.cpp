@@ -14,7 +14,7 @@ repack::Weights scaled(const fixtures::Layer& layer) {
   repack::Weights weights = repack::weights_of(layer);
   for (const repack::Stage& stage : repack::stages()) {
     weights = stage.variants.front().apply(weights);
-    if (stage.id == "scales") break;
+    if (stage.id == StageId::scales) break;
   }
   return weights;
 }

@@ -92,7 +92,7 @@ TEST_CASE("dequant: a lane scales a column by the place where it reads that colu
   for (int p = 0; p < 64; ++p) staged.scales[p] = bits_of(static_cast<float>(p + 1), DType::fp16);
   for (int c = 0; c < 8; ++c)
     for (int i = 0; i < 8; ++i)  // zero point of place 8c + that[i] in slot i: place p has zero point p / 8 + p % 8
-      staged.zeros[c] |= static_cast<std::uint32_t>(c + awq_column(i)) << (4 * i);
+      staged.zeros[c] |= static_cast<std::uint32_t>(c + lop3_column(i)) << (4 * i);
   const lane_model::CodeValues values =
       lane_model::code_values(staged, DType::fp16, lane_model::DequantWay::reference, 1);
   std::vector<std::uint32_t> words(128, 0x99999999u);  // every code 9

@@ -318,12 +318,12 @@ TEST_CASE("epilogue: the variant with a bias that is given no scales stores the 
 TEST_CASE("lane model: the number of the launch changes nothing but a race") {
   for (const auto& stage : kernel::lane_model::stages())
     for (const auto& variant : stage.variants) {
-      const repack::Recipe recipe{{std::string(stage.id), std::string(variant.id)}};
+      const repack::Recipe recipe{{name_of(stage.id), std::string(variant.id)}};
       Task task =
           task_of(known_layer({.M = 70, .K = 256, .N = 192, .group_size = 32, .bias = true}), {.thread_blocks = 2});
       const RunResult first = run_lane_model(task, recipe), again = run_lane_model(task, recipe);
       task.launch.number = 1;
-      INFO(std::string(stage.id), " ", std::string(variant.id));
+      INFO(name_of(stage.id), " ", std::string(variant.id));
       CHECK(same(first, again));
       CHECK(same(first, run_lane_model(task, recipe)) == !variant.repeats_differ);
     }

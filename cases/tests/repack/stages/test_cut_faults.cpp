@@ -30,7 +30,9 @@ std::uint16_t scale_of(const Weights& w, int group, int n) {
   return w.format == Format::compressed_tensors ? w.stored_scales(n, group) : w.stored_scales(group, n);
 }
 
-Weights cut(const Spec& spec, const char* way) { return chain(made(spec).layer, {{"checkpoint", way}})[0]; }
+Weights cut(const Spec& spec, const char* way) {
+  return chain(made(spec).layer, {{"checkpoint", way}}).at(StageId::checkpoint);
+}
 
 TEST_CASE("slices: a slice with act-order packs the groups of its rows and their order") {
   for (const Format format : {Format::gptq, Format::compressed_tensors}) {
@@ -86,8 +88,8 @@ TEST_CASE("tp-channelwise-null-scale: what lies behind no scales is read for eve
   for (const Format format : {Format::gptq, Format::compressed_tensors}) {
     const Spec spec{.format = format, .K = 128, .N = 64, .group_size = 128, .cuts = {kSecondRows}};
     const auto values = chain(made(spec).layer, {{"checkpoint", "tp-channelwise-null-scale"}});
-    CHECK(values[0].stored_scales.empty());
-    for (int n = 0; n < 64; ++n) CHECK(values[4].scales(0, n) == repack::kGuardScale);
+    CHECK(values.at(StageId::checkpoint).stored_scales.empty());
+    for (int n = 0; n < 64; ++n) CHECK(values.at(StageId::scales).scales(0, n) == repack::kGuardScale);
   }
 }
 
@@ -110,12 +112,12 @@ TEST_CASE("moe-routing-index: the last expert's neighbour is the first") {
     const Made m = made(spec);
     const auto values = chain(m.layer, {{"checkpoint", "moe-routing-index"}});
     const auto first = [](const auto& grid) {
-      return grid_from<std::decay_t<decltype(grid(0, 0))>>(grid.rows(), 64, [&](int r, int n) { return grid(r, n); });
+      return Grid<std::decay_t<decltype(grid(0, 0))>>::from(grid.rows(), 64, [&](int r, int n) { return grid(r, n); });
     };
-    CHECK(values[1].codes == first(m.plain.codes));
-    CHECK(values[2].zeros == first(m.plain.zeros));
-    CHECK(values[4].scales == first(m.plain.scales));
-    CHECK(values[4].bias == first(m.plain.bias));
+    CHECK(values.at(StageId::codes).codes == first(m.plain.codes));
+    CHECK(values.at(StageId::zero_points).zeros == first(m.plain.zeros));
+    CHECK(values.at(StageId::scales).scales == first(m.plain.scales));
+    CHECK(values.at(StageId::scales).bias == first(m.plain.bias));
   }
 }
 

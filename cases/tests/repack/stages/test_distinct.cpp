@@ -46,8 +46,7 @@ std::vector<Way> every_way() {
   std::vector<Way> ways;
   for (const repack::Stage& stage : repack::stages())
     for (const repack::Variant& variant : stage.variants)
-      if (variant.id != "reference" || ways.empty())
-        ways.push_back({std::string(stage.id), std::string(variant.id), {}});
+      if (variant.id != "reference" || ways.empty()) ways.push_back({name_of(stage.id), std::string(variant.id), {}});
   for (const Spec& spec : telling_layers()) {
     const Made m = made(spec);
     for (Way& way : ways) way.made.push_back(chained(m.layer, {{way.stage, way.variant}}));
@@ -95,7 +94,7 @@ TEST_CASE("variants: two groups in all do not tell twice the group size from a g
 TEST_CASE("variants: a permutation that is its own inverse does not tell perm-a-inverse from the reference") {
   Made m = made({.K = 64, .N = 64, .group_size = 32, .act_order = true});
   // rows 31 and 32 change places
-  m.layer.g_idx = fixtures::files::tensor_of("g_idx", DType::i32, grid_from<std::int32_t>(1, 64, [](int, int k) {
+  m.layer.g_idx = fixtures::files::tensor_of("g_idx", DType::i32, Grid<std::int32_t>::from(1, 64, [](int, int k) {
                                                return k == 31 || k == 32 ? 1 - k / 32 : k / 32;
                                              }));
   CHECK(same(chained(m.layer, {{"act_order", "perm-a-inverse"}}), chained(m.layer)));

@@ -19,7 +19,7 @@ TEST_CASE("refusals: a float zero point that is no integer") {
   for (const float zero : {7.5f, -1.0f, 16.0f}) {
     Made m = made({.format = Format::pair_packed, .K = 128, .N = 64, .group_size = 64, .symmetric = false});
     m.layer.qzeros =
-        fixtures::files::tensor_of("qzeros", DType::bf16, grid_from<std::uint16_t>(2, 64, [&](int g, int n) {
+        fixtures::files::tensor_of("qzeros", DType::bf16, Grid<std::uint16_t>::from(2, 64, [&](int g, int n) {
                                      return bits_of(g == 1 && n == 9 ? zero : 3.0f, DType::bf16);
                                    }));
     CHECK_THROWS_WITH_AS(
@@ -33,7 +33,7 @@ TEST_CASE("refusals: a float zero point that is no integer") {
 TEST_CASE("refusals: g_idx with groups of unequal length") {
   Made m = made({.K = 128, .N = 64, .group_size = 32, .act_order = true});
   auto g_idx = fixtures::files::tensor_of(
-      "g_idx", DType::i32, grid_from<std::int32_t>(1, 128, [](int, int k) { return k == 40 ? 2 : k / 32; }));
+      "g_idx", DType::i32, Grid<std::int32_t>::from(1, 128, [](int, int k) { return k == 40 ? 2 : k / 32; }));
   m.layer.g_idx = g_idx;
   CHECK_THROWS_WITH_AS(repack::repack(m.layer),
                        "g_idx gives group 1 31 rows where group_size is 32: the Marlin format has groups of one length",

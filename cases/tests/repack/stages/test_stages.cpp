@@ -16,7 +16,7 @@ using repack::Weights;
 struct Walked {
   Spec spec;
   Made made;
-  std::vector<Weights> after;
+  std::map<StageId, Weights> after;
   bool one_group() const { return spec.group_size == spec.K; }
   bool ordered() const { return spec.act_order && !one_group(); }
   int Kp() const { return (spec.K + 63) / 64 * 64; }
@@ -46,7 +46,7 @@ std::vector<int> rows_by_group(const fixtures::PlainLayer& plain) {
 TEST_CASE("checkpoint: nothing stored changes and the kernel's group size is the layer's") {
   on_every_layer([](const Walked& w) {
     const Weights stored = repack::weights_of(w.made.layer);
-    const Weights& after = w.after[0];
+    const Weights& after = w.after.at(StageId::checkpoint);
     CHECK(after.kernel_group_size == w.spec.group_size);
     CHECK(after.group_size == w.spec.group_size);
     CHECK(after.words == stored.words);
@@ -58,15 +58,15 @@ TEST_CASE("checkpoint: nothing stored changes and the kernel's group size is the
 }
 
 TEST_CASE("codes: every format gives back the codes it was made of") {
-  on_every_layer([](const Walked& w) { CHECK(w.after[1].codes == w.made.plain.codes); });
+  on_every_layer([](const Walked& w) { CHECK(w.after.at(StageId::codes).codes == w.made.plain.codes); });
 }
 
 TEST_CASE("zero_points: v1 and v2 and plain ones are decoded and symmetric layers have none") {
   on_every_layer([](const Walked& w) {
     if (w.spec.symmetric)
-      CHECK(w.after[2].zeros.empty());
+      CHECK(w.after.at(StageId::zero_points).zeros.empty());
     else
-      CHECK(w.after[2].zeros == w.made.plain.zeros);
+      CHECK(w.after.at(StageId::zero_points).zeros == w.made.plain.zeros);
   });
 }
 
@@ -81,12 +81,12 @@ TEST_CASE("zero_points: what a symmetric layer stores is ignored") {
 TEST_CASE("zero_points: a pair-packed layer with 8 everywhere is symmetric") {
   Made m = made({.format = Format::pair_packed, .K = 128, .N = 64, .group_size = 32, .dtype = DType::bf16});
   m.layer.symmetric = false;
-  CHECK(chain(m.layer)[2].zeros.empty());
+  CHECK(chain(m.layer).at(StageId::zero_points).zeros.empty());
 }
 
 TEST_CASE("act_order: rows are sorted by group and keep their order inside it") {
   on_every_layer([](const Walked& w) {
-    const Weights& after = w.after[3];
+    const Weights& after = w.after.at(StageId::act_order);
     std::vector<int> rows(static_cast<std::size_t>(w.spec.K));
     for (int k = 0; k < w.spec.K; ++k) rows[static_cast<std::size_t>(k)] = k;
     if (w.ordered()) rows = rows_by_group(w.made.plain);
@@ -105,14 +105,14 @@ TEST_CASE("act_order: rows are sorted by group and keep their order inside it") 
 
 TEST_CASE("scales: each kernel group has its own and the padding has none") {
   on_every_layer([](const Walked& w) {
-    const Weights& after = w.after[4];
-    CHECK(after.scales == grid_from<std::uint16_t>(w.kernel_groups(), w.Np(), [&](int g, int n) {
+    const Weights& after = w.after.at(StageId::scales);
+    CHECK(after.scales == Grid<std::uint16_t>::from(w.kernel_groups(), w.Np(), [&](int g, int n) {
             const bool real = g < w.made.plain.scales.rows() && n < w.spec.N;
             return real ? w.made.plain.scales(g, n) : std::uint16_t{0};
           }));
     CHECK(after.kernel_zeros.empty() == w.spec.symmetric);
     if (w.spec.symmetric) return;
-    CHECK(after.kernel_zeros == grid_from<std::uint8_t>(w.kernel_groups(), w.Np(), [&](int g, int n) {
+    CHECK(after.kernel_zeros == Grid<std::uint8_t>::from(w.kernel_groups(), w.Np(), [&](int g, int n) {
             const bool real = g < w.made.plain.zeros.rows() && n < w.spec.N;
             return real ? w.made.plain.zeros(g, n) : std::uint8_t{8};
           }));
@@ -121,23 +121,23 @@ TEST_CASE("scales: each kernel group has its own and the padding has none") {
 
 TEST_CASE("scale_order: a group as large as K uses the per-column order") {
   const Made m = made({.K = 128, .N = 64, .group_size = 128});
-  const Weights after = chain(m.layer)[5];
+  const Weights after = chain(m.layer).at(StageId::scale_order);
   const int first[] = {0, 1, 8, 9, 16, 17, 24, 25, 2, 3};  // as published
   for (int place = 0; place < 10; ++place) CHECK(after.ordered_scales(0, place) == m.plain.scales(0, first[place]));
 }
 
 TEST_CASE("scale_order: places hold the columns of the closed forms") {
   on_every_layer([](const Walked& w) {
-    const Weights& before = w.after[4];
-    const Weights& after = w.after[5];
+    const Weights& before = w.after.at(StageId::scales);
+    const Weights& after = w.after.at(StageId::scale_order);
     const auto grouped = [](int p) { return p / 64 * 64 + p % 64 / 8 + 8 * (p % 8); };
     const auto single = [](int p) { return p / 32 * 32 + 2 * (p % 32 / 8) + p % 2 + 8 * (p % 8 / 2); };
-    CHECK(after.ordered_scales == grid_from<std::uint16_t>(w.kernel_groups(), w.Np(), [&](int g, int p) {
+    CHECK(after.ordered_scales == Grid<std::uint16_t>::from(w.kernel_groups(), w.Np(), [&](int g, int p) {
             return before.scales(g, w.one_group() ? single(p) : grouped(p));
           }));
     CHECK(after.ordered_zeros.empty() == w.spec.symmetric);
     if (w.spec.symmetric) return;
-    CHECK(after.ordered_zeros == grid_from<std::uint32_t>(w.kernel_groups(), w.Np() / 8, [&](int g, int c) {
+    CHECK(after.ordered_zeros == Grid<std::uint32_t>::from(w.kernel_groups(), w.Np() / 8, [&](int g, int c) {
             const int order[] = {0, 2, 4, 6, 1, 3, 5, 7};
             std::uint32_t word = 0;
             for (int i = 0; i < 8; ++i)
@@ -149,9 +149,10 @@ TEST_CASE("scale_order: places hold the columns of the closed forms") {
 
 TEST_CASE("tiles: blocks of 16 rows lie one after another and padding holds its zero point") {
   on_every_layer([](const Walked& w) {
-    const Weights& before = w.after[5];
+    const Weights& before = w.after.at(StageId::scale_order);
     const int blocks_n = w.Np() / 16;
-    CHECK(w.after[6].tiles == grid_from<std::uint8_t>(w.Kp() / 16 * blocks_n, 256, [&](int block, int cell) {
+    CHECK(w.after.at(StageId::tiles).tiles ==
+          Grid<std::uint8_t>::from(w.Kp() / 16 * blocks_n, 256, [&](int block, int cell) {
             const int k = block / blocks_n * 16 + cell / 16;
             const int n = block % blocks_n * 16 + cell % 16;
             if (k < w.spec.K && n < w.spec.N) return int{before.codes(k, n)};
@@ -162,8 +163,9 @@ TEST_CASE("tiles: blocks of 16 rows lie one after another and padding holds its 
 
 TEST_CASE("fragments: lane and word and slot hold the code of the closed form") {
   on_every_layer([](const Walked& w) {
-    const Grid<std::uint8_t>& tiles = w.after[6].tiles;
-    CHECK(w.after[7].packed == grid_from<std::uint32_t>(w.Kp() / 16, 2 * w.Np(), [&](int row, int column) {
+    const Grid<std::uint8_t>& tiles = w.after.at(StageId::tiles).tiles;
+    CHECK(w.after.at(StageId::fragments).packed ==
+          Grid<std::uint32_t>::from(w.Kp() / 16, 2 * w.Np(), [&](int row, int column) {
             const int lane = column % 128 / 4;
             const int j = column % 4;
             std::uint32_t word = 0;

@@ -152,14 +152,14 @@ TEST_CASE("variants: each shows where its clause says so and nowhere else") {
   }
 }
 
-Weights after(std::size_t stage, const Spec& spec, const repack::Recipe& recipe) {
-  return chain(made(spec).layer, recipe)[stage];
+Weights after(StageId stage, const Spec& spec, const repack::Recipe& recipe) {
+  return chain(made(spec).layer, recipe).at(stage);
 }
 
 TEST_CASE("group-size-misinferred: groups end at twice the k") {
   const Spec spec{.K = 384, .N = 64, .group_size = 128};
   const Made m = made(spec);
-  const Weights w = chain(m.layer, {{"checkpoint", "group-size-misinferred"}})[4];
+  const Weights w = chain(m.layer, {{"checkpoint", "group-size-misinferred"}}).at(StageId::scales);
   CHECK(w.kernel_group_size == 128);
   for (const auto& [kernel_group, stored] : {std::pair{0, 0}, std::pair{1, 0}, std::pair{2, 1}})
     CHECK(w.scales(kernel_group, 5) == m.plain.scales(stored, 5));
@@ -171,23 +171,24 @@ TEST_CASE("double-transform: one inverse repack too few") {
   const auto once = repack::repack(m.layer);
   Made saved = m;
   saved.layer.qweight = fixtures::files::tensor_of(
-      "qweight", DType::i32, grid_from<std::uint32_t>(16, 64, [&](int r, int c) { return once.words[r * 64 + c]; }));
+      "qweight", DType::i32, Grid<std::uint32_t>::from(16, 64, [&](int r, int c) { return once.words[r * 64 + c]; }));
   CHECK(chained(m.layer, {{"checkpoint", "double-transform"}}).words == chained(saved.layer).words);
 }
 
 TEST_CASE("nibble-spill: 15 becomes 0 and its word's next slot one more") {
   Made m = made({.K = 64, .N = 64, .group_size = 64});
-  m.layer.qweight = fixtures::files::tensor_of("qweight", DType::i32, grid_from<std::uint32_t>(8, 64, [](int r, int c) {
-                                                 return r == 0 && c == 0 ? 0xF00005F3u : 0x88888888u;
-                                               }));
-  const auto codes = chain(m.layer, {{"codes", "nibble-spill"}})[1].codes;
+  m.layer.qweight = fixtures::files::tensor_of(
+      "qweight", DType::i32,
+      Grid<std::uint32_t>::from(8, 64, [](int r, int c) { return r == 0 && c == 0 ? 0xF00005F3u : 0x88888888u; }));
+  const auto codes = chain(m.layer, {{"codes", "nibble-spill"}}).at(StageId::codes).codes;
   const int want[] = {3, 0, 6, 0, 0, 0, 0, 0, 8};
   for (int k = 0; k < 9; ++k) CHECK(codes(k, 0) == want[k]);
 }
 
 TEST_CASE("zp-v1v2-offset: symmetric layers show 7 in v1 and 9 in v2") {
   const auto zeros_of = [](ZeroEncoding encoding) {
-    return after(2, {.K = 128, .N = 64, .group_size = 64, .encoding = encoding}, {{"zero_points", "zp-v1v2-offset"}})
+    return after(StageId::zero_points, {.K = 128, .N = 64, .group_size = 64, .encoding = encoding},
+                 {{"zero_points", "zp-v1v2-offset"}})
         .zeros;
   };
   CHECK(zeros_of(ZeroEncoding::minus_one)(1, 9) == 7);
@@ -203,8 +204,8 @@ TEST_CASE("zp-v1v2-offset: without stored zero points there is nothing to misrea
 TEST_CASE("zero points of 0: wrapped to 15 and clamped to 1 and all others kept") {
   const Made m = made(kAsymmetric);
   for (const auto& [variant, wrong] : {std::pair{"zp-nibble-wrap", 15}, std::pair{"zp-clamped-folded", 1}}) {
-    const auto zeros = chain(m.layer, {{"zero_points", variant}})[2].zeros;
-    CHECK(zeros == grid_from<std::uint8_t>(4, 128, [&](int g, int n) {
+    const auto zeros = chain(m.layer, {{"zero_points", variant}}).at(StageId::zero_points).zeros;
+    CHECK(zeros == Grid<std::uint8_t>::from(4, 128, [&](int g, int n) {
             return m.plain.zeros(g, n) == 0 ? wrong : int{m.plain.zeros(g, n)};
           }));
   }
@@ -213,21 +214,21 @@ TEST_CASE("zero points of 0: wrapped to 15 and clamped to 1 and all others kept"
 TEST_CASE("qzeros-transposed: word (g, c) comes from the turned buffer") {
   const Made m = made(kAsymmetric);  // qzeros (4, 16)
   const auto words = fixtures::files::grid_of<std::uint32_t>(*m.layer.qzeros);
-  const auto zeros = chain(m.layer, {{"zero_points", "qzeros-transposed"}})[2].zeros;
+  const auto zeros = chain(m.layer, {{"zero_points", "qzeros-transposed"}}).at(StageId::zero_points).zeros;
   CHECK(zeros(1, 8 * 3 + 2) == (code_at(words[3 * 4 + 1], 2) + 1) % 16);
 }
 
 TEST_CASE("gidx-out-of-range: the last group reads behind the scales") {
   const Made m = made(kActOrder);
-  const Weights w = chain(m.layer, {{"act_order", "gidx-out-of-range"}})[4];
+  const Weights w = chain(m.layer, {{"act_order", "gidx-out-of-range"}}).at(StageId::scales);
   CHECK(w.scales(0, 3) == m.plain.scales(1, 3));
   CHECK(w.scales(3, 3) == repack::kGuardScale);
   CHECK(w.kernel_zeros(3, 3) == 15);
 }
 
 TEST_CASE("perm-a-inverse: the permutation undoes the reference's") {
-  const Weights right = after(3, kActOrder, {});
-  const Weights wrong = after(3, kActOrder, {{"act_order", "perm-a-inverse"}});
+  const Weights right = after(StageId::act_order, kActOrder, {});
+  const Weights wrong = after(StageId::act_order, kActOrder, {{"act_order", "perm-a-inverse"}});
   CHECK(wrong.row_order == right.row_order);
   for (int i = 0; i < 256; ++i) CHECK(wrong.column_order(0, right.column_order(0, i)) == i);
 }
@@ -236,22 +237,22 @@ TEST_CASE("scale-exponent-bias: every scale is off by one power of two") {
   for (const auto& [dtype, exponent] : {std::pair{DType::fp16, -8}, std::pair{DType::bf16, -112}}) {
     Spec spec = kSymmetric;
     spec.dtype = dtype;
-    const float right = value_of(after(4, spec, {}).scales(1, 7), dtype);
-    const float wrong = value_of(after(4, spec, {{"scales", "scale-exponent-bias"}}).scales(1, 7), dtype);
+    const float right = value_of(after(StageId::scales, spec, {}).scales(1, 7), dtype);
+    const float wrong = value_of(after(StageId::scales, spec, {{"scales", "scale-exponent-bias"}}).scales(1, 7), dtype);
     CHECK(wrong == value_of(bits_of(std::ldexp(right, exponent), dtype), dtype));
     CHECK(wrong != 0);
   }
 }
 
 TEST_CASE("scale-dtype-reinterpret: the bits are the other type's") {
-  const std::uint16_t right = after(4, kSymmetric, {}).scales(1, 7);
-  const std::uint16_t wrong = after(4, kSymmetric, {{"scales", "scale-dtype-reinterpret"}}).scales(1, 7);
+  const std::uint16_t right = after(StageId::scales, kSymmetric, {}).scales(1, 7);
+  const std::uint16_t wrong = after(StageId::scales, kSymmetric, {{"scales", "scale-dtype-reinterpret"}}).scales(1, 7);
   CHECK(value_of(wrong, DType::fp16) == value_of(bits_of(value_of(right, DType::bf16), DType::fp16), DType::fp16));
 }
 
 TEST_CASE("scales-averaged: every group has the mean of its column") {
   const Made m = made(kSymmetric);
-  const auto scales = chain(m.layer, {{"scales", "scales-averaged"}})[4].scales;
+  const auto scales = chain(m.layer, {{"scales", "scales-averaged"}}).at(StageId::scales).scales;
   double sum = 0;
   for (int g = 0; g < 4; ++g) sum += value_of(m.plain.scales(g, 11), DType::fp16);
   for (int g = 0; g < 4; ++g) CHECK(scales(g, 11) == bits_of(static_cast<float>(sum / 4), DType::fp16));

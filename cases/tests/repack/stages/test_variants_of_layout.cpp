@@ -12,7 +12,7 @@ using repack::Weights;
 
 TEST_CASE("config-flag-lost: one group with the scales of the first and rows as stored") {
   const Made m = made({.K = 256, .N = 128, .group_size = 64, .symmetric = false, .act_order = true});
-  const Weights w = chain(m.layer, {{"checkpoint", "config-flag-lost"}})[4];
+  const Weights w = chain(m.layer, {{"checkpoint", "config-flag-lost"}}).at(StageId::scales);
   CHECK(w.kernel_group_size == 256);
   CHECK(w.scales.rows() == 1);
   CHECK(w.column_order.empty());
@@ -36,7 +36,7 @@ TEST_CASE("concat-axis: the bytes of two halves below each other are read as if 
       for (int n = 0; n < kN / 2; ++n)
         for (int half = 0; half < 2; ++half)
           for (int g = 0; g < kGroups; ++g) bytes.push_back(right(half, g, n));
-    const auto scales = chain(m.layer, {{"checkpoint", "concat-axis"}})[0].stored_scales;
+    const auto scales = chain(m.layer, {{"checkpoint", "concat-axis"}}).at(StageId::checkpoint).stored_scales;
     CHECK(std::vector(scales.cells().begin(), scales.cells().end()) == bytes);
   }
 }
@@ -49,11 +49,14 @@ TEST_CASE("concat-order: every tensor of the second and third projection changes
     const Made m = made(spec);
     const auto values = chain(m.layer, {{"checkpoint", "concat-order"}});
     const auto from = [](int n) { return n < kBlock ? n : kBlock + (n - kBlock + kBlock) % (2 * kBlock); };
-    CHECK(values[1].codes == grid_from<std::uint8_t>(128, kN, [&](int k, int n) { return m.plain.codes(k, from(n)); }));
-    CHECK(values[2].zeros == grid_from<std::uint8_t>(2, kN, [&](int g, int n) { return m.plain.zeros(g, from(n)); }));
-    CHECK(values[4].scales ==
-          grid_from<std::uint16_t>(2, kN, [&](int g, int n) { return m.plain.scales(g, from(n)); }));
-    CHECK(values[4].bias == grid_from<std::uint16_t>(1, kN, [&](int, int n) { return m.plain.bias(0, from(n)); }));
+    CHECK(values.at(StageId::codes).codes ==
+          Grid<std::uint8_t>::from(128, kN, [&](int k, int n) { return m.plain.codes(k, from(n)); }));
+    CHECK(values.at(StageId::zero_points).zeros ==
+          Grid<std::uint8_t>::from(2, kN, [&](int g, int n) { return m.plain.zeros(g, from(n)); }));
+    CHECK(values.at(StageId::scales).scales ==
+          Grid<std::uint16_t>::from(2, kN, [&](int g, int n) { return m.plain.scales(g, from(n)); }));
+    CHECK(values.at(StageId::scales).bias ==
+          Grid<std::uint16_t>::from(1, kN, [&](int, int n) { return m.plain.bias(0, from(n)); }));
   }
 }
 
@@ -62,7 +65,7 @@ TEST_CASE("nibble-split-vs-interleave: the low halves of 16 bytes come first and
     Spec spec{.format = format, .K = 80, .N = 64, .group_size = 80};
     if (format == Format::pair_packed) spec.dtype = DType::bf16;
     const Made m = made(spec);
-    const auto codes = chain(m.layer, {{"codes", "nibble-split-vs-interleave"}})[1].codes;
+    const auto codes = chain(m.layer, {{"codes", "nibble-split-vs-interleave"}}).at(StageId::codes).codes;
     std::vector<int> rows;
     for (const int block : {0, 32})
       for (const int half : {0, 1})
@@ -96,7 +99,7 @@ std::vector<std::uint32_t> preprocessed(const Grid<std::uint8_t>& codes) {
 
 TEST_CASE("layout-variant-arch: the words are those of the published preprocessing for sm_80") {
   const Made m = made({.K = 192, .N = 128, .group_size = 64});
-  const auto packed = chain(m.layer, {{"fragments", "layout-variant-arch"}})[7].packed;
+  const auto packed = chain(m.layer, {{"fragments", "layout-variant-arch"}}).at(StageId::fragments).packed;
   CHECK(std::vector(packed.cells().begin(), packed.cells().end()) == preprocessed(m.plain.codes));
 }
 
