@@ -39,7 +39,6 @@ struct Shape {
 };
 
 /// Random fp16 numbers of magnitude 2^-6 to 1, or random codes: neither zeros nor a pattern.
-/// bits.
 enum class Bits { numbers, codes };
 DeviceBuffer random_buffer(const char* name, std::size_t bytes, Bits kind) {
   constexpr std::size_t kBlock = std::size_t{16} << 20;
