@@ -33,10 +33,10 @@ struct Divisor {
 /// (problem, column, k), k fastest, are split into one stripe a thread block; lengths differ by one unit at most.
 ///
 ///   which thread block has a unit:                    column  0 1 2
-///   3 columns of 4 units, 5 thread blocks     k_unit 0        0 1 3
-///                                                    1        0 2 3
-///                                                    2        0 2 4
-///                                                    3        1 2 4
+///   3 columns of 4 units, 5 thread blocks           k_unit 0  0 1 3
+///                                                          1  0 2 3
+///                                                          2  0 2 4
+///                                                          3  1 2 4
 ///
 /// The part of a stripe inside a column is a slice. Each slice of a shared column fills a slot; the thread block that
 /// arrives last sums the slots. No block waits, and the order of the sum is fixed.

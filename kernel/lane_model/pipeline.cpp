@@ -10,9 +10,9 @@ namespace w4::kernel::lane_model {
 
 namespace {
 
-constexpr int kForgottenBelow = 128;  // tile_loop_bound: the unit in which columns are counted
-constexpr int kSoundRows = 256;       // config_broken: what its configuration is right for
-constexpr int kSlicedOff = 8;         // a_stride_ignored: columns of the wider tensor that A has not; they hold 0
+constexpr int kForgottenBelow = 128;             // tile_loop_bound: the unit in which columns are counted
+constexpr int kSoundRows = 256;                  // config_broken: what its configuration is right for
+constexpr int kSlicedOff = 8;                    // a_stride_ignored: columns of the wider tensor outside A; they hold 0
 constexpr std::uint16_t kNanInPadding = 0x7FE5;  // padding_of_a_nan: NaN in fp16 and in bf16
 
 constexpr Variant kPipelineVariants[] = {

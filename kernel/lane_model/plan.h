@@ -13,9 +13,9 @@ namespace w4::kernel::lane_model {
 /// block.
 ///
 ///   which thread block has a block_tile:              column  0 1 2
-///   3 x 3 block_tiles, 5 blocks, stripes of 2   k_tile 0      0 1 3
-///                                                     1      0 2 3
-///                                                     2      1 2 4
+///   3 x 3 block_tiles, 5 blocks, stripes of 2       k_tile 0  0 1 3
+///                                                          1  0 2 3
+///                                                          2  1 2 4
 ///
 /// The part of a stripe inside a column is a slice: column 1 has two. Slices are numbered, and reduced, from the
 /// highest k down: a stripe that enters a column in the middle starts with its first slice in that order, which waits
