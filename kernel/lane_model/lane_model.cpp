@@ -102,7 +102,7 @@ Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const re
 void run_grid(const Task& task, const Ways& ways, RunResult& result, std::vector<std::uint16_t>& C) {
   const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
   const Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
-  Turns turns = take_turns(plan, std::move(result.workspace), ways.reduce);
+  TurnOrder turns = turn_order_of(plan, std::move(result.workspace), ways.reduce);
   result.workspace = std::move(turns.locks);
   result.timed_out = turns.hangs;
   result.block_tiles_done = turns.block_tiles_done;

@@ -27,7 +27,7 @@ void release(const PlannedSlice& slice, std::vector<std::int32_t>& locks, Reduce
 }
 
 /// Advances a thread block until it has to wait. Returns whether it moved.
-bool advance(Walker& walker, Turns& turns, ReduceWay way) {
+bool advance(Walker& walker, TurnOrder& turns, ReduceWay way) {
   const std::size_t before = walker.next;
   for (; !walker.done() && may_go(walker.slices[walker.next], turns.locks, way); ++walker.next) {
     const PlannedSlice& slice = walker.slices[walker.next];
@@ -47,9 +47,9 @@ long long tiles_multiplied(const Walker& walker) {
 
 }  // namespace
 
-Turns take_turns(const Plan& plan, std::vector<std::int32_t> locks, ReduceWay way) {
-  Turns turns{.of_column = std::vector<std::vector<PlannedSlice>>(static_cast<std::size_t>(plan.column_count())),
-              .locks = std::move(locks)};
+TurnOrder turn_order_of(const Plan& plan, std::vector<std::int32_t> locks, ReduceWay way) {
+  TurnOrder turns{.of_column = std::vector<std::vector<PlannedSlice>>(static_cast<std::size_t>(plan.column_count())),
+                  .locks = std::move(locks)};
   std::vector<Walker> walkers(static_cast<std::size_t>(plan.thread_blocks));
   // From the last to the first: with clean locks a thread block waits for blocks after it only, so one round is enough.
   for (int b = plan.thread_blocks - 1; b >= 0; --b)
