@@ -13,7 +13,7 @@
 
 namespace w4::kernel {
 
-/// A thread block's share of the work: codes it takes in at once.
+/// The codes that a thread block multiplies at once.
 struct BlockTile {
   int thread_k = 128;
   int thread_n = 128;
@@ -23,13 +23,13 @@ struct BlockTile {
 /// How a kernel is launched.
 struct Launch {
   BlockTile block_tile = {};    // 128 x 128 or 64 x 256
-  int thread_blocks = 10;       // any number from 1; 10 makes stripes that cross columns on small layers too. On a GPU
-                                // 0 as well: as many as the kernel likes
+  int thread_blocks = 10;       // at least 1; 10 makes stripes cross columns on small layers too. On a GPU also 0:
+                                // the kernel chooses
   int reduce_bits = 32;         // global reduction: partial sums handed over in 16 or 32 bits
-  std::uint64_t number = 0;     // which launch of its run this is: what differs between launches depends on it alone
+  std::uint64_t number = 0;     // index of the launch in its run; differences between launches depend on it alone
   std::uint16_t fill = 0x7E37;  // every element of C before the launch: a NaN of either type that no kernel writes
   std::vector<std::int32_t> workspace = {};  // locks before the launch; empty: fresh zeros
-  bool late_A = false;  // on a GPU: A holds NaN until a copy that is queued on the launch's stream has come
+  bool late_A = false;  // on a GPU: A holds NaN until a copy queued on the launch's stream completes
 };
 
 /// One question to a kernel: C (M, N) = A (M, K) W + bias. M, K and N are the layer's, unpadded.
@@ -37,7 +37,7 @@ struct Task {
   Grid<std::uint16_t> A;  // (M, stored_K), bits of packed.dtype
   repack::Packed packed;
   Launch launch;
-  std::shared_ptr<const fixtures::Layer> stored = {};  // for commands that repack by themselves; none: not given
+  std::shared_ptr<const fixtures::Layer> stored = {};  // for commands that repack by themselves; null: not given
 };
 
 /// A contiguous run of K that one thread block sums for one block_tile column.
@@ -46,24 +46,24 @@ struct Slice {
   int k_end = 0;
 };
 
-/// What came back from one launch. The ways to fail are kept apart.
+/// The result of one launch, with a field for each way to fail.
 struct RunResult {
   int return_code = 0;                  // the entry point's own
   std::string launch_error;             // CUDA's name, or empty
-  std::string unchecked_launch_error;   // of one of kernel_launches, when all was said to be well
+  std::string unchecked_launch_error;   // of one of kernel_launches, when the kernel returned success
   std::string synchronise_error;        // CUDA's name, or empty
   std::string signal;                   // "SIGSEGV", or empty
   bool timed_out = false;               // the kernel hangs
   Grid<std::uint16_t> C;                // (M, N), bits of the type; elements never written hold the fill
-  std::vector<std::int32_t> workspace;  // locks after the launch: zero, when all is well
+  std::vector<std::int32_t> workspace;  // locks after the launch; a right kernel leaves zeros
   bool guards_intact = true;
   long long block_tiles_done = 0;            // work the kernel reports: block_tiles multiplied
-  std::optional<int> exit_code = {};         // of a process that ended where it should have returned
-  std::string message = {};                  // what the kernel said, or what was wrong with what it gave back
-  std::vector<std::string> trespasses = {};  // guard zones and inputs that it changed: which, and where
+  std::optional<int> exit_code = {};         // of a process that exited instead of returning
+  std::string message = {};                  // the kernel's message, or what is wrong with its answer
+  std::vector<std::string> trespasses = {};  // changed guard zones and inputs, with places
   std::vector<KernelLaunch> kernel_launches = {};
-  bool launches_watched = false;  // false: kernel_launches says nothing
-  int launch_count = 0;           // kernel_launches has the first of them
+  bool launches_watched = false;  // false: kernel_launches is unknown
+  int launch_count = 0;           // of all launches; kernel_launches holds the first ones
 
   bool ran() const {
     return return_code == 0 && launch_error.empty() && synchronise_error.empty() && signal.empty() && !timed_out &&

@@ -5,7 +5,7 @@
     scripts/gpu_fault_table.py [--bin build/release/bin] [--column docs/gpu_column.tsv]
 
 Runs bisect once a fault, on a machine with a GPU and a build that has the tests; --column puts what was named, and with
-how many launches, into the column of docs/catalogue.md. Exit 0: every fault was named."""
+how many launches, into the column of docs/catalogue_proof.md. Exit 0: every fault was named."""
 import argparse
 import json
 import re

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bisect as a user meets it: process start to verdict, and the most memory it held. Beside it, in the same run, one
-// pass over as many bytes as the layer's packed words, so that a figure from a noisy machine can be read as a ratio.
+// bisect end to end: from process start to verdict, with its peak memory. In the same run, one pass over as many bytes
+// as the layer's packed words: a ratio of the two is comparable between machines.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <spawn.h>

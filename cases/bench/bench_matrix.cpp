@@ -35,7 +35,7 @@ std::size_t passes(const matrix::Results& results) {
       results.records, [](const matrix::Record& record) { return record.outcome == matrix::Outcome::pass; }));
 }
 
-/// Processes, pipes, records and all.
+/// The whole matrix: processes, pipes, records.
 void run_in_workers(benchmark::State& state, const matrix::MatrixOptions& options) {
   std::size_t passed = 0;
   for (auto _ : state) passed = passes(matrix::run_matrix(options, W4_MATRIX).results);
@@ -53,7 +53,7 @@ void on_a_gpu(benchmark::State& state) {
   run_in_workers(state, thousand_cases("cuda"));
 }
 
-/// The arithmetic alone, one after another on one thread: what as many workers as cores share.
+/// The arithmetic alone, on one thread.
 void in_this_process(benchmark::State& state) {
   const tbb::global_control one_thread(tbb::global_control::max_allowed_parallelism, 1);
   const matrix::MatrixOptions options = thousand_cases();

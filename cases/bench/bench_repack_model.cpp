@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `repack MODEL OUT` on a model of this size made for it, beside a plain copy of the same files; bytes_per_second is
-// that of the model's tensors. Both write to a file system that drops nothing in between: figures are a ratio.
+// `repack MODEL OUT` on a made model, and a plain copy of the same files; bytes_per_second counts the model's tensors.
+// The page cache stays warm for both: read the figures as a ratio.
 
 #include "cases/layers/repack_model.h"
 #include "fixtures/files/container.h"
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr int kShards = 4, kLayersPerShard = 4, kK = 4096, kN = 11008, kGroupSize = 128;
 
-/// A model in a temporary folder, gone at the end.
+/// A model in a temporary folder, removed at the end.
 class MadeModel {
  public:
   MadeModel() {
@@ -28,8 +28,11 @@ class MadeModel {
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
     root_ = pattern;
     fs::create_directory(folder());
-    const fixtures::Layer layer = fixtures::random::random_layer(
-        {.K = kK, .N = kN, .group_size = kGroupSize, .seed = 7});  // the same for all: speed does not depend on it
+    const fixtures::Layer layer =
+        fixtures::random::random_layer({.K = kK,
+                                        .N = kN,
+                                        .group_size = kGroupSize,
+                                        .seed = 7});  // one for all tensors: speed does not depend on values
     for (int shard = 0; shard < kShards; ++shard) write_shard(layer, shard);
   }
   ~MadeModel() { fs::remove_all(root_); }

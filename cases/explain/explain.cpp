@@ -28,7 +28,7 @@ void check_index(const char* name, int index, int extent, const std::string& cas
   throw InputError("{}={}: {} has {} 0..{}", name, index, case_id, name, extent - 1);
 }
 
-/// The rows of B that meet each column of A.
+/// For each column of A, the rows of B that it is multiplied with.
 std::vector<std::vector<int>> rows_by_column(const Packed& packed) {
   std::vector<std::vector<int>> rows(static_cast<std::size_t>(packed.stored_K));
   for (int row = 0; row < packed.stored_K; ++row)
@@ -36,7 +36,7 @@ std::vector<std::vector<int>> rows_by_column(const Packed& packed) {
   return rows;
 }
 
-/// One trace, from the packed tensors to the terms that are shown.
+/// Builds one trace, from the packed tensors to the terms that are shown.
 class Tracing {
  public:
   /// `foreign`: null for our own kernel and for a recorded output.
@@ -91,7 +91,7 @@ class Tracing {
     trace_.reduce_bits = task_.launch.reduce_bits;
   }
 
-  /// Whether the kernel is the lane model, which can be looked into.
+  /// Whether the kernel is the lane model, whose registers can be read.
   bool is_ours() const { return options_.foreign.empty() && options_.recorded.empty(); }
 
   double bias() const {
@@ -102,7 +102,7 @@ class Tracing {
 
   double a(int k) const { return value_of(prepared_.A(trace_.question.row, k), prepared_.layer.dtype); }
 
-  /// One run of the path, or what somebody recorded of one.
+  /// One run of the path, or a recorded output.
   kernel::RunResult run_of(const kernel::Task& task) {
     if (foreign_) return foreign_->run(task);
     if (options_.recorded.empty()) return kernel::lane_model::run_lane_model(task, recipe_);
@@ -162,7 +162,7 @@ class Tracing {
     return out;
   }
 
-  /// What a kernel in a process of its own makes of an activation of one: the weight and the bias, rounded after each.
+  /// The output of the user's kernel for an activation of one: weight + bias, rounded after each.
   void judge_effective(double got, Term& term) const {
     const double weight = term.want.weight();
     const judge::Expected expected = expected_weight(prepared_, weight, bias());
@@ -171,7 +171,7 @@ class Tracing {
         fmt::format("the kernel adds {:.5g} for an activation of one where {:.5g} is right", got - bias(), weight));
   }
 
-  /// A weight meets every 64-row problem; what is said of several is said once.
+  /// Every 64-row problem uses the weight; equal findings are reported once.
   std::vector<std::string> in_registers(const Place& place) const {
     if (!is_ours()) return {};
     if (!trace_.question.weight) return differs_in_registers(task_, recipe_, trace_.question.row, place);
@@ -205,7 +205,7 @@ class Tracing {
       lost.push_back(i);
       places.push_back(*trace_.terms[i].place);
     }
-    if (!options_.packed.empty()) return;  // nobody here can send another layer that way
+    if (!options_.packed.empty()) return;  // other layers cannot be repacked by an external packer
     const std::vector<Origin> origins = origins_of(prepared_.layer, recipe_, places);
     for (std::size_t i = 0; i < origins.size(); ++i) {
       Term& term = trace_.terms[lost[i]];
@@ -215,7 +215,7 @@ class Tracing {
     trace_.traced = origins.size() == places.size();
   }
 
-  /// What comes from elsewhere must have the value that is there: what is moved and changed as well is not traced.
+  /// A traced origin must hold the same value as the packed place: content that is moved and changed is not traced.
   void drop_doubtful(Term& term) const {
     const fixtures::Layer& layer = prepared_.layer;
     auto& [code, zero, scale] = term.from;
@@ -232,8 +232,8 @@ class Tracing {
   const repack::Recipe& recipe_;
   const Options& options_;
   kernel::child::ForeignKernel* foreign_;
-  kernel::Task task_;              // as the lane model takes it
-  std::vector<double> effective_;  // of a kernel in a process of its own: what it adds for each k
+  kernel::Task task_;              // for the lane model
+  std::vector<double> effective_;  // of the user's kernel: what it adds for each k
   Trace trace_;
 };
 

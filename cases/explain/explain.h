@@ -13,8 +13,8 @@
 
 namespace w4::cases::explain {
 
-/// What `explain` was asked, besides the case: output (m, n), or weight (k, n). k is a row of the layer as it is
-/// stored, and the column of A that is to meet it.
+/// The question to `explain`: output (m, n) or weight (k, n). k is a row of the stored layer, and the column of A that
+/// belongs to it.
 struct Traced {
   bool weight = false;
   int row = 0;  // m or k
@@ -22,17 +22,17 @@ struct Traced {
   bool all = false;  // print every term
 };
 
-/// A column of A and the weight it meets, against the weight it is to meet.
+/// A column of A, the weight it is multiplied by, and the right weight.
 struct Term {
   int k = 0;
-  std::optional<Place> place = {};  // of the row of B that meets column k; none: no row does
-  bool again = false;               // another row has met this column: nothing is to be added here
+  std::optional<Place> place = {};  // of the row of B that column k is multiplied with; none: no row
+  bool again = false;               // a second row of B uses this column: a right kernel has no such term
   double a = 0;                     // a(m, k); 0 for a weight
   judge::WeightParts want = {};
   Used used = {};
-  Origin from = {};  // of a wrong term that is shown
+  Origin from = {};  // of wrong terms that are shown
 
-  std::vector<std::string> in_registers = {};  // what the kernel makes of it otherwise than it lies in memory
+  std::vector<std::string> in_registers = {};  // differences between the kernel's registers and memory
 
   bool right_code() const { return place && used.code == want.code; }
   bool right_zero() const { return place && used.zero == want.zero; }
@@ -43,17 +43,17 @@ struct Term {
   double wanted_weight() const { return again ? 0 : want.weight(); }
 };
 
-/// One of the slices that sum an output.
+/// A slice that sums a part of the output.
 struct SliceLine {
   kernel::lane_model::PlannedSlice slice;
   int k_begin = 0, k_end = 0;                  // rows of B
   long long stripe_begin = 0, stripe_end = 0;  // block_tiles of its thread block, over all columns
-  std::optional<double> used = {};             // none: it was not seen to run
+  std::optional<double> used = {};             // none: it did not run, or cannot be observed
   double want = 0;
   bool right = true;
 };
 
-/// The output itself.
+/// The output.
 struct OutputLine {
   double want = 0;
   double used = 0;
@@ -62,7 +62,7 @@ struct OutputLine {
   double bias = 0;
 };
 
-/// All that one question found.
+/// The answer to one question.
 struct Trace {
   Traced question;
   std::string case_id, fixture, path, kernel;
@@ -75,20 +75,19 @@ struct Trace {
   std::vector<SliceLine> slices;     // of the output, from k = 0 up
   std::vector<Term> terms;           // by k
   std::vector<std::size_t> shown;    // of terms, wrong ones first
-  bool traced = false;               // `from` of the wrong terms that are shown means something
-  std::size_t wrong = 0;             // terms that are not right
-  std::size_t wrong_same = 0;        // of them, those whose weight is right in memory by luck
-  std::size_t misread = 0;           // of them, those that are right in memory, and not where they are multiplied
-  std::string rerun;                 // this question again
-  std::string bisect;                // the command that names the transform
+  bool traced = false;               // `from` of the wrong terms that are shown is known
+  std::size_t wrong = 0;             // number of wrong terms
+  std::size_t wrong_same = 0;        // of them, those whose weight has the right value by chance
+  std::size_t misread = 0;           // of them, those that are right in memory and wrong in registers
+  std::string rerun;                 // the command that repeats the question
+  std::string bisect;                // the command that names the faulty transform
 
   bool right() const { return wrong == 0 && (!output || (output->missing.empty() && output->error.right())); }
 };
 
-/// Traces an output or a weight: of our own path as `recipe` does it, through somebody's packed tensors
-/// (options.packed), of somebody's recorded output (options.recorded), or of somebody's kernel (options.foreign), which
-/// is launched a few times. Throws InputError for an index outside the case and CannotTest for what the format or the
-/// kernel does not take.
+/// Traces an output or a weight: of our own path with `recipe`, of given packed tensors (options.packed), of a recorded
+/// output (options.recorded), or of the user's kernel (options.foreign), which is launched a few times. Throws
+/// InputError for an index outside the case, CannotTest for what the format or the kernel does not accept.
 Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question);
 
 }  // namespace w4::cases::explain

@@ -9,16 +9,16 @@
 
 namespace w4::cases::explain {
 
-/// The oracle for row m alone, (1, N), rounded where the sums of its 64-row problem are cut.
+/// The oracle for row m alone, (1, N), rounded where partial sums of its 64-row problem are handed over.
 judge::Expected expected_row(const Prepared& prepared, const kernel::Task& task, int m);
 
-/// What a slice of rows of B is to sum for output (m, n), 1 x 1: before the scale when one group is scaled at the end.
+/// The right sum of a slice for output (m, n), 1 x 1; unscaled with one group.
 judge::Expected expected_slice(const Prepared& prepared, const kernel::Task& task, int m, int n, kernel::Slice rows);
 
-/// What a kernel is to give for an activation of one, 1 x 1: the weight and the bias.
+/// The right output for an activation of one, 1 x 1: weight + bias.
 judge::Expected expected_weight(const Prepared& prepared, double weight, double bias);
 
-/// ": return code 2": what a run that left an output unwritten says of itself, or nothing.
+/// ": return code 2": how a run that left an output unwritten failed, or nothing.
 std::string how_it_ended(const kernel::RunResult& run);
 
 }  // namespace w4::cases::explain

@@ -15,7 +15,7 @@ constexpr int kSchema = 1;
 /// JSON has no NaN and no infinity: they become null.
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
 
-/// Where a part came from: null when that is not known, or nowhere in the layer.
+/// The origin of a part: null when unknown or not in the layer.
 ordered_json json_of(const std::optional<Cell>& cell, const char* row) {
   return cell ? ordered_json{{row, cell->row}, {"n", cell->n}} : ordered_json(nullptr);
 }

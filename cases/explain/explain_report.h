@@ -9,13 +9,13 @@
 
 namespace w4::cases::explain {
 
-/// A value in five digits, as text and sentences show it.
+/// A value in five digits, for text and sentences.
 std::string digits(double value);
 
-/// The trace as people read it; its last line is the command that asks the same again.
+/// The trace as text; the last line is the command that repeats the question.
 std::string text_of(const Trace& trace);
 
-/// The same for programs, terms as many as the text shows: `schema` 1, fields as in docs/explain.md.
+/// The trace as JSON, with the terms that the text shows: `schema` 1, fields as in docs/explain.md.
 nlohmann::ordered_json json_of(const Trace& trace);
 
 /// "code 5 where 9 is right; it is the code of k=12 n=3": a sentence for each part of a term that is wrong.

@@ -6,7 +6,7 @@
 namespace w4::cases::explain {
 namespace {
 
-/// Where a wrong part is from; `own`: where it is to be from.
+/// The origin of a wrong part; `own`: the right origin.
 std::string whence(const Trace& trace, const char* part, const char* row_name, const std::optional<Cell>& from,
                    const Cell& own) {
   if (!trace.traced) return "";

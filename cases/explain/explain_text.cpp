@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kRow = "{:<6} {:>6} {:>6} {:>10} {:>6} {:>5} {:>21} {:>21} {:>11}  {:<16} {:<18} {:<11} {}";
 
-/// A growing text of lines with a key of twelve columns.
+/// Builds text of lines that begin with a key of twelve columns.
 class Lines {
  public:
   template <class... Args>
@@ -37,7 +37,7 @@ std::string register_of(const Place& place) {
 
 const char* plural(std::size_t count) { return count == 1 ? "" : "s"; }
 
-// ---- an output
+// An output
 
 void add_output(const Trace& trace, Lines& out) {
   const OutputLine& line = *trace.output;
@@ -114,7 +114,7 @@ std::string ranges_of(const std::vector<int>& ks) {
   return out;
 }
 
-/// What is wrong with the terms that are shown; a scale is wrong for many rows at once.
+/// Sentences about the wrong terms that are shown, without repetition: one wrong scale affects many rows.
 void add_sentences(const Trace& trace, Lines& out) {
   std::vector<std::pair<std::string, std::vector<int>>> said;
   for (const std::size_t i : trace.shown)
@@ -153,7 +153,7 @@ void add_terms(const Trace& trace, Lines& out) {
   out.add("summary", "{}", summary_of(trace));
 }
 
-// ---- a weight
+// A weight
 
 void add_loaders(const Trace& trace, const Place& place, Lines& out) {
   for (int problem = 0; problem < trace.plan.problems; ++problem) {

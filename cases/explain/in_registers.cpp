@@ -14,7 +14,7 @@ namespace {
 /// NaN equals NaN here: both come from the same bits.
 bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
-/// code - zero, scaled and rounded once when grouped: what a right kernel multiplies by.
+/// The value that a right kernel multiplies by: code - zero, when grouped scaled and rounded once.
 double wanted_weight(const repack::Packed& packed, const Used& used) {
   if (packed.one_group()) return used.code - used.zero;
   return value_of(bits_of(static_cast<float>(used.weight()), packed.dtype), packed.dtype);

@@ -9,8 +9,8 @@
 
 namespace w4::cases::explain {
 
-/// What the warp of row m finds otherwise than it lies in memory, a sentence each: a code, a scale, the number that
-/// becomes of both, the activation. Empty: nothing, or the kernel does not get there.
+/// Differences between registers of the warp of row m and memory, a sentence each: code, scale, dequantised weight,
+/// activation. Empty: none, or the kernel never loads this weight.
 std::vector<std::string> differs_in_registers(const kernel::Task& task, const repack::Recipe& recipe, int m,
                                               const Place& place);
 

@@ -15,8 +15,8 @@ using fixtures::Layer;
 constexpr std::int64_t kMostCodes = std::int64_t{1} << 27;
 constexpr int kCheckDigits = 2;
 
-/// How an index is spelt in one kind of number: digit d is `first + step * d`. Codes keep away from 0 and 15, which
-/// known ways to pack change, and zero points are two apart, because known ways to read them are off by one.
+/// The encoding of a digit d as a number: `first + step * d`. Codes avoid 0 and 15, which known faults change; zero
+/// points are two apart, because known faults shift them by one.
 struct Alphabet {
   int base, first, step;
   int digit_of(int symbol) const {
@@ -29,7 +29,7 @@ constexpr Alphabet kCodeDigits = {.base = 8, .first = 4, .step = 1};
 constexpr Alphabet kZeroDigits = {.base = 4, .first = 4, .step = 2};
 Alphabet scale_digits(DType dtype) { return {.base = 128, .first = bits_of(1.0f, dtype), .step = 1}; }
 
-/// The spelling of 0..count-1: its digits, the lowest first, then check digits.
+/// The digits of 0..count-1, the lowest first, then check digits.
 class Spelling {
  public:
   Spelling(Alphabet alphabet, std::int64_t count) : alphabet_(alphabet), count_(count) {
@@ -37,10 +37,10 @@ class Spelling {
   }
   int layers() const { return digits_ + kCheckDigits; }
 
-  /// The symbol of an index in a layer; later layers than there are repeat the last.
+  /// The digit of an index in a layer; layers beyond the last repeat it.
   int symbol(std::int64_t index, int layer) const { return alphabet_.symbol(digit(index, layer)); }
 
-  /// What is spelt by the symbols of layers 0, 1, ...; none when no index is.
+  /// The index with these digits in layers 0, 1, ...; none when there is none.
   std::optional<std::int64_t> index_of(const std::vector<int>& symbols) const {
     std::int64_t index = 0;
     for (int layer = digits_ - 1; layer >= 0; --layer)
@@ -52,7 +52,7 @@ class Spelling {
   }
 
  private:
-  /// Far from linear: the mean of several check digits must not be that of their mean.
+  /// Not linear: the mean of several check digits must not be the check digit of their mean.
   static std::uint64_t mixed(std::uint64_t index, int layer) {
     std::uint64_t bits = (index + 1) * 0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(layer);
     bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9u;
@@ -96,7 +96,7 @@ Grid<T> spelt(int rows, int cols, const Spelling& spelling, int layer) {
   });
 }
 
-/// The layer with digit `digit` of their indices for codes, zero points and scales; all else is its own.
+/// The layer with digit `digit` of their index as codes, zero points and scales; all else is unchanged.
 Layer tagged(const Layer& layer, const Spellings& spellings, int digit) {
   const fixtures::PlainLayer plain = {.name = layer.name,
                                       .group_size = layer.group_size,
@@ -115,7 +115,7 @@ Layer tagged(const Layer& layer, const Spellings& spellings, int digit) {
   return out;
 }
 
-/// What arrived at a place, layer after layer.
+/// The digits at a place, layer by layer.
 struct Symbols {
   std::vector<int> code, zero, scale;
 };

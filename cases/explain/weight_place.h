@@ -7,8 +7,7 @@
 
 namespace w4::cases::explain {
 
-/// Where a weight lies in packed tensors, by the formulas of a right kernel. Row and column are the kernel's: sorted
-/// and padded.
+/// The place of a weight in packed tensors, by the formulas of a right kernel. Rows are sorted and padded.
 struct Place {
   int row = 0;
   int n = 0;
@@ -26,7 +25,7 @@ struct Place {
 /// row in 0..K-1 and n in 0..N-1 of `packed`.
 Place place_of(const repack::Packed& packed, int row, int n);
 
-/// What a right kernel finds there.
+/// What a right kernel reads there.
 struct Used {
   std::uint32_t word = 0;
   int code = 0;

@@ -108,7 +108,8 @@ OnGpu read_gpu_column(const std::filesystem::path& file) {
 std::string catalogue_markdown(const std::vector<Trial>& singles, const OnGpu& on_gpu) {
   std::string text =
       "# The catalogue, row by row\n\n"
-      "Made by `build/release/bin/confusion --catalogue docs/catalogue.md --gpu docs/gpu_column.tsv`. On the CPU each\n"
+      "Made by `build/release/bin/confusion --catalogue docs/catalogue_proof.md --gpu docs/gpu_column.tsv`. On the CPU "
+      "each\n"
       "fault is planted in a black box over the cases of docs/confusion.md; \"5 of 5 cases\" counts those in which it\n"
       "shows. On the GPU a fault of the repack is planted in front of `--kernel cuda`, a fault of the kernel in a "
       "kernel\n"

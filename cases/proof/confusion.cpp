@@ -43,7 +43,7 @@ std::string said_by(const report::Report& report) {
   return fmt::format("{}", fmt::join(culprits, "; "));
 }
 
-/// A layer and a case of any kind, from a number.
+/// A random case from a number.
 std::string healthy_case(std::uint64_t number) {
   const fixtures::random::RandomStream random(22, number);
   const auto pick = [&](std::uint64_t what, auto list) {
@@ -109,7 +109,7 @@ std::vector<Task> singles_in(const std::vector<ProofCase>& proof_cases) {
   return tasks;
 }
 
-std::vector<Task> pairs_in(const std::vector<ProofCase>& proof_cases, const std::vector<Trial>& singles, int every) {
+std::vector<Task> pairs_in(const std::vector<ProofCase>& proof_cases, const std::vector<Trial>& singles, int stride) {
   std::vector<Task> tasks;
   int number = 0;
   for (const ProofCase& proof_case : proof_cases) {
@@ -120,7 +120,7 @@ std::vector<Task> pairs_in(const std::vector<ProofCase>& proof_cases, const std:
         shown.push_back(trial.planted[0]);
     for (const faults::Fault* a : shown)
       for (const faults::Fault* b : shown)
-        if (faults::parse_stage(a->stage) < faults::parse_stage(b->stage) && number++ % every == 0)
+        if (faults::parse_stage(a->stage) < faults::parse_stage(b->stage) && number++ % stride == 0)
           tasks.emplace_back(&proof_case, Planted{a, b});
   }
   return tasks;
@@ -140,7 +140,7 @@ std::vector<Trial> try_all(const std::vector<Task>& tasks, const std::function<v
 
 namespace {
 
-/// What is said of a sound box; empty: nothing.
+/// The accusation of a sound box; empty: none.
 std::string accusation(const ProofCase& proof_case, const MakeBox& make_box) {
   try {
     const std::unique_ptr<probe::Box> box = make_box({});
@@ -151,7 +151,7 @@ std::string accusation(const ProofCase& proof_case, const MakeBox& make_box) {
   }
 }
 
-/// A case as somebody's kernel is asked it.
+/// A case for the user's kernel.
 ProofCase for_kernel(ProofCase proof_case, const kernel::child::ForeignKernel& kernel, const std::string& spec) {
   proof_case.options.foreign = spec;
   if (!kernel.takes_bias()) proof_case.prepared = without_bias(proof_case.prepared);
@@ -189,7 +189,7 @@ std::vector<std::string> accused_on_kernel(kernel::child::ForeignKernel& kernel,
 
 std::vector<Trial> try_on_kernel(kernel::child::ForeignKernel& kernel, const std::string& spec,
                                  const std::function<void(int, int)>& done) {
-  static std::vector<ProofCase> asked;  // trials point at them
+  static std::vector<ProofCase> asked;  // trials hold pointers to them
   asked.clear();
   for (const ProofCase& proof_case : single_cases()) asked.push_back(for_kernel(proof_case, kernel, spec));
   std::vector<Task> tasks = singles_in(asked);

@@ -43,7 +43,7 @@ int most_launches(const std::vector<Trial>& trials) {
   return most;
 }
 
-/// A fault's line: a letter a case, the probes that show it, and what it looks like when it is not one name.
+/// A fault's line: a letter a case, the probes that show it, and what bisect says where it is not one name.
 struct FaultLine {
   std::string letters;
   std::vector<std::string> probes;
@@ -93,7 +93,7 @@ std::string probe_table() {
   return text;
 }
 
-/// Trials that came out as none should, a line each.
+/// Failed trials, a line each.
 std::string bad_ones(const std::vector<Trial>& trials) {
   std::string text;
   for (const Trial& trial : trials)

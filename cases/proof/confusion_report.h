@@ -15,7 +15,7 @@ struct HeldOutResult {
   std::vector<std::string> missed;
 };
 
-/// All that was tried.
+/// All trials.
 struct Proof {
   std::vector<Trial> singles;
   std::vector<Trial> pairs;
@@ -23,16 +23,16 @@ struct Proof {
   std::vector<std::string> accused;
   std::vector<HeldOutResult> held_out;
 
-  /// No visible single fault is missed, no healthy stage accused, at least kLeastPairs of the visible pairs named, and
-  /// all that no catalogue has localised, as far as each was tried.
+  /// No visible single fault missed, no healthy stage accused, at least kLeastPairs of the visible pairs named, all
+  /// held-out faults localised; parts that were not run are not required.
   bool holds() const;
 };
 
 inline constexpr double kLeastPairs = 0.95;
 
-/// How many trials came out how.
+/// Trials by outcome.
 std::vector<int> counts_of(const std::vector<Trial>& trials);
-/// Of the pairs that show, the share that is named, alone or in a class.
+/// The share of visible pairs that are named, singly or as a class.
 double named_share(const std::vector<Trial>& pairs);
 
 std::string summary_of(const Proof& proof);

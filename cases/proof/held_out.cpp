@@ -38,8 +38,7 @@ std::vector<std::string> bit_names(int row_bits, int col_bits, const char* row) 
   return names;
 }
 
-/// Applies a map to the places of every (2^row_bits, 2^col_bits) block of a grid: what is past the last whole block
-/// stays.
+/// Applies a map to the places of every (2^row_bits, 2^col_bits) block of a grid; the rest beyond whole blocks stays.
 template <class T>
 Grid<T> permuted(const Grid<T>& grid, const probe::BitMap& map, int row_bits, int col_bits) {
   const int rows = 1 << row_bits, cols = 1 << col_bits;
@@ -54,7 +53,7 @@ Grid<T> permuted(const Grid<T>& grid, const probe::BitMap& map, int row_bits, in
   });
 }
 
-/// Does a stage by its reference, then `change`.
+/// The reference of a stage, followed by `change`.
 template <class Change>
 Subject changed_after(StageId stage, Change change) {
   Subject subject({});

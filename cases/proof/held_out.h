@@ -9,23 +9,23 @@
 
 namespace w4::cases::proof {
 
-/// A path that is wrong in a way no catalogue has, and what must be said of it.
+/// A path with a fault that is not in the catalogue, and what bisect must say of it.
 struct HeldOut {
   std::string what;   // "codes inside a tile: k0 = n3, ..."
   Subject subject;    // the path
-  std::string stage;  // that must be among those of the culprit
-  std::string proof;  // that must stand in its evidence: the planted formula, or the planted line
+  std::string stage;  // one of the culprit's stages must be this one
+  std::string proof;  // its evidence must contain this: the planted formula or line
 };
 
-/// Number `number` of the random permutations, affine over the bits of the index: of codes inside a 16 x 64 tile, of
-/// rows inside 64, of codes across tiles, and of the columns of scales inside 64.
+/// Random permutation `number`, affine over the bits of the index: of codes inside a 16 x 64 tile, rows inside 64,
+/// codes across tiles, or columns of scales inside 64.
 HeldOut random_permutation(int number);
 
-/// Number `number` of the random misfits: some columns or groups have scales times a factor, or a multiple of their
-/// scale added to each weight.
+/// Random misfit `number`: in some columns or groups, scales times a factor, or a multiple of the scale added to each
+/// weight.
 HeldOut random_misfit(int number);
 
-/// Whether bisect says of it what must be said: unexplained, in that stage, with that proof. `said`: what it said.
+/// Whether bisect reports it as unexplained, in that stage, with that proof. `said`: its answer.
 bool localised(const HeldOut& held_out, const ProofCase& proof_case, std::string& said);
 
 }  // namespace w4::cases::proof

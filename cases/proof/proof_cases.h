@@ -9,7 +9,7 @@
 
 namespace w4::cases::proof {
 
-/// A case of the proof, as the command line of bisect writes it.
+/// A case of the proof: a command line of bisect.
 struct ProofCase {
   std::string name;  // one letter, the column of a table
   std::string command;
@@ -17,12 +17,12 @@ struct ProofCase {
   Prepared prepared;
 };
 
-/// "b 128", "--case M1_K512_...": shipped fixtures go by their folder's name.
+/// "b 128", "--case M1_K512_..."; shipped fixtures by the name of their folder.
 ProofCase proof_case_of(const std::string& command, const std::string& name = "");
 
-/// Cases that differ in shape, group, symmetry, act-order, M, type and format, so that each fault shows in several.
+/// Cases of various shapes, groups, symmetry, act-order, M, types and formats: each fault shows in several.
 const std::vector<ProofCase>& single_cases();
-/// Three small ones, for faults in twos.
+/// Three small cases, for pairs of faults.
 const std::vector<ProofCase>& pair_cases();
 
 }  // namespace w4::cases::proof

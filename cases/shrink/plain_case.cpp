@@ -22,7 +22,7 @@ std::vector<int> all(int count) {
   return indices;
 }
 
-/// GROUP as it is asked of the layer itself: a cut that cut a group has groups of another size.
+/// GROUP as it is asked of the layer itself: a cut that splits a group has groups of another size.
 int group_of(const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   const bool per_column = prepared.id.group == -1 && layer.group_size == layer.K;

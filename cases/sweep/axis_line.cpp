@@ -10,10 +10,10 @@
 namespace w4::cases::sweep {
 namespace {
 
-constexpr std::size_t kDeadEnds = 8;       // values between two neighbours that cannot be tested, before it is given up
+constexpr std::size_t kDeadEnds = 8;       // untestable values between two neighbours after which bisection stops
 constexpr int kMostSteps = 16;             // of a modulus
-constexpr std::size_t kFewestOfAKind = 2;  // values in a residue class, and outside, before it is called one
-constexpr int kResidueTrials = 4;          // new values that a residue must foretell
+constexpr std::size_t kFewestOfAKind = 2;  // values needed in a residue class, and outside it
+constexpr int kResidueTrials = 4;          // new values that a residue must predict
 constexpr int kMostResidues = 4;           // tried, each on more values than the one before
 
 bool all_in_class(const std::vector<int>& values, int modulus, int residue, bool inside) {
@@ -53,7 +53,7 @@ void AxisLine::walk() {
     if (low->second != high->second) bisect(low->first, high->first);
 }
 
-/// The multiple of step next to the middle that has not turned out untestable.
+/// The multiple of step nearest to the middle that is not known to be untestable.
 std::optional<int> AxisLine::between(int low, int high) const {
   const int middle = low + (high - low) / 2;
   std::optional<int> best;
@@ -118,7 +118,7 @@ std::optional<AxisCondition> AxisLine::condition() {
   return listed();
 }
 
-/// The values seen to be wrong, or all but those seen to be right, whichever is shorter.
+/// The wrong values, or all but the right values, whichever is shorter.
 AxisCondition AxisLine::listed() const {
   const std::vector<int> wrong = values(true), right = values(false);
   if (!axis_.ordered && wrong.size() > right.size()) return set_condition(axis_.name, right, false);
@@ -127,7 +127,7 @@ AxisCondition AxisLine::listed() const {
   return out;
 }
 
-/// One residue class that is wrong, or one that is right, by the smallest modulus.
+/// The residue class that is wrong, or the one that is right, with the smallest modulus.
 std::optional<AxisCondition> AxisLine::residue() {
   int modulus = 2 * axis_.step;
   for (int tried = 0; tried < kMostResidues; modulus += axis_.step) {
@@ -147,7 +147,7 @@ std::optional<AxisCondition> AxisLine::residue() {
   return std::nullopt;
 }
 
-/// Launches values that were not seen yet, inside the ladder and in and out of the class by turns.
+/// Launches new values within the ladder, alternately in and out of the class.
 bool AxisLine::residue_survives(const AxisCondition& residue) {
   const int low = wrong_.begin()->first, high = wrong_.rbegin()->first;
   bool wanted = true;

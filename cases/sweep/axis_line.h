@@ -23,13 +23,13 @@ class AxisLine {
   /// Launches the ladder, then bisects wherever neighbours differ.
   void walk();
 
-  /// What holds where the launches along this line were wrong; none when all of them were. May launch a few more, to
-  /// try a residue on values that it was not made from.
+  /// The condition under which launches on this line are wrong; none when all of them are. May launch a few more, to
+  /// test a residue on new values.
   std::optional<AxisCondition> condition();
 
   /// In ascending order.
   const std::vector<ChangePoint>& changes() const { return changes_; }
-  /// Values that were launched in vain.
+  /// Values that could not be tested.
   const std::set<int>& untestable() const { return untestable_; }
 
   /// Values for corners: the base, both sides of each change, and the ends; of an axis without order, all.
@@ -54,9 +54,9 @@ class AxisLine {
   int place_;
   const Point& base_;
   LaunchMemo& memo_;
-  std::map<int, bool> wrong_;  // by value; those that cannot be tested are left out
+  std::map<int, bool> wrong_;  // by value; without those that cannot be tested
   std::set<int> cannot_;       // those that cannot be tested
-  std::set<int> untestable_;   // those of them that are possible
+  std::set<int> untestable_;   // of those, the possible ones
   std::vector<ChangePoint> changes_;
 };
 

@@ -29,7 +29,7 @@ std::string place_text(const std::vector<std::string>& names, const Point& point
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-/// The sweep of one failure, axis by axis and then together.
+/// Sweeps one failure, axis by axis and then jointly.
 class Sweeper {
  public:
   Sweeper(const Space& space, const Point& base, int budget, const Launch& launch)
@@ -49,7 +49,7 @@ class Sweeper {
  private:
   void look() {
     for (std::size_t i = 0; i < space_.axes.size(); ++i) look_along(static_cast<int>(i));
-    std::vector<Relation> atoms = space_.relations;  // first: one of them is shorter than two axes
+    std::vector<Relation> atoms = space_.relations;  // relations first: one relation is shorter than two axes
     atoms.insert(atoms.end(), along_.begin(), along_.end());
     ConjunctionSearch search(std::move(atoms), space_.relations.size(), corners_, memo_);
     sweep_.conjunction = search.search();

@@ -7,18 +7,18 @@
 
 namespace w4::cases::sweep {
 
-/// What one launch at a point of the sweep said. cannot: the shape is refused by the rules, not by a fault.
+/// The outcome of a launch. cannot: the shape is not supported, which is no fault.
 enum class Outcome { right, wrong, cannot };
 
 /// One value for each axis, in the order of the axes.
 using Point = std::vector<int>;
 
-/// One thing that is varied: M, K, N, group_size, thread_blocks.
+/// A quantity that is varied: M, K, N, group_size, thread_blocks.
 struct Axis {
   std::string name;
   std::vector<int> ladder;  // coarse values that are all launched, in any order
   int step = 1;             // values between them are multiples of it
-  bool ordered = true;      // false: nothing lies between the values of the ladder (group_size, where -1 is one group)
+  bool ordered = true;      // false: no values between those of the ladder (group_size, where -1 is one group)
 };
 
 /// A condition that no single axis shows: "group_size < K".
@@ -30,38 +30,37 @@ struct Relation {
 struct Space {
   std::vector<Axis> axes;
   std::vector<Relation> relations = {};
-  std::function<bool(const Point&)> possible = {};  // false: never launched, and costs nothing; empty: all are possible
+  std::function<bool(const Point&)> possible = {};  // false: not launched, without cost; empty: all are possible
 };
 
 /// "group_size < K", "group_size == K" and "K > group_size * group_size" over the axes with these places; a group_size
 /// below 1 is one group.
 std::vector<Relation> relations_of_groups(int k_axis, int group_axis);
 
-/// Launches at a point. It is called once for a point.
+/// Launches at a point; called once a point.
 using Launch = std::function<Outcome(const Point&)>;
 
-/// Two neighbours along an axis, all else at the base, of which one is right and one is wrong. Both were launched.
-/// Nothing that can be tested lies between them, unless the budget ran out first or most of what lies there cannot be
-/// tested.
+/// Two launched neighbours along an axis, all else at the base: one is right, one is wrong. No testable value lies
+/// between them, unless the budget ran out or most values between them are untestable.
 struct ChangePoint {
   int axis = 0;
   int low = 0, high = 0;
   bool wrong_below = false;  // low is the wrong one
 };
 
-/// What a sweep found. A condition is a conjunction over axes and relations that agrees with every launch; it was tried
-/// at corners, where several axes differ from the base at once.
+/// The result of a sweep. A condition is a conjunction over axes and relations that agrees with every launch, also at
+/// corners, where several axes differ from the base.
 struct Sweep {
   std::vector<std::string> names;  // of the axes
   Point base;
   bool base_wrong = false;
   std::vector<ChangePoint> changes = {};
   bool conjunction = false;                   // some conjunction agrees with every launch
-  std::string condition = {};                 // it: "M <= 16 and group_size < K"; empty: every point tested fails
-  std::vector<std::string> equivalents = {};  // as short, and equal at every point that was or could have been tried
+  std::string condition = {};                 // that one: "M <= 16 and group_size < K"; empty: every point tested fails
+  std::vector<std::string> equivalents = {};  // as short, and equal at every possible corner
   std::vector<std::string> along = {};        // for each axis the condition with all else at the base; empty: none
   std::vector<std::string> untestable = {};   // "group_size=32": values along an axis that cannot be tested
-  Point exception = {};                       // a launch at odds with the conditions along all axes taken together
+  Point exception = {};                       // a launch that contradicts the conditions of all axes together
   bool exception_wrong = false;
   int launches = 0;
   int budget = 0;
@@ -73,7 +72,7 @@ struct Sweep {
   /// each axis; then the change points and what could not be tested.
   std::vector<std::string> lines() const;
 
-  /// The same and what it cost, with line feeds between; none at the end.
+  /// All lines and the number of launches, joined by line feeds.
   std::string text() const;
 };
 

@@ -12,11 +12,11 @@
 namespace w4::cases::sweep {
 namespace {
 
-constexpr int kBudgetUnasked = 60;  // shapes, when nobody asked for a sweep
+constexpr int kBudgetUnasked = 60;  // shapes, without --sweep
 
 bool is_unexplained(const report::Culprit& culprit) { return culprit.fault == "unexplained"; }
 
-/// What of this case a random layer has too.
+/// The properties of the case that random layers share.
 CaseId like(const Prepared& prepared, bool takes_bias) {
   const fixtures::Layer& layer = prepared.layer;
   return {.symmetric = layer.symmetric,
@@ -45,7 +45,7 @@ bool launches_differ(const report::Report& report) {
   return report.repeats && (report.repeats->differing > 0 || report.repeats->apart);
 }
 
-/// The first of the smaller shapes that fails as well: launches there take less time.
+/// The first smaller shape that fails too: launches there take less time.
 Shape origin_for(const Shape& base, RandomCases& cases) {
   for (const Shape& shape : smaller_shapes(base))
     if (cases.at(shape) == Outcome::wrong) return shape;
@@ -106,7 +106,7 @@ report::Condition of_own_path(const Prepared& prepared, const Options& options, 
   return condition_of(base, swept, report, progress);
 }
 
-/// Thread blocks are an axis where they were said: what a kernel chooses by itself is not one number.
+/// thread_blocks is an axis only where the case gives it: the kernel's own choice varies.
 report::Condition of_kernel(const Prepared& prepared, const Options& options, const report::Report& report,
                             const search::Progress& progress) {
   const auto kernel = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));

@@ -5,12 +5,12 @@
 
 namespace w4::cases::sweep {
 
-/// Whether a report gets a condition: a mismatch of something that can be launched, when --sweep asks for it or, unless
-/// each launch starts a command or the options say otherwise, when nothing known explains the mismatch.
+/// Whether to look for a condition: for a mismatch of a kernel that can be launched, with --sweep, or when no known
+/// fault explains the mismatch, launches do not start a command, and the options allow it.
 bool wants_condition(const report::Report& report, const Options& options);
 
-/// Looks for the condition on the shape under which the mismatch of this report shows, and puts it there; of a mismatch
-/// that is unexplained, into its evidence too. `planted`: what our own path does wrong.
+/// Finds the condition on the shape for this report's mismatch and adds it to the report; for an unexplained mismatch,
+/// to the evidence too. `planted`: the recipe of our own path.
 void add_condition(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
                    const search::Progress& progress, report::Report& report);
 

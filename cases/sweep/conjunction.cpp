@@ -12,9 +12,9 @@ namespace w4::cases::sweep {
 namespace {
 
 constexpr std::size_t kMostCorners = 20000;  // points that may be launched; a large product is thinned
-constexpr std::size_t kMostAgreeing = 256;   // conjunctions that are told apart, the shortest
+constexpr std::size_t kMostAgreeing = 256;   // conjunctions kept, the shortest first
 constexpr std::size_t kMostEquivalents = 3;
-constexpr int kTrials = 12;  // corners launched of each outcome that is foretold
+constexpr int kTrials = 12;  // corners launched for each predicted outcome
 
 /// All combinations of the axes' values.
 std::vector<Point> product(const std::vector<std::vector<int>>& values) {
@@ -31,7 +31,7 @@ std::vector<Point> product(const std::vector<std::vector<int>>& values) {
   return out;
 }
 
-/// The same order everywhere, and one in which neighbours have little in common.
+/// A fixed order in which neighbours have little in common.
 void shuffle(std::vector<Point>& points) {
   std::uint64_t state = 7;
   for (std::size_t i = points.size(); i > 1; --i) {
@@ -76,8 +76,8 @@ void ConjunctionSearch::find_agreeing() {
   if (agreeing_.size() > kMostAgreeing) agreeing_.resize(kMostAgreeing);
 }
 
-/// The corner, not yet launched, at which about half of the conjunctions foretell wrong; none when they all say the
-/// same everywhere.
+/// The corner, not yet launched, at which about half of the conjunctions predict wrong; none when all predictions
+/// agree.
 const ConjunctionSearch::Corner* ConjunctionSearch::best_divider() const {
   const Corner* best = nullptr;
   int best_side = 0;
@@ -91,8 +91,8 @@ const ConjunctionSearch::Corner* ConjunctionSearch::best_divider() const {
   return best;
 }
 
-/// Launches corners that the shortest conjunction foretells; false when one turns out otherwise. Right is foretold
-/// where one condition fails: where several do, a right output says less.
+/// Launches corners and compares them with the shortest conjunction; false at the first contradiction. Corners
+/// predicted right violate one condition only: where several fail, a right output proves less.
 bool ConjunctionSearch::try_corners() {
   int wrong = 0, right = 0;
   for (const Corner& corner : corners_) {

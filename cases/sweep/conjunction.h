@@ -8,12 +8,12 @@
 
 namespace w4::cases::sweep {
 
-/// Looks for the shortest conjunction of conditions that agrees with every launch, and launches corners to try it:
-/// first those at which conjunctions that still agree foretell different outcomes, then others.
+/// Finds the shortest conjunction of conditions that agrees with every launch, and tests it at corners: first those at
+/// which the remaining conjunctions predict different outcomes, then others.
 class ConjunctionSearch {
  public:
-  /// At most kMostAtoms conditions; those behind them are not used. The first `relations` of them are on several axes,
-  /// and are written behind those on one. `corners`: values for each axis.
+  /// At most kMostAtoms conditions are used. The first `relations` of them are on several axes, and printed last.
+  /// `corners`: values for each axis.
   ConjunctionSearch(std::vector<Relation> atoms, std::size_t relations, const std::vector<std::vector<int>>& corners,
                     LaunchMemo& memo);
 
@@ -26,7 +26,7 @@ class ConjunctionSearch {
   static constexpr int kMostAtoms = 14;
 
  private:
-  using Atoms = std::uint32_t;  // a set of conditions, bit by bit
+  using Atoms = std::uint32_t;  // a bit set of conditions
   struct Corner {
     Point point;
     Atoms holding;

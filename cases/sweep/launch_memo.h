@@ -14,7 +14,7 @@ class LaunchMemo {
   LaunchMemo(const Launch& launch, int budget, const std::function<bool(const Point&)>& possible)
       : launch_(launch), budget_(budget), possible_(possible) {}
 
-  /// None: it was not launched, and the budget is spent.
+  /// None: not launched, the budget is spent.
   std::optional<Outcome> at(const Point& point) {
     if (refuses(point)) return Outcome::cannot;
     if (const auto found = seen_.find(point); found != seen_.end()) return found->second;

@@ -22,7 +22,7 @@ bool is_clean(const RunResult& result) {
 
 }  // namespace
 
-/// A layer of one group has no act-order: there is nothing to order.
+/// A layer with one group has no act-order.
 Prepared RandomCases::made(const Shape& shape) const {
   CaseId id = swept_.like;
   id.M = shape.M;
@@ -38,7 +38,7 @@ Prepared RandomCases::made(const Shape& shape) const {
   return prepared;
 }
 
-/// `all`: goes on after a wrong launch, unless it did not end.
+/// `all`: continues after a wrong launch unless it hangs.
 std::vector<RunResult> RandomCases::launched(const Prepared& prepared, const kernel::Launch& launch, bool all) {
   probe::Question question{std::make_shared<const fixtures::Layer>(prepared.layer), prepared.A, launch};
   std::vector<RunResult> results;
@@ -71,7 +71,7 @@ Outcome RandomCases::outcome(const Shape& shape, bool all) {
   return std::ranges::all_of(results, is_right) ? Outcome::right : Outcome::wrong;
 }
 
-/// A shape that cannot be made is none of the case's: a finding is not lost by it.
+/// A shape that cannot be made counts as `cannot`; the sweep continues.
 Outcome RandomCases::tried(const Shape& shape, bool all) {
   try {
     return outcome(shape, all);

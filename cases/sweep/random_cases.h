@@ -10,26 +10,26 @@
 
 namespace w4::cases::sweep {
 
-/// What a sweep launches: a box, and what makes random layers for it like those of a case.
+/// The box that a sweep launches, and the properties of its random layers.
 struct SweptBox {
   probe::Box* box = nullptr;
-  Options options;                                   // how it is launched, and how often where launches differ
+  Options options;                                   // of the launches; --repeat where launches differ
   CaseId like;                                       // format, type, symmetry, act-order, bias; its shape is not used
   bool stores_zeros = true;                          // a symmetric layer may come without
   bool cut = false;                                  // the case is cut out of a layer; random layers are whole
-  std::optional<kernel::BlockTile> block_tile = {};  // where its stripes are those of kernel/lane_model/plan.h
+  std::optional<kernel::BlockTile> block_tile = {};  // set where the stripes are those of kernel/lane_model/plan.h
   int multiprocessors = 0;                           // of the device that the box runs on
 };
 
-/// Launches of random layers of other shapes, held against the oracle.
+/// Launches random layers of other shapes and compares them with the oracle.
 class RandomCases {
  public:
   RandomCases(SweptBox swept, const search::Progress& step) : swept_(std::move(swept)), step_(step) {}
 
-  /// The case's own shape: how its launches end, and whether they differ; from then on each shape is launched as often
-  /// as --repeat says when they do, and once otherwise.
+  /// Launches the case's own shape. If its launches differ, every later shape is launched --repeat times, otherwise
+  /// once.
   Outcome at_base(const Shape& shape, bool launches_differ);
-  /// wrong: a launch does not end well, or leaves an output, a workspace or a buffer that is not right.
+  /// wrong: a launch fails, or an output, the workspace or a guarded buffer is wrong.
   Outcome at(const Shape& shape);
 
   /// "M from 1 to 256, group_size -1, 32, 64"

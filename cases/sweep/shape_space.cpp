@@ -18,7 +18,7 @@ constexpr int kRemainder = 256;                   // block_tiles are 64, 128 or 
 std::int64_t weights(const Shape& shape) { return std::int64_t{shape.K} * shape.N; }
 std::int64_t products(const Shape& shape) { return shape.M * weights(shape); }
 
-/// The ladder with the base and the origin on it; sorted, each value once.
+/// The ladder with base and origin; sorted, each value once.
 Axis axis(const char* name, std::vector<int> ladder, int base, int origin, int step = 1, bool ordered = true) {
   ladder.insert(ladder.end(), {base, origin});
   std::ranges::sort(ladder);
@@ -26,7 +26,8 @@ Axis axis(const char* name, std::vector<int> ladder, int base, int origin, int s
   return {name, std::move(ladder), step, ordered};
 }
 
-/// Of K or N: a size that needs padding has others like it beside it, by which its remainder is found.
+/// Ladder of K or N. Sizes with the same remainder are added to a size that needs padding, so that its residue is
+/// found.
 Axis size_axis(const char* name, std::vector<int> ladder, int base, int origin) {
   const int step = std::gcd(kTile, base);
   if (step < kTile)

@@ -13,7 +13,7 @@ using kernel::lane_model::Plan;
 
 int padded(int value, int to) { return (value + to - 1) / to * to; }
 
-/// Who would do what at this shape; only sizes are needed for that.
+/// The plan at this shape; it needs sizes only.
 Plan plan_at(const Shape& shape, const kernel::BlockTile& block_tile) {
   kernel::Task task;
   task.A = Grid<std::uint16_t>::viewing(shape.M, 0, nullptr, nullptr);
@@ -26,10 +26,10 @@ Plan plan_at(const Shape& shape, const kernel::BlockTile& block_tile) {
   return kernel::lane_model::plan_of(task, task.packed.N);
 }
 
-/// Different block_tiles: of another problem, the same one of B does not count.
+/// Distinct block_tiles of B: the same one in another problem does not count.
 bool stripes_are_long(const Plan& plan) { return plan.iters > 1 && plan.k_tiles * plan.columns > 1; }
 
-/// Whatever M is: with one problem there is no next one to go on to.
+/// Independent of M: with one problem no stripe enters a second one.
 bool stripes_straddle(const Plan& plan) { return plan.k_tiles * plan.columns % plan.iters != 0; }
 
 bool is_whole(const Plan& plan, int column) {

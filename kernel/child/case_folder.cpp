@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Writes arrays into a folder and notes their files.
+/// Writes arrays into a folder and records their file names.
 class Writer {
  public:
   explicit Writer(const fs::path& folder) : folder_(folder) {}

@@ -8,7 +8,7 @@
 
 namespace w4::kernel::child {
 
-/// A folder of its own under the system's temporary folder, gone with this object.
+/// A new folder under the system's temporary folder, removed with this object.
 class TemporaryFolder {
  public:
   TemporaryFolder();  // throws CannotTest
@@ -27,10 +27,10 @@ class TemporaryFolder {
 ///    "dtype": "fp16", "symmetric": true, "launch": {"number": 0, "thread_k": 128, ...}, "files": {"A": "A.npy", ...},
 ///    "layer": "../layer1"}
 /// Arrays have the shapes of kernel/plugin.h; B is its `words`. bf16 is stored as uint16, which NumPy can read.
-/// `layer`: the folder of the layer as its checkpoint stores it, as seen from `folder`; empty: there is none.
+/// `layer`: path, relative to `folder`, of the layer as its checkpoint stores it; empty: none.
 void write_case(const Task& task, const std::filesystem::path& folder, const std::string& layer);
 
-/// The layer as a fixture in `folder`, which does not exist yet.
+/// Writes the layer as a fixture to `folder`, which must not exist yet.
 void write_layer(const fixtures::Layer& layer, const std::filesystem::path& folder);
 
 }  // namespace w4::kernel::child

@@ -11,9 +11,9 @@
 namespace w4::kernel::child {
 namespace {
 
-constexpr std::chrono::seconds kLeastToLoad{60};  // a short limit for runs is no limit for loading libraries
+constexpr std::chrono::seconds kLeastToLoad{60};  // loading libraries may take longer than the limit of a run
 
-/// The worker lies beside this program.
+/// The worker: a file beside this program.
 std::filesystem::path worker_program() {
   const std::filesystem::path program =
       std::filesystem::read_symlink("/proc/self/exe").replace_filename(worker::kProgram);
@@ -75,7 +75,7 @@ bool Child::receive(Packet& packet, Fault& fault) {
   if (!fault.timed_out &&
       ::recv(channel_.get(), &packet, sizeof packet, MSG_DONTWAIT) == static_cast<ssize_t>(sizeof packet))
     return true;
-  // a closed channel and a process that lives on: it gets the rest of its time to end
+  // the channel is closed but the process lives: it has the rest of its time to end
   if (!fault.timed_out) fault.timed_out = !process_->wait_for(-1, deadline);
   process_->kill();
   fault.ended = fault.timed_out ? Ended{} : *process_->ended();
@@ -85,7 +85,7 @@ bool Child::receive(Packet& packet, Fault& fault) {
 
 std::optional<worker::Answer> Child::ask(const worker::Request& request, Fault& fault) {
   if (!process_ || process_->ended()) start();
-  ::send(channel_.get(), &request, sizeof request, MSG_NOSIGNAL);  // a worker that is gone is noticed below
+  ::send(channel_.get(), &request, sizeof request, MSG_NOSIGNAL);  // a worker that has ended is noticed below
   worker::Answer answer = {};
   if (!receive(answer, fault)) return {};
   if (answer.synchronise_error[0] != '\0' && wrapper_.empty()) process_.reset();

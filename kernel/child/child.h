@@ -13,30 +13,30 @@
 
 namespace w4::kernel::child {
 
-/// A worker process with a plug-in in it. It is kept from run to run until a fault costs it its life; the next run then
-/// starts another. Whatever it does, this program goes on.
+/// A worker process that has loaded a plug-in. It serves run after run; when a fault ends it, the next run starts a new
+/// one. This program survives whatever the worker does.
 class Child {
  public:
-  /// How an answer was not given.
+  /// Why there is no answer.
   struct Fault {
     Ended ended;
     bool timed_out = false;
   };
 
-  /// Loads the plug-in. `wrapper`: words of a program that starts the worker and watches it (compute-sanitizer), or
-  /// none. Throws InputError when it is no plug-in, CannotTest when this machine cannot run it.
+  /// Loads the plug-in. `wrapper`: command line of a program that starts and watches the worker (compute-sanitizer), or
+  /// empty. Throws InputError when the file is no plug-in, CannotTest when this machine cannot run it.
   Child(std::filesystem::path plugin, std::chrono::milliseconds timeout, std::vector<std::string> wrapper = {});
 
   const worker::Greeting& greeting() const { return greeting_; }
 
-  /// The memfd that the worker sees as its memory.
+  /// The memfd that the worker maps.
   int memory() const { return memory_.get(); }
 
-  /// Asks, and waits for the answer until the time limit. Without one, `fault` says why, and the worker is gone.
-  /// A worker that lost its CUDA context in the run is gone too, after its answer.
+  /// Sends a request and waits for the answer until the time limit. Without an answer, `fault` says why, and the worker
+  /// has ended. A worker whose run lost the CUDA context ends after its answer.
   std::optional<worker::Answer> ask(const worker::Request& request, Fault& fault);
 
-  /// Lets the worker end by itself, and waits for it until the time limit. False: it had to be ended.
+  /// Lets the worker exit, and waits until the time limit. False: it had to be killed.
   bool finish();
 
  private:
@@ -54,7 +54,7 @@ class Child {
   worker::Greeting greeting_ = {};
 };
 
-/// What a fault is to the one who asked: signal, exit code or time-out.
+/// Records a fault in a result: signal, exit code or time-out.
 void note(const Child::Fault& fault, RunResult& result);
 
 }  // namespace w4::kernel::child

@@ -14,7 +14,7 @@
 
 namespace w4::kernel::child {
 
-/// How a case was left: answered, or the process ended, or neither in time.
+/// The outcome of a case: an answer, or the end of the process, or neither in time.
 struct ExecKernel::Outcome {
   std::optional<nlohmann::json> answer;
   std::optional<Ended> ended;
@@ -29,8 +29,8 @@ constexpr int kShellCannot[] = {126, 127};
 constexpr int kShellSignal = 128;  // a shell that saw a command end by signal n exits with 128 + n
 constexpr int kFaults[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV};
 
-/// What the shell is given. A plain command takes the shell's place, so that its signals are seen as they are and it
-/// ends with this program.
+/// The shell's script. A plain command replaces the shell, so that its signals are reported as they are and it ends
+/// with this program.
 std::string shell_text(const std::string& command) {
   const std::string first = command.substr(0, command.find(' '));
   const bool plain = first != "exec" && first.find('=') == std::string::npos &&
@@ -38,7 +38,7 @@ std::string shell_text(const std::string& command) {
   return (plain ? "exec " : "") + command + " \"$@\"";
 }
 
-/// An answer, or nothing when the line is something else.
+/// The answer in a line, or nothing.
 std::optional<nlohmann::json> answer_in(const std::string& line) {
   nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
   if (json.is_object() && json.contains("done")) return json;
@@ -69,7 +69,7 @@ void note_answer(const nlohmann::json& answer, RunResult& result) {
 ExecKernel::ExecKernel(std::string command, std::chrono::milliseconds timeout)
     : command_(std::move(command)), timeout_(timeout) {}
 
-/// Where the layer lies, beside the folders of cases. It is written once for all the cases that ask about it.
+/// Path of the layer, beside the folders of cases. It is written once for all cases with this layer.
 std::string ExecKernel::folder_of(const std::shared_ptr<const fixtures::Layer>& layer) {
   if (layer != layer_) {
     if (layer_) fs::remove_all(folder_.path() / fmt::format("layer{}", layers_));
@@ -88,7 +88,7 @@ void ExecKernel::start(const fs::path& folder) {
   heard_.clear();
 }
 
-/// The next whole line; nothing when the process has ended and said all, or the time is over.
+/// The next whole line; nothing at the end of output or at the deadline.
 std::optional<std::string> ExecKernel::next_line(Deadline deadline) {
   for (;;) {
     if (const std::size_t end = heard_.find('\n'); end != std::string::npos) {
@@ -111,7 +111,7 @@ ExecKernel::Outcome ExecKernel::outcome_of(const fs::path& folder) {
   ::send(channel_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);  // a command that runs once reads none
   while (const std::optional<std::string> said = next_line(deadline)) {
     if (auto answer = answer_in(*said)) return {.answer = std::move(answer), .ended = {}};
-    if (std::chrono::steady_clock::now() >= deadline) break;  // a flood of lines is no answer
+    if (std::chrono::steady_clock::now() >= deadline) break;  // lines without an answer must not extend the deadline
   }
   return {.answer = {}, .ended = process_->ended()};
 }
@@ -133,7 +133,8 @@ RunResult ExecKernel::run(const Task& task) {
   const bool kept = process_ && !process_->ended();
   if (!kept) start(folder);
   Outcome outcome = outcome_of(folder);
-  if (kept && outcome.ended && outcome.ended->exit_code == 0) {  // it had answered before it ended, but runs once
+  if (kept && outcome.ended &&
+      outcome.ended->exit_code == 0) {  // kept alive until now, but it runs once a case: start it again
     start(folder);
     outcome = outcome_of(folder);
   }

@@ -13,11 +13,11 @@ namespace w4::kernel::child {
 
 /// A command as a kernel. The shell starts `COMMAND FOLDER`; FOLDER is what write_case() writes, and the command puts
 /// its output (M, N) into FOLDER/C.npy, in the type of the case, fp32 or fp64. It may do so in one of two ways:
-/// - once: it ends with exit code 0, and C.npy is taken. It is started again for the next case.
-/// - alive: its stdin gives a line a case, `{"w4": 1, "folder": "FOLDER"}`, the first time for the folder that it was
-///   started with. When C.npy is written it answers with a line on stdout, `{"done": true, "return_code": 0}`, with a
-///   "message" if it likes, and waits for the next line. End of file on stdin ends it.
-/// Other lines on stdout, and stderr, go to our stderr. A C.npy that is left alone counts as never written.
+/// - once: it writes C.npy and ends with exit code 0. It is started again for the next case.
+/// - alive: it reads one line a case from stdin, `{"w4": 1, "folder": "FOLDER"}`, the first for the folder that it was
+///   started with. After writing C.npy it prints a line to stdout, `{"done": true, "return_code": 0}`, with an optional
+///   "message", and reads the next line. It ends at end of file.
+/// Other lines on stdout, and stderr, go to our stderr. A C.npy that is not written anew counts as never written.
 /// scripts/w4bisect.py does all this for a Python function.
 class ExecKernel final : public ForeignKernel {
  public:
@@ -37,10 +37,10 @@ class ExecKernel final : public ForeignKernel {
   std::chrono::milliseconds timeout_;
   TemporaryFolder folder_;
   int cases_ = 0;
-  std::shared_ptr<const fixtures::Layer> layer_;  // the last that was written
+  std::shared_ptr<const fixtures::Layer> layer_;  // written last
   int layers_ = 0;
-  Descriptor channel_;  // its stdin and stdout
-  std::string heard_;   // of a line that is not whole yet
+  Descriptor channel_;  // stdin and stdout of the command
+  std::string heard_;   // start of a line that is incomplete
   std::unique_ptr<Process> process_;
 };
 

@@ -10,30 +10,30 @@
 
 namespace w4::kernel::child {
 
-/// Somebody else's kernel. It runs in a process of its own.
+/// The user's kernel. It runs in a process of its own.
 class ForeignKernel {
  public:
   virtual ~ForeignKernel() = default;
 
-  /// One launch; what went wrong in it is in the result. Throws CannotTest for a task that the kernel does not take,
-  /// and InputError when it is no kernel at all (a command that the shell does not know).
+  /// One launch; its failures are in the result. Throws CannotTest for a task that the kernel does not accept, and
+  /// InputError when there is no such kernel (a command that the shell does not know).
   virtual RunResult run(const Task& task) = 0;
 
-  /// What it calls itself.
+  /// Its name in reports.
   virtual std::string name() const = 0;
 
-  /// False: somebody else adds the bias, and the kernel is asked without one.
+  /// false: the caller adds the bias, so run without it.
   virtual bool takes_bias() const { return true; }
 
-  /// Of kernels that run on a GPU: the device, and why launches are not watched there (empty: they are).
+  /// On a GPU: the device, and why launches are not watched (empty: they are).
   virtual bool on_device() const { return false; }
   virtual std::string device() const { return ""; }
   virtual int multiprocessors() const { return 0; }
   virtual std::string unwatched() const { return ""; }
 };
 
-/// Opens "cuda" or "naive" (our own, which are plug-ins that lie beside this program), "plugin:FILE" (kernel/plugin.h)
-/// or "exec:COMMAND" (kernel/child/exec_kernel.h). `timeout`: of one run. Throws InputError and CannotTest.
+/// Opens "cuda" or "naive" (our own plug-ins, beside this program), "plugin:FILE" (kernel/plugin.h) or "exec:COMMAND"
+/// (kernel/child/exec_kernel.h). `timeout`: of one run. Throws InputError and CannotTest.
 std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout);
 
 /// Whether open_kernel() knows the kind.

@@ -9,11 +9,11 @@
 
 namespace w4::kernel::child {
 
-/// Somebody's C (M, N) as bits of `dtype`: fp16 and bf16 as they are (bf16 also as uint16, for NumPy has no such type),
-/// fp32 and fp64 rounded. Throws InputError that names `where`, both shapes or both types.
+/// A file's C (M, N) as bits of `dtype`: fp16 and bf16 unchanged (bf16 also as uint16, since NumPy has no bf16), fp32
+/// and fp64 rounded. Throws InputError with `where` and both shapes or both types.
 Grid<std::uint16_t> output_of(const fixtures::files::Tensor& C, DType dtype, int M, int N, const std::string& where);
 
-/// The array of a .npy file that somebody may still be writing to: read and not mapped. Throws InputError.
+/// The array of a .npy file that another process may still write: read, not mapped. Throws InputError.
 fixtures::files::Tensor read_npy_at_once(const std::filesystem::path& path);
 
 }  // namespace w4::kernel::child

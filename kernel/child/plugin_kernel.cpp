@@ -12,7 +12,7 @@ namespace {
 using worker::Ask;
 using worker::Request;
 
-constexpr std::int64_t kMostBytes = 1 << 30;  // more is a mistake, and would cost this process its memory
+constexpr std::int64_t kMostBytes = 1 << 30;  // a larger answer is a mistake, and would exhaust this process's memory
 constexpr std::byte kNaNByte{0xFF};           // NaN in every type
 
 std::uint32_t type_bit(DType type) { return type == DType::bf16 ? W4_BF16 : W4_FP16; }
@@ -54,7 +54,7 @@ worker::Place input(SharedBuffers& buffers, const char* name, const Grid<T>& gri
   return place(buffers, name, grid.size() * sizeof(T), grid.data());
 }
 
-/// The memory of a run, and the request that names its places.
+/// The memory of a run, and the request with its places.
 class Memory {
  public:
   Memory(int fd, const Task& task, std::size_t locks, std::size_t scratch_bytes)
@@ -140,7 +140,7 @@ void take(const worker::Answer& answer, const std::string& name, RunResult& resu
 
 PluginKernel::PluginKernel(const std::filesystem::path& file, std::chrono::milliseconds timeout,
                            std::vector<std::string> wrapper)
-    : file_(std::filesystem::absolute(file)),  // a bare name is searched in library folders
+    : file_(std::filesystem::absolute(file)),  // dlopen searches a bare name in library folders
       apart_(!wrapper.empty()),
       child_(file_, timeout, std::move(wrapper)) {
   const W4Plugin& plugin = child_.greeting().plugin;
@@ -180,7 +180,7 @@ void PluginKernel::check_takes(const Task& task) const {
   if (!packed.bias.empty()) need(plugin.extras, W4_BIAS, "a bias, and this layer has one");
 }
 
-/// Bytes of workspace or scratch that the plug-in asks for; nothing: it did not live to say so.
+/// Bytes of workspace or scratch that the plug-in asks for; nothing: it ended before it answered.
 std::optional<std::size_t> PluginKernel::bytes_asked(Ask what, const Task& task, RunResult& result) {
   const char* const function = what == Ask::workspace ? "workspace_bytes()" : "scratch_bytes()";
   Request request = {};

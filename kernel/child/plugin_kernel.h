@@ -9,12 +9,12 @@
 
 namespace w4::kernel::child {
 
-/// A shared object of kernel/plugin.h, with host or device pointers. C is filled with launch.fill before each run,
-/// guard zones lie round every buffer, the workspace is read back; launch.workspace, when given, is what it starts with
-/// and how large it is.
+/// A shared object of kernel/plugin.h, with host or device pointers. Before each run C is filled with launch.fill;
+/// guard zones enclose every buffer; the workspace is read back. launch.workspace, when given, sets its content and
+/// size.
 class PluginKernel final : public ForeignKernel {
  public:
-  /// `wrapper`: see Child. Guard zones are left out then.
+  /// `wrapper`: see Child. With a wrapper there are no guard zones.
   PluginKernel(const std::filesystem::path& file, std::chrono::milliseconds timeout,
                std::vector<std::string> wrapper = {});
   RunResult run(const Task& task) override;
@@ -25,7 +25,7 @@ class PluginKernel final : public ForeignKernel {
   int multiprocessors() const override;
   std::string unwatched() const override;
 
-  /// Ends the process as it would end by itself. False: it had to be ended.
+  /// Lets the process exit. False: it had to be killed.
   bool finish();
 
  private:

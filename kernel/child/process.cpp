@@ -22,11 +22,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kOutOfTheWay = 100;  // descriptors on their way to their numbers stay clear of those
+constexpr int kOutOfTheWay = 100;  // above every target number, so that dup2() overwrites none that is still needed
 constexpr int kCannotExecute = 127;
-constexpr auto kLook = 20ms;  // a process may end without closing its channel: a child of its own may hold that open
+constexpr auto kLook = 20ms;  // how often to check for the end: a child of the process may hold the channel open
 
-/// Between fork and exec: only calls that are safe when other threads held locks at the fork.
+/// Runs between fork and exec: async-signal-safe calls only.
 [[noreturn]] void become(char* const* words, std::pair<int, int>* inherited, std::size_t count, pid_t parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -77,7 +77,7 @@ Process::Process(const std::vector<std::string>& words, const std::vector<std::p
   pid_ = ::fork();
   if (pid_ < 0) throw Error(kBadInput, fmt::format("no process can be made: {}", ::strerror(errno)));
   if (pid_ == 0) become(pointers.data(), moved.data(), moved.size(), self);
-  ::setpgid(pid_, pid_);  // both sides do it, so that neither has to wait for the other
+  ::setpgid(pid_, pid_);  // parent and child both call it: no race
 }
 
 Process::~Process() { kill(); }
@@ -86,7 +86,7 @@ std::optional<Ended> Process::ended() {
   if (ended_) return ended_;
   siginfo_t info = {};
   if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return {};
-  ::kill(-pid_, SIGKILL);  // what it left running, while its id still is its own
+  ::kill(-pid_, SIGKILL);  // kills what it left running, before the group id can be reused
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
@@ -101,7 +101,7 @@ bool Process::wait_for(int fd, Deadline deadline) {
     const auto pause = std::clamp<std::chrono::milliseconds>(left, 0ms, kLook);
     if (::poll(&wanted, 1, static_cast<int>(pause.count())) > 0) {
       if ((wanted.revents & POLLIN) != 0) return true;
-      std::this_thread::sleep_for(1ms);  // the other end is closed: the process is about to end, or hangs without it
+      std::this_thread::sleep_for(1ms);  // channel closed: the process is about to end, or hangs
     }
     if (ended()) return true;
     if (left <= 0ms) return false;
@@ -111,7 +111,7 @@ bool Process::wait_for(int fd, Deadline deadline) {
 void Process::kill() {
   if (ended()) return;
   ::kill(-pid_, SIGKILL);
-  ::kill(pid_, SIGKILL);  // in case it has not got its own group yet
+  ::kill(pid_, SIGKILL);  // it may not have its own group yet
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }

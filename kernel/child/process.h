@@ -37,24 +37,24 @@ struct Ended {
   std::string signal;  // "SIGSEGV", or empty
 };
 
-/// A process of its own group, started by fork and exec. It dies with this object, with this program, and with all
-/// that it has started in its group. It leaves no core file.
+/// A process in a new process group, started by fork and exec. It is killed when this program ends, and with its
+/// group when this object goes. It leaves no core file.
 class Process {
  public:
-  /// `inherited`: our descriptor and its number there; everything else of ours is closed there. Throws Error when no
-  /// process can be made; a program that cannot be executed exits with 127.
+  /// `inherited`: our descriptors and their numbers in the child; all others are closed there. Throws Error when fork
+  /// fails; a program that cannot be executed exits with 127.
   Process(const std::vector<std::string>& words, const std::vector<std::pair<int, int>>& inherited);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  /// How it ended, or nothing while it lives. Does not wait.
+  /// How it ended, or nothing while it runs. Does not wait.
   std::optional<Ended> ended();
 
-  /// Waits for something to read on `fd`, or for the end of the process. False: neither came before the deadline.
+  /// Waits until `fd` is readable or the process has ended. False: neither before the deadline.
   bool wait_for(int fd, Deadline deadline);
 
-  /// Ends it now, if it still lives.
+  /// Kills it if it still runs.
   void kill();
 
   pid_t id() const { return pid_; }
@@ -67,7 +67,7 @@ class Process {
 /// "SIGSEGV"; "signal 40" for one without a name.
 std::string signal_name(int number);
 
-/// Two ends of a channel, close-on-exec. Throws Error.
+/// A socket pair, close-on-exec. Throws Error.
 std::pair<Descriptor, Descriptor> channel(int socket_type);
 
 }  // namespace w4::kernel::child

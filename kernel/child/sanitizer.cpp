@@ -21,7 +21,7 @@ constexpr const char* kProgram = "compute-sanitizer";
 constexpr std::size_t kMostFindings = 3;
 constexpr std::string_view kPrefix = "========= ";
 
-/// On PATH, or where the toolkit is usually installed; empty: nowhere.
+/// The tool on PATH or in the toolkit's usual folder; empty: not found.
 fs::path program() {
   std::stringstream folders(std::string(std::getenv("PATH") == nullptr ? "" : std::getenv("PATH")) +
                             ":/usr/local/cuda/bin");
@@ -31,7 +31,7 @@ fs::path program() {
   return {};
 }
 
-/// The number behind `words`, when the line has them.
+/// The number after `words` in the line.
 bool number_behind(std::string_view line, std::string_view words, long long& number) {
   const auto at = line.find(words);
   if (at == std::string_view::npos) return false;
@@ -41,7 +41,7 @@ bool number_behind(std::string_view line, std::string_view words, long long& num
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-/// "marlin_write.cuh:118" of "... +0x3d80 in marlin_write.cuh:118 [96 hazards]"; empty: the line names none.
+/// "marlin_write.cuh:118" from "... +0x3d80 in marlin_write.cuh:118 [96 hazards]"; empty: none.
 std::string source_of(std::string_view line) {
   const auto at = line.rfind(" in ");
   const std::string_view rest = at == std::string_view::npos ? "" : line.substr(at + 4);
@@ -49,7 +49,7 @@ std::string source_of(std::string_view line) {
   return contains(place, ":") ? std::string(place) : "";
 }
 
-/// The accesses of a race in the order in which they should not change places: "Read access at ..." or "Write ...".
+/// The kind of hazard from the two accesses of a race, "Read access at ..." or "Write ...", in program order.
 struct Race {
   bool first_writes = false;
   bool second_writes = false;
@@ -63,7 +63,7 @@ constexpr std::string_view kRace = "Race reported between ";
 bool begins_race(std::string_view line) { return contains(line, kRace); }
 bool is_write(std::string_view line) { return contains(line, "Write access"); }
 
-/// A line that begins what the tool has found stands at the margin of the log; what belongs to it is indented.
+/// Whether the line begins a finding: not indented, and none of the tool's own remarks.
 bool begins_finding(std::string_view line) {
   if (line.empty() || line.starts_with(' ')) return false;
   for (const std::string_view noise : {"COMPUTE-SANITIZER", "LEAK SUMMARY", "Warning: ", "Target application", "Saving",
@@ -72,7 +72,7 @@ bool begins_finding(std::string_view line) {
   return true;
 }
 
-/// Findings that differ in more than the thread or the address, with the lines of the sources that they name.
+/// Distinct findings, thread and address left out, with the source lines that they name.
 class Findings {
  public:
   explicit Findings(SanitizerAnswer& answer) : answer_(answer) {}
@@ -85,7 +85,7 @@ class Findings {
     title_ = line;
     if (racing_) go_on(line);
   }
-  /// A further line of the finding; of a race the second access.
+  /// A further line of the finding: for a race the second access.
   void go_on(std::string_view line) {
     if (!open_) return;
     const std::string source = source_of(line);
@@ -120,7 +120,7 @@ class Findings {
   std::vector<std::string> sources_;
 };
 
-/// A log file that is gone with this object.
+/// A log file, removed with this object.
 struct LogFile {
   fs::path path;
   LogFile() {

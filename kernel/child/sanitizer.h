@@ -13,13 +13,13 @@ namespace w4::kernel::child {
 
 inline constexpr std::string_view kSanitizers[] = {"memcheck", "racecheck", "initcheck", "synccheck"};
 
-/// What a tool of compute-sanitizer said of a run.
+/// The findings of a compute-sanitizer tool about a run.
 struct SanitizerAnswer {
   std::string tool;
-  bool finished = false;              // it came to its summary; otherwise it says nothing, least of all "clean"
-  std::string problem;                // why it did not finish
-  long long errors = 0;               // hazards, with racecheck
-  std::vector<std::string> findings;  // different ones, the first of them
+  bool finished = false;  // it wrote its summary; otherwise nothing is known, and the run does not count as clean
+  std::string problem;    // why it did not finish
+  long long errors = 0;   // hazards, with racecheck
+  std::vector<std::string> findings;  // the first distinct ones
   bool write_after_read = false;      // kinds of hazard
   bool read_after_write = false;
   bool write_after_write = false;
@@ -29,10 +29,11 @@ struct SanitizerAnswer {
   std::string text() const;
 };
 
-/// Understands what the tool wrote to its log.
+/// Parses the log of the tool.
 SanitizerAnswer parse_sanitizer(std::string_view tool, std::string_view log);
 
-/// Runs a plug-in of kernel/plugin.h once under a tool, in a process of its own. Never throws for what the tool does.
+/// Runs a plug-in of kernel/plugin.h once under a tool, in a process of its own. Failures of the tool are in the
+/// answer.
 SanitizerAnswer sanitize(const std::filesystem::path& plugin, const Task& task, std::string_view tool,
                          std::chrono::milliseconds timeout);
 

@@ -12,11 +12,11 @@
 namespace w4::kernel::child {
 namespace {
 
-constexpr std::size_t kAlignment = 256;  // what cudaMalloc gives
+constexpr std::size_t kAlignment = 256;  // that of cudaMalloc
 
 std::size_t rounded_up(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-/// The guard's byte at a place: the pattern goes on from zone to zone, so that an overread meets whole NaNs.
+/// The guard byte at a place. The pattern is aligned over all zones, so that an overread yields whole NaNs.
 std::byte guard_at(std::size_t place) {
   return static_cast<std::byte>(place % 2 == 0 ? SharedBuffers::kGuard & 0xFF : SharedBuffers::kGuard >> 8);
 }
@@ -26,7 +26,7 @@ struct Changed {
   std::size_t nearest = 0;  // bytes between the buffer and the nearest change
 };
 
-/// A guard zone, from the buffer outwards: `step` is 1 behind it, -1 before it.
+/// Checks a guard zone from the buffer outwards: `step` is 1 behind the buffer, -1 before it.
 Changed changed(const std::byte* first, std::size_t begin, int step) {
   Changed out;
   for (std::size_t i = 0; i < SharedBuffers::kGuardBytes; ++i) {
@@ -51,7 +51,7 @@ std::size_t SharedBuffers::add(std::string name, std::size_t bytes, const void* 
 }
 
 void SharedBuffers::map() {
-  // cut to nothing first: pages of the run before are given back, and none of its results can be read again
+  // truncates to 0 first: drops the pages of the previous run, so that none of its results can be read again
   const bool sized = ::ftruncate(fd_, 0) == 0 && ::ftruncate(fd_, static_cast<off_t>(total_)) == 0;
   void* memory = sized ? ::mmap(nullptr, total_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0) : MAP_FAILED;
   if (memory == MAP_FAILED) throw CannotTest("a run needs {} bytes of shared memory: {}", total_, ::strerror(errno));

@@ -9,34 +9,33 @@
 
 namespace w4::kernel::child {
 
-/// Buffers of one run in memory that another process maps too, each between two guard zones of 16 KiB that hold a NaN
-/// of either 16-bit type. What is written round a buffer, or into one that is only to be read, is found afterwards.
+/// Buffers of one run in shared memory, each between two guard zones of 16 KiB filled with a NaN of either 16-bit type.
+/// Afterwards trespasses() finds writes to guard zones and to inputs.
 class SharedBuffers {
  public:
   static constexpr std::size_t kGuardBytes = 16384;
   static constexpr std::uint16_t kGuard = 0x7FE5;
 
-  /// `fd`: of memfd_create; it is cut to size here. It must outlive this object.
+  /// `fd`: from memfd_create; map() sets its size. It must outlive this object.
   explicit SharedBuffers(int fd) : fd_(fd) {}
   ~SharedBuffers();
   SharedBuffers(const SharedBuffers&) = delete;
   SharedBuffers& operator=(const SharedBuffers&) = delete;
 
-  /// Room for a buffer; its place. `source`: what it holds from the start and must hold in the end; null: to be
-  /// written.
+  /// Adds a buffer and returns its place. `source`: content of an input, which must not change; null: an output.
   std::size_t add(std::string name, std::size_t bytes, const void* source);
 
-  /// Maps the memory and fills guard zones and sources. Throws CannotTest when there is not enough of it.
+  /// Maps the memory, fills guard zones and inputs. Throws CannotTest when there is too little memory.
   void map();
 
-  /// Place 0 is where the memory begins: no buffer lies there. `at` only after map().
+  /// The buffer at a place; after map() only. No buffer has place 0.
   template <class T>
   std::span<T> at(std::size_t place, std::size_t count) {
     return {reinterpret_cast<T*>(first_ + place), count};
   }
   std::size_t total_bytes() const { return total_; }
 
-  /// "C: 64 bytes changed behind its end, the first 0 bytes away"; empty: all is as it was.
+  /// "C: 64 bytes changed behind its end, the first 0 bytes away"; empty: nothing changed.
   std::vector<std::string> trespasses() const;
 
  private:

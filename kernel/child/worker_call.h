@@ -7,7 +7,7 @@
 
 namespace w4::kernel::worker {
 
-/// The call of a request with its pointers set: `at` says where a place lies.
+/// The call of a request with its pointers set: `at` maps a place to an address.
 template <class At>
 W4Call placed_call(const Request& request, const At& at) {
   W4Call call = request.call;

@@ -21,7 +21,7 @@ namespace {
 constexpr int kNaNByte = 0xFF;  // NaN in either 16-bit type
 constexpr auto kLate = std::chrono::milliseconds(20);
 
-/// A call that this program itself makes and that failed. What a kernel does wrong is no exception.
+/// A failed call of this program itself. Faults of the kernel are not exceptions.
 class Failure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -32,7 +32,7 @@ void check(cudaError_t error, const char* what, std::size_t bytes = 0) {
   throw Failure(fmt::format("{}: {}", what, cudaGetErrorName(error)));
 }
 
-/// Device memory. What a lost context does not give back the end of the process does.
+/// Device memory. After a lost context cudaFree fails, and the end of the process frees it.
 class Allocation {
  public:
   explicit Allocation(std::size_t bytes) { check(cudaMalloc(&first_, bytes), "cudaMalloc", bytes); }
@@ -55,7 +55,7 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
-/// The buffers on the device: one allocation that looks like the memory itself, or one for each of them.
+/// The buffers on the device: one allocation with the layout of the shared memory, or one for each buffer.
 class DeviceMemory {
  public:
   DeviceMemory(const Request& request, std::byte* host) : host_(host) {
@@ -96,7 +96,7 @@ class DeviceMemory {
   std::vector<Part> parts_;
 };
 
-/// A holds NaN until a copy that is queued on the stream behind a pause: whoever reads it from another stream is early.
+/// A holds NaN until a copy on the given stream, queued behind a pause: a kernel on another stream reads the NaN.
 class LateA {
  public:
   LateA(const Request& request, std::byte* A, cudaStream_t stream) : copy_(request.places.A.bytes) {
@@ -130,7 +130,7 @@ void run(const Request& request, std::byte* host, const W4Plugin& plugin, Answer
   const DeviceMemory memory(request, host);
   W4Call call = placed_call(request, [&](const Place& place) { return memory.at(place); });
   call.stream = stream.get();
-  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");  // all is there, whatever stream it is read from
+  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");  // the inputs are complete for any stream
   std::vector<LateA> late;
   if (request.late_A) late.emplace_back(request, memory.at(request.places.A), stream.get());
   LaunchWatch::start(call.stream);

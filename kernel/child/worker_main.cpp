@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// w4_worker FILE: loads a plug-in and runs it for the program that started this. Whatever happens to it happens here.
+// w4_worker FILE: loads a plug-in and runs it for the program that started this one, which survives its crashes.
 #include "kernel/child/launch_watch.h"
 #include "kernel/child/worker_call.h"
 #include "kernel/child/worker_device.h"
@@ -96,8 +96,8 @@ int main(int argc, char** argv) {
   greet(plugin);
   for (Request request; ::recv(kChannel, &request, sizeof request, 0) == static_cast<ssize_t>(sizeof request);) {
     const Answer answer = answer_to(request, plugin);
-    std::fflush(nullptr);  // what the plug-in printed must not be lost in a later crash
+    std::fflush(nullptr);  // a later crash must not lose what the plug-in printed
     if (!send(answer)) break;
   }
-  ::_exit(0);  // without the plug-in's destructors: nobody waits for them
+  ::_exit(0);  // skips the plug-in's destructors, which could crash or hang
 }

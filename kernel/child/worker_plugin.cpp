@@ -15,8 +15,8 @@ using MarlinCuda = int (*)(const void* A, const void* B, void* C, void* s, int m
                            int groupsize, int dev, Stream* stream, int thread_k, int thread_n, int sms, int max_par);
 MarlinCuda marlin_cuda = nullptr;
 
-constexpr int kMostParallel = 16;  // 64-row problems a thread block is given at once; the published default
-constexpr int kOwnChoice = -1;     // of block_tile and multiprocessors
+constexpr int kMostParallel = 16;  // the published default of max_par: 64-row problems in one launch
+constexpr int kOwnChoice = -1;     // the kernel chooses block_tile and multiprocessors
 
 int given(int value) { return value == 0 ? kOwnChoice : value; }
 
@@ -25,7 +25,7 @@ std::int64_t marlin_workspace_bytes(const W4Call* call) {
   return static_cast<std::int64_t>(sizeof(int)) * (call->N / kNarrowestColumn) * kMostParallel;
 }
 
-/// The symbol knows no padding.
+/// The published symbol has no arguments for padding.
 int run_marlin(const W4Call* call) {
   if (call->K != call->padded_K || call->N != call->padded_N) return W4_CANNOT_TAKE;
   return marlin_cuda(call->A, call->words, call->C, const_cast<std::uint16_t*>(call->scales), call->M, call->N, call->K,
@@ -33,7 +33,7 @@ int run_marlin(const W4Call* call) {
                      given(call->thread_k), given(call->thread_n), given(call->thread_blocks), kMostParallel);
 }
 
-/// The symbol as a plug-in. It says itself, by its code, which groups it takes.
+/// The published symbol as a plug-in. Its return code says which groups it accepts.
 constexpr W4Plugin kMarlinSymbolPlugin = {.version = W4_PLUGIN_VERSION,
                                           .name = "marlin_cuda",
                                           .pointers = W4_DEVICE,

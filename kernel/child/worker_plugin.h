@@ -7,11 +7,11 @@
 
 namespace w4::kernel::worker {
 
-/// A plug-in that is loaded in this process, or why there is none.
+/// A plug-in loaded in this process, or why it is not.
 struct Loaded {
   const W4Plugin* plugin = nullptr;
   std::string reason;
-  bool lacks_library = false;  // a sound file on a machine that lacks what it links to
+  bool lacks_library = false;  // the file is sound; this machine lacks a library that it links to
 };
 
 /// Loads a shared object that exports w4_plugin() or the C++ symbol marlin_cuda (design.md, section 6).

@@ -33,19 +33,19 @@ struct Places {
 
 struct Request {
   Ask ask;
-  W4Call call;  // its pointers are not set: the worker makes them from the places
+  W4Call call;  // pointers unset: the worker sets them from the places
   Places places;
   std::uint64_t memory_bytes;
   bool late_A;  // on a GPU: see Launch
-  bool apart;   // on a GPU: an allocation for each buffer, as compute-sanitizer wants them, instead of guard zones
+  bool apart;   // on a GPU: one allocation a buffer, for compute-sanitizer, in place of guard zones
 };
 
 enum class Opened : std::int32_t { ready, bad_plugin, cannot_test };
 
-/// The worker's first packet: what it has loaded, or why it has not.
+/// The worker's first packet: what it loaded, or why it could not.
 struct Greeting {
   Opened opened;
-  W4Plugin plugin;               // its pointers mean nothing here
+  W4Plugin plugin;               // pointers are invalid here
   char text[kTextBytes];         // the name, or the reason
   char device[kErrorBytes * 2];  // "NVIDIA H200, sm_90, 132 multiprocessors", or empty
   int multiprocessors;
@@ -63,13 +63,13 @@ struct Answer {
   std::int64_t value;                   // bytes, or the return code
   char cannot_test[kTextBytes];         // why the run could not be made (no memory), or empty
   char launch_error[kErrorBytes];       // CUDA's names
-  char synchronise_error[kErrorBytes];  // the context is lost then, and this process with it
+  char synchronise_error[kErrorBytes];  // the context is lost then, and the worker ends
   bool watched;
   int launch_count;
   SentLaunch launches[kMostLaunches];
 };
 
-/// Text into a field of a packet, cut where it does not fit.
+/// Copies text into a field of a packet, truncated to fit.
 template <std::size_t kBytes>
 void put(char (&field)[kBytes], const char* text) {
   std::size_t i = 0;

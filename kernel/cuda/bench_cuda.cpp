@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our kernel against cuBLAS in fp16 and against the floor. Launches are captured in a graph; weights rotate over copies
-// that no cache holds together. In a .cpp, as all that uses our C++ libraries.
+// that exceed the caches.
 #include "fixtures/random/counter_random.h"
 #include "kernel/cuda/device.h"
 #include "kernel/cuda/marlin_args.h"
@@ -38,8 +38,7 @@ struct Shape {
   double operations() const { return 2.0 * M * weights(); }
 };
 
-/// Random fp16 numbers of size 2^-6 to 1, of either sign, or random codes: bits that look like neither zeros nor a
-/// pattern.
+/// Random fp16 numbers of magnitude 2^-6 to 1, or random codes: neither zeros nor a pattern.
 enum class Bits { numbers, codes };
 DeviceBuffer random_buffer(const char* name, std::size_t bytes, Bits kind) {
   constexpr std::size_t kBlock = std::size_t{16} << 20;
@@ -152,7 +151,8 @@ double time_cublas(const Shape& shape) {
 double time_cublas(const Shape&) { return 0; }
 #endif
 
-/// Bytes a second, read and written, of a copy inside device memory. Not from a graph: its copies take another engine.
+/// Bytes a second, read and written, of a copy inside device memory. Not in a graph: a graph copies with another
+/// engine.
 double copy_rate() {
   constexpr std::size_t kBytes = std::size_t{4} << 30;
   const DeviceBuffer from = random_buffer("from", kBytes, Bits::codes), to("to", kBytes);
@@ -229,12 +229,12 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kBadInput;
   }
-  if (sizes.size() % 2 != 0) throw InputError("--shape: {} numbers are no pairs K,N", sizes.size());
+  if (sizes.size() % 2 != 0) throw InputError("--shape: {} numbers are not pairs K,N", sizes.size());
   std::vector<std::pair<int, int>> shapes;
   for (std::size_t i = 0; i < sizes.size(); i += 2) shapes.emplace_back(sizes[i], sizes[i + 1]);
   for (const auto& [K, N] : shapes)
     if (K < 1 || N < 1 || K % kGroup != 0 || N % kTileColumns != 0)
-      throw CannotTest("K={} N={}: multiples of {} and {} are measured", K, N, kGroup, kTileColumns);
+      throw CannotTest("K={} N={}: only multiples of {} and {} are measured", K, N, kGroup, kTileColumns);
   std::string why;
   if (!cuda_available(&why)) throw CannotTest("{}", why);
   const nlohmann::json report = measure(rows, shapes);

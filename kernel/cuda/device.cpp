@@ -65,7 +65,7 @@ DeviceBuffer::DeviceBuffer(const char* name, std::size_t bytes) : name_(name), b
   void* zone = nullptr;
   const cudaError_t error = cudaMalloc(&zone, all);
   if (error == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // it is told here, and not with the next launch
+    cudaGetLastError();  // clears it: otherwise the next launch would report it
     throw CannotTest("{}: the device has no {} bytes left", name, all);
   }
   check(error, "cudaMalloc", name);
@@ -87,7 +87,7 @@ DeviceBuffer& DeviceBuffer::operator=(DeviceBuffer&& other) noexcept {
   return *this;
 }
 
-DeviceBuffer::~DeviceBuffer() { cudaFree(zone_); }  // after a fault of the kernel this fails too, as everything does
+DeviceBuffer::~DeviceBuffer() { cudaFree(zone_); }  // fails after a kernel's fault, as every call does then
 
 void* DeviceBuffer::data() const { return zone_ == nullptr ? nullptr : zone_ + kGuardBytes; }
 

@@ -9,16 +9,16 @@
 
 namespace w4::kernel::cuda {
 
-/// A CUDA call that had no reason to fail did: "cudaMemcpy(words): cudaErrorIllegalAddress".
+/// A CUDA call of this program failed: "cudaMemcpy(words): cudaErrorIllegalAddress".
 class CudaFailure : public Error {
  public:
   explicit CudaFailure(const std::string& line) : Error(kBadInput, line) {}
 };
 
-/// CUDA's name of an error, empty for success. `error` is a cudaError_t.
+/// CUDA's name of a cudaError_t; empty for success.
 std::string name_of_error(int error);
 
-/// Whether there is a device that the kernels run on; otherwise `why` gets the reason.
+/// Whether the kernels run on the current device; if not, `why` receives the reason.
 bool cuda_available(std::string* why = nullptr);
 
 /// The device in use.
@@ -31,11 +31,11 @@ struct DeviceFacts {
 };
 DeviceFacts device_facts();
 
-/// Waits for the device; CUDA's name of what went wrong, or empty.
+/// Waits for the device; CUDA's name of the error, or empty.
 std::string synchronise();
 
-/// Device memory between two guard zones, given back when it goes out of scope. Throws CannotTest when there is not
-/// enough, naming the tensor and the bytes.
+/// Device memory between two guard zones. Throws CannotTest, with the tensor and the bytes, when the device has too
+/// little.
 class DeviceBuffer {
  public:
   DeviceBuffer() = default;
@@ -52,7 +52,7 @@ class DeviceBuffer {
   }
   void* data() const;  // null when empty
   void fill(int byte);
-  void download(void* to) const;  // all of it
+  void download(void* to) const;  // bytes_ bytes
   bool guards_intact() const;     // true when empty
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host code, in a .cpp: what CUDA's compiler makes of Eigen and the JSON library is nobody's business here.
+// Host code in a .cpp, so that nvcc need not parse the C++ libraries.
 #include "kernel/cuda/gpu_repack.h"
 
 #include "kernel/cuda/device.h"
@@ -29,7 +29,7 @@ Grid<std::uint32_t> gpu_repack(const repack::Weights& w) {
   const std::string synchronise_error = synchronise();
   if (!launch_error.empty() || !synchronise_error.empty())
     throw CudaFailure("gpu_repack: " + launch_error + synchronise_error);
-  if (!packed.guards_intact()) throw CudaFailure("gpu_repack: wrote beside its output");
+  if (!packed.guards_intact()) throw CudaFailure("gpu_repack: wrote outside its output");
   return Grid<std::uint32_t>::made(rows, columns, [&](std::span<std::uint32_t> out) { packed.download(out.data()); });
 }
 

@@ -14,7 +14,7 @@ __device__ std::uint32_t stored_code(const RepackArgs& args, int k, int n) {
   return args.words[static_cast<std::size_t>(row / 8) * args.N + n] >> (4 * (row % 8)) & 15u;
 }
 
-/// A thread writes one word: design.md, section 3.
+/// One thread a word of the Marlin format (design.md, section 3).
 __global__ void repack_kernel(const RepackArgs args) {
   const int column = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
   const int tile_row = static_cast<int>(blockIdx.y);

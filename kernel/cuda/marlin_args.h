@@ -8,7 +8,7 @@
 
 namespace w4::kernel::cuda {
 
-/// What a launch of the kernel reads and writes.
+/// Arguments of the kernel.
 struct MarlinArgs {
   const std::uint16_t* A;       // (M, K), columns in the order of the packed rows
   const std::uint32_t* words;   // (K/16, 2N)
@@ -16,17 +16,17 @@ struct MarlinArgs {
   const std::uint32_t* zeros;   // (groups, N/8), kernel order
   const std::uint16_t* bias;    // (N), or null
   std::uint16_t* C;             // (M, N)
-  float* partials;              // slots of slices, two a thread block
+  float* partials;              // partial sums of slices: two slots a thread block
   int* locks;                   // (problems * columns), zero before and after
   int M;
   int N;
   int K;
   int group_shift;  // log2 of group_size; 31 when one group
-  bool reduce_16;   // partial sums but the topmost are handed over in 16 bits
+  bool reduce_16;   // partial sums are handed over in 16 bits, but for the slice with k = 0
   Stripes stripes;
 };
 
-/// Which instantiation a launch needs.
+/// Selects an instantiation.
 struct MarlinChoice {
   MarlinSizes sizes;
   bool bf16;
@@ -34,15 +34,14 @@ struct MarlinChoice {
   bool zeros;
 };
 
-/// Whether the wgmma instantiation is built in and runs on a device of this compute capability: 9.0 and no other, PTX
-/// for sm_90a is not carried over to later chips.
+/// Whether the wgmma instantiation is built in and runs on a device of this compute capability: 9.0 alone, because
+/// sm_90a code does not run on later architectures.
 bool marlin_has_wgmma(int major, int minor);
 
-/// Bytes of shared memory: the most that any type and group needs. 0: there is no instantiation of these sizes.
+/// Largest shared memory, in bytes, of the instantiations of these sizes; 0: there is none.
 int marlin_shared_bytes(const MarlinSizes& sizes);
 
-/// Launches without waiting, on a cudaStream_t (null: the default one). Returns what CUDA says of the launch, a
-/// cudaError_t.
+/// Launches on a cudaStream_t (null: the default stream), without waiting. Returns the cudaError_t of the launch.
 int launch_marlin(const MarlinArgs& args, const MarlinChoice& choice, void* stream = nullptr);
 
 }  // namespace w4::kernel::cuda

@@ -30,7 +30,7 @@ int launch_sizes(const MarlinArgs& args, const MarlinChoice& choice, void* strea
                      : launch_type<Fp16, kSizes>(args, choice, stream);
 }
 
-// Each in a file of its own: they are compiled side by side.
+// One file each, so that they compile in parallel.
 extern template int launch_sizes<kRows8>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);
 extern template int launch_sizes<kRows16>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);
 extern template int launch_sizes<kRows32>(const MarlinArgs& args, const MarlinChoice& choice, void* stream);

@@ -3,18 +3,18 @@
 
 namespace w4::kernel::cuda {
 
-/// What an instantiation of the CUDA kernel does wrong. Only instantiations of the tests have one: a shape that is
-/// derived from a sound one and says so.
+/// Fault of an instantiation of the CUDA kernel. Shipped instantiations have `none`; tests derive a shape with a fault
+/// (kernel/planted).
 enum class MarlinFault {
   none,
-  writeout_race,      // no barrier after the write-out: the next 8 rows overwrite what slower warps still read
-  smem_race,          // nobody waits for the copies into the stage that is read next
-  stale_scales,       // of the rows of scales in a unit, all but the first stay those of the stripe's first unit
-  tile_pointer_wrap,  // the pointer to B goes on where a stripe goes on to the next problem
-  fp16_accumulate,    // accumulators of 16 bits
-  lock_left_dirty,    // the last slice does not set its lock back
-  output_added_to,    // C is added to what was there
-  cast_before_scale,  // the sum of one group is cast, and scaled then
+  writeout_race,      // no barrier after the write-out: the next 8 rows overwrite sums that slower warps still read
+  smem_race,          // no wait for the copies into the stage that is read next
+  stale_scales,       // the second row of scales of every unit is that of the stripe's first unit
+  tile_pointer_wrap,  // the pointer to B does not return to row 0 when a stripe enters the next problem
+  fp16_accumulate,    // mma accumulates in fp16
+  lock_left_dirty,    // the last slice does not reset its lock
+  output_added_to,    // the result is added to the old C
+  cast_before_scale,  // one group: the sum is cast to 16 bits before it is scaled
 };
 
 }  // namespace w4::kernel::cuda

@@ -5,14 +5,14 @@
 
 namespace w4::kernel::cuda {
 
-// The end of a slice with wgmma. Sums stay as the threads of a team hold them, also in slots: fragment by fragment,
-// sums[block][rows][0..3] of all threads.
+// The end of a slice with wgmma. Sums keep the layout of the accumulator registers, also in slots: for each fragment,
+// sums[block][rows][0..3] of every thread of the team.
 //
 //   lane / 4:  0   1  ...   7  | the same + 8 columns
 //             [0] [0]      [0] | [2] [2]      [2]   row 2 (lane % 4)
 //             [1] [1]      [1] | [3] [3]      [3]   row 2 (lane % 4) + 1
 
-/// Quad at / 4 of a slot. A warp has 32 neighbouring ones and does everything with all of its lanes.
+/// Quad number at / 4 of a slot. The 32 lanes of a warp hold 32 neighbouring quads, and stay together: they shuffle.
 template <class Shape>
 struct FragmentQuad {
   int lane;
@@ -23,17 +23,17 @@ struct FragmentQuad {
     const int block = in_team / 32 * Shape::kBlocks + fragment / Shape::kSubrowBlocks;
     first = {.row = kSubrows * (fragment % Shape::kSubrowBlocks) + 2 * (lane % 4), .n = 16 * block + lane / 4};
   }
-  /// Whether one of the warp's outputs exists.
+  /// Whether C has any output of this warp; the same for all lanes.
   __device__ bool exists(const Extent<Shape>& extent) const {
     return extent.has(first.row / kSubrows * kSubrows, first.n / kTileColumns * kTileColumns);
   }
-  /// Lanes exchange until each has 4 neighbours of a row: a warp then writes 32 bytes a row.
+  /// Two shuffles give each lane 4 neighbouring outputs of one row, so that a warp writes 32 contiguous bytes a row.
   __device__ void write(const MarlinArgs& args, const Column& column, const Extent<Shape>& extent, float4 sums) const {
     using Pair = typename Shape::Type::Pair;
     const bool lower_row = lane / 4 % 2 != 0, upper_columns = lane / 8 % 2 != 0;
     const float left = __shfl_xor_sync(~0u, lower_row ? sums.x : sums.y, 4);
     const float right = __shfl_xor_sync(~0u, lower_row ? sums.z : sums.w, 4);
-    const int n = first.n - lower_row;  // of a pair; the other is 8 columns on
+    const int n = first.n - lower_row;  // of the first pair; the second begins at n + 8
     const Pair pairs[2] = {
         output_of<Shape>(args, column, n, lower_row ? float2{left, sums.y} : float2{sums.x, left}),
         output_of<Shape>(args, column, n + 8, lower_row ? float2{right, sums.w} : float2{sums.z, right})};
@@ -51,7 +51,7 @@ struct FragmentQuad {
   }
 };
 
-/// Teams add up: each gets the whole of every kTeams-th fragment.
+/// Sum over teams: each team ends up with the full sum of every kTeams-th fragment.
 template <class Shape>
 class TeamSums {
  public:
@@ -64,7 +64,8 @@ class TeamSums {
 
   __device__ void exchange(Sums<Shape>& sums, const Who<Shape>& who) {
     if constexpr (Shape::kTeams > 1) {
-      if (slice_ > 0) wait_for_phase(barriers_ + sizeof(std::uint64_t), (slice_ - 1) % 2);  // it has been read
+      if (slice_ > 0)
+        wait_for_phase(barriers_ + sizeof(std::uint64_t), (slice_ - 1) % 2);  // the slice before has been read
 #pragma unroll
       for (int fragment = 0; fragment < Shape::kFragments; ++fragment)
         if (!owns(who.team, fragment)) *place(fragment, who.team, who.in_team) = as_float4(sums, fragment);
@@ -82,7 +83,7 @@ class TeamSums {
   }
 
  private:
-  /// Of a team that does not own the fragment.
+  /// Staging of a team that does not own the fragment.
   __device__ float4* place(int fragment, int team, int in_team) const {
     const int rank = team - (team > fragment % Shape::kTeams);
     return reinterpret_cast<float4*>(staging_) +
@@ -98,11 +99,12 @@ class TeamSums {
   }
 
   float* staging_;
-  std::uint32_t barriers_;  // all is staged; all has been read
+  std::uint32_t barriers_;  // two: "all staged" and "all read"
   int slice_ = 0;
 };
 
-/// A loop of its own for each width and one for C below: code that runs once waits for its instructions.
+/// Separate loops for each width and for C (below) keep each path short: code that runs once waits for instruction
+/// fetches.
 template <class Shape, bool kReduce16>
 __device__ inline void write_slot(float* slot, const Extent<Shape>& extent, const Sums<Shape>& sums,
                                   const Who<Shape>& who) {
@@ -122,7 +124,7 @@ __device__ inline void write_slot(float* slot, const Extent<Shape>& extent, cons
   }
 }
 
-/// As write_slice().
+/// write_slice() for the wgmma layout.
 template <class Shape>
 __device__ inline void write_fragments(const MarlinArgs& args, const Column& column, const Sums<Shape>& sums,
                                        const Who<Shape>& who) {

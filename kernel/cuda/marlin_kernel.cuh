@@ -6,7 +6,7 @@
 
 namespace w4::kernel::cuda {
 
-/// A team's way through its units of the stripe, kStages - 1 of them ahead of the one it multiplies.
+/// The ring of stages of a team: loads its units of the stripe kStages - 1 ahead of the unit being multiplied.
 template <class Shape>
 class Ring {
  public:
@@ -21,11 +21,12 @@ class Ring {
     for (int stage = 0; stage < kAhead; ++stage) load_next(stage * Shape::kStageBytes);
   }
 
-  /// The next unit's stage; the stage of the unit before it is loaded anew meanwhile.
+  /// The stage of the next unit. Starts loading into the stage of the previous one.
   __device__ const char* next() {
     if constexpr (Shape::kFault == MarlinFault::smem_race) return next_at_once();
     cp_async_wait<Shape::kStages - 2>();
-    team_barrier<Shape>(who_, barriers_);  // all of the team's copies are there, and nobody reads the stage before this
+    team_barrier<Shape>(
+        who_, barriers_);  // the whole team's copies have arrived, and no warp reads the previous stage any more
     load_next(current_ == 0 ? kBytes - Shape::kStageBytes : current_ - Shape::kStageBytes);
     return advance();
   }
@@ -40,7 +41,7 @@ class Ring {
     return stage;
   }
 
-  /// The wrong way: hands out a stage whose copies have only just been asked for.
+  /// The smem_race fault: returns a stage whose copies have just been issued.
   __device__ const char* next_at_once() {
     team_barrier<Shape>(who_, barriers_);
     load_next(current_);
@@ -49,7 +50,7 @@ class Ring {
 
   __device__ void load_next(int stage) {
     if (to_load_-- > 0) loader_.load(shared_address(stages_) + stage, who_);
-    cp_async_commit();  // an empty group too: waiting counts groups
+    cp_async_commit();  // also when empty: cp_async_wait counts groups
   }
 
   const Who<Shape>& who_;
@@ -57,7 +58,7 @@ class Ring {
   char* stages_;
   std::uint32_t barriers_;
   int to_load_;
-  int current_ = 0;  // offset of a stage
+  int current_ = 0;  // byte offset of the next unit's stage
 };
 
 template <class Shape>
@@ -70,12 +71,12 @@ __device__ inline void clear(Sums<Shape>& sums) {
       for (int i = 0; i < 4; ++i) sums[block][rows][i] = 0.0f;
 }
 
-/// Slice by slice. `units`: a Ring or a Pipe; `staging`: floats or TeamSums.
+/// Multiplies the stripe slice by slice. `units`: a Ring or a Pipe; `staging`: floats or TeamSums.
 template <class Shape, class Units, class Staging>
 __device__ inline void multiply_stripe(const MarlinArgs& args, const Who<Shape>& who, int begin, int end, Units& units,
                                        Staging& staging, Column (&ends)[2]) {
   const bool two_groups = kUnitK >> args.group_shift > 1;
-  int round = 0, mine = begin + who.team;  // the team's next unit
+  int round = 0, mine = begin + who.team;  // `mine`: next unit of the team
   for (int unit = begin; unit < end;) {
     const Column column = Column::at(args.stripes, static_cast<int>(blockIdx.x), unit);
     const int slice_end = min(end, column.end);
@@ -84,7 +85,8 @@ __device__ inline void multiply_stripe(const MarlinArgs& args, const Who<Shape>&
     clear<Shape>(sums);
     for (; mine < slice_end; mine += Shape::kTeams) {
       if constexpr (Shape::kWgmma) {
-        units.multiply(who, two_groups, sums);  // four warps have two strips: inside or not, they multiply together
+        units.multiply(who, two_groups,
+                       sums);  // a warpgroup spans two strips: all four warps issue wgmma, inside N or not
       } else {
         const char* const stage = units.next();
         if (inside) multiply_unit<Shape>(stage, who, two_groups, sums);
@@ -102,7 +104,7 @@ __device__ inline void multiply_stripe(const MarlinArgs& args, const Who<Shape>&
   }
 }
 
-/// The body of a block with wgmma: some warps load, others multiply.
+/// Warp-specialised body of a block: warps from kThreads on load, the others multiply.
 template <class Shape>
 __device__ inline void multiply_with_wgmma(const MarlinArgs& args, const Who<Shape>& who, int begin, int end,
                                            char* shared, std::uint32_t barriers, Column (&ends)[2]) {
@@ -131,7 +133,7 @@ __global__ void __launch_bounds__(Shape::kBlockThreads, 1) marlin_kernel(const _
   extern __shared__ __align__(1024) char shared[];
   __shared__ std::uint64_t barriers[Shape::kBarriers];
   __shared__ int flags[2];
-  __shared__ Column ends[2];  // the stripe's first column and its last
+  __shared__ Column ends[2];  // first and last column of the stripe
   const Who<Shape> who;
   const int block = static_cast<int>(blockIdx.x);
   const int begin = args.stripes.begin(block), end = args.stripes.begin(block + 1);

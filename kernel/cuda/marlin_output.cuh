@@ -5,14 +5,14 @@
 
 namespace w4::kernel::cuda {
 
-// Where outputs lie: in C, and as partial sums in the slots of slices.
+// Addresses of outputs: in C, and of partial sums in the slots of slices.
 
-/// A column of a problem as a thread block meets it.
+/// A column of a problem, and the thread blocks that share it.
 struct Column {
   UnitPlace place;
-  int index;         // over all problems: its lock
-  int end;           // of its units, over all
-  int lowest_block;  // who has slices: the lowest has k = 0
+  int index;         // over all problems: index of its lock
+  int end;           // last unit + 1, counted over all columns
+  int lowest_block;  // first thread block with a slice: that with k = 0
   int highest_block;
 
   __device__ static Column at(const Stripes& stripes, int block, int unit) {
@@ -26,17 +26,18 @@ struct Column {
     return c;
   }
   __device__ int slices() const { return highest_block - lowest_block + 1; }
-  /// A thread block has two slots: for the column it goes into from the top, and for the one it is in when it starts.
+  /// A thread block has two slots: 0 for the column in which its stripe begins, 1 for the column that it enters at k =
+  /// 0.
   __device__ int slot(int block) const { return 2 * block + (block == lowest_block ? 1 : 0); }
 };
 
-/// Two neighbouring outputs, of row `row` of the problem and columns n, n + 1 of the block's column.
+/// Two neighbouring outputs: row `row` of the problem, columns n and n + 1 of the block's column.
 struct Output {
   int row;
   int n;
 };
 
-/// The part of a column that exists.
+/// The part of a column that lies inside M and N.
 template <class Shape>
 struct Extent {
   int rows;
@@ -49,7 +50,7 @@ struct Extent {
 
 __device__ inline float2 sum_of(float2 a, float2 b) { return {a.x + b.x, a.y + b.y}; }
 
-/// Scale of one group and bias in 32 bits, one cast.
+/// Epilogue: scale (one group only) and bias in fp32, then one cast.
 template <class Shape>
 __device__ inline typename Shape::Type::Pair output_of(const MarlinArgs& args, const Column& column, int n,
                                                        float2 sum) {
@@ -79,7 +80,7 @@ __device__ inline void write_output(const MarlinArgs& args, const Column& column
   *to = output_of<Shape>(args, column, out.n, sum);
 }
 
-/// The topmost slice keeps 32 bits: the sum over S slices then rounds S - 1 partial sums, as a chain of slices does.
+/// The slice with k = 0 keeps 32 bits, so that a sum of S slices rounds S - 1 partial sums, as a chain of slices does.
 template <class Shape>
 __device__ inline bool slot_is_16(const MarlinArgs& args, const Column& column, int block) {
   return args.reduce_16 && block != column.lowest_block;
@@ -95,7 +96,7 @@ __device__ inline void write_partial(const MarlinArgs& args, const Column& colum
     *reinterpret_cast<float2*>(slot + at) = sum;
 }
 
-/// Four neighbouring outputs of a slot.
+/// Four neighbouring values of a slot.
 template <class Shape, bool kReduce16>
 __device__ inline float4 read_partial(const MarlinArgs& args, const Column& column, int block, int at) {
   const float* const slot = args.partials + static_cast<std::size_t>(column.slot(block)) * Shape::kSlotFloats;
@@ -108,7 +109,7 @@ __device__ inline float4 read_partial(const MarlinArgs& args, const Column& colu
 
 __device__ inline float4 sum_of(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
 
-/// Four outputs of a slot that lie together there, at[0..3], for the instantiations that have them in rows.
+/// Values at[0..3] of a slot in row-major layout: four neighbouring outputs of a row.
 template <class Shape>
 struct RowQuad {
   Output out;

@@ -5,10 +5,10 @@
 
 namespace w4::kernel::cuda {
 
-// With wgmma: warps that only load, one a strip, and warps that only multiply. Each stage has a barrier that says it is
-// full and one that says it is free, so nobody waits for the slowest warp of a unit.
+// Warp specialisation for wgmma: one loading warp a strip, all others multiply. Each stage has a "full" and a "free"
+// mbarrier, so no warp waits for the slowest one of a unit.
 
-/// A team's.
+/// The barriers of a team.
 template <class Shape>
 struct PipeBarriers {
   std::uint32_t shared;
@@ -24,7 +24,7 @@ struct PipeBarriers {
   __device__ std::uint32_t free(int stage) const { return full(Shape::kStages + stage); }
 };
 
-/// A stage of a ring and how often the ring has been gone round.
+/// A stage of the ring, and the number of full rounds before it (its parity is the barriers' phase).
 template <class Shape>
 struct PipePlace {
   int stage = 0;
@@ -34,7 +34,7 @@ struct PipePlace {
   }
 };
 
-/// The loading warps of a team: its units of the stripe.
+/// Body of the loading warps of a team: copies the team's units of the stripe.
 template <class Shape>
 __device__ inline void load_stripe(const MarlinArgs& args, const Who<typename Shape::Loads>& who,
                                    const PipeBarriers<Shape>& barriers, int begin, int end, std::uint32_t stages) {
@@ -49,7 +49,7 @@ __device__ inline void load_stripe(const MarlinArgs& args, const Who<typename Sh
   }
 }
 
-/// The multiplying warps' way through the units.
+/// The units as the multiplying warps receive them.
 template <class Shape>
 class Pipe {
  public:
@@ -58,9 +58,11 @@ class Pipe {
   /// sums += the next unit.
   __device__ void multiply(const Who<Shape>& who, bool two_groups, Sums<Shape>& sums) {
     wait_for_phase(barriers_.full(place_.stage), place_.round % 2);
-    fence_for_wgmma();  // here and not where it was loaded: there it waits for all copies under way
+    fence_for_wgmma();  // not in the loading warps: there the fence would wait for all copies in flight
     multiply_unit_wgmma<Shape>(stages_ + place_.stage * Shape::kStageBytes, who, two_groups, sums, [&] {
-      if (before_ >= 0) arrive(barriers_.free(before_));  // every thread: racecheck does not follow one for its warp
+      if (before_ >= 0)
+        arrive(
+            barriers_.free(before_));  // every thread arrives: racecheck does not credit one lane's arrival to its warp
     });
     before_ = place_.stage;
     place_.advance();
@@ -69,7 +71,7 @@ class Pipe {
  private:
   PipeBarriers<Shape> barriers_;
   const char* stages_;
-  int before_ = -1;  // the stage of the unit before
+  int before_ = -1;  // stage of the previous unit
   PipePlace<Shape> place_;
 };
 

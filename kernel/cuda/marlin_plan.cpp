@@ -18,7 +18,7 @@ int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 MarlinPlan marlin_plan(const Task& task, int multiprocessors) {
   const int M = task.A.rows();
-  const MarlinSizes sizes = marlin_sizes(M, false);  // with wgmma work is shared out the same way
+  const MarlinSizes sizes = marlin_sizes(M, false);  // the wgmma instantiation splits work the same way
   const int blocks = task.launch.thread_blocks == 0 ? multiprocessors : task.launch.thread_blocks;
   const Stripes stripes =
       stripes_of(task.packed.K / kUnitK, ceil_div(task.packed.N, sizes.columns()), ceil_div(M, sizes.rows()), blocks);

@@ -7,17 +7,17 @@
 
 namespace w4::kernel::cuda {
 
-/// How the CUDA kernel shares a task out, for those who model its rounding.
+/// How the CUDA kernel splits a task into slices: the oracle needs it to model 16-bit handover.
 struct MarlinPlan {
   int problem_rows = 0;
-  int thread_n = 0;  // outputs in a column
+  int thread_n = 0;  // width of a column
   int problems = 0;
   int columns = 0;
   int thread_blocks = 0;
   std::vector<std::vector<Slice>> slices;  // [problem * columns + column]: from k = 0 up
 };
 
-/// `multiprocessors`: of the device, for a task whose launch.thread_blocks is 0.
+/// `multiprocessors` of the device are used when task.launch.thread_blocks is 0.
 MarlinPlan marlin_plan(const Task& task, int multiprocessors);
 
 }  // namespace w4::kernel::cuda

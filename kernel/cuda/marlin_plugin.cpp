@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `--kernel cuda` runs: our Marlin kernel as the plug-in that anybody else's would be.
+// The plug-in behind `--kernel cuda`: our Marlin kernel through the interface of a user's kernel.
 #include "kernel/cuda/marlin_run.h"
 
 extern "C" const W4Plugin* w4_plugin(void) {

@@ -20,7 +20,7 @@ int ceil_div(int a, int b) { return (a + b - 1) / b; }
 int device_value(cudaDeviceAttr attribute) {
   int device = 0, value = 0;
   if (cudaGetDevice(&device) != cudaSuccess || cudaDeviceGetAttribute(&value, attribute, device) != cudaSuccess)
-    return 0;  // nothing fits then, and nothing is launched
+    return 0;  // fits() is false then, and nothing is launched
   return value;
 }
 

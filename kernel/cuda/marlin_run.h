@@ -9,21 +9,20 @@
 
 namespace w4::kernel::cuda {
 
-/// A call as the Marlin kernel runs it: its stripes, and where things lie in the workspace (a lock a column) and in the
-/// scratch memory.
+/// A plug-in call as the Marlin kernel runs it: stripes, workspace (one lock a column), and offsets in scratch memory.
 class MarlinRun {
  public:
   explicit MarlinRun(const W4Call& call);
 
   std::int64_t workspace_bytes() const;
   std::int64_t scratch_bytes() const { return end_; }
-  bool fits() const;  // the device's shared memory, and the workspace that was given
+  bool fits() const;  // into the device's shared memory and the given workspace
   MarlinChoice choice() const;
 
-  /// Puts A and the bias into the shape that the kernel reads, where they have another; a cudaError_t.
+  /// Reorders and pads A and pads the bias where the kernel needs that. Returns a cudaError_t.
   int prepare() const;
   MarlinArgs args() const;
-  /// Brings C from the padded shape into the caller's, where they differ; a cudaError_t.
+  /// Copies padded C to the caller's C where the shapes differ. Returns a cudaError_t.
   int finish() const;
 
  private:
@@ -43,10 +42,10 @@ class MarlinRun {
   std::int64_t partials_, ordered_, padded_C_, padded_bias_;
 };
 
-/// The whole of it: what a plug-in's run() returns.
+/// W4Plugin::run: prepare, launch, finish.
 int run_marlin(const W4Call* call);
 
-/// What the kernel takes; `run` is the one above.
+/// The plug-in's description: what the kernel accepts.
 W4Plugin marlin_plugin();
 
 }  // namespace w4::kernel::cuda

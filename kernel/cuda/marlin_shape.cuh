@@ -12,9 +12,10 @@ namespace w4::kernel::cuda {
 inline constexpr int kTileWordBytes = 512;  // a tile: 16 bytes a lane
 inline constexpr int kUnitTiles = kUnitK / 16;
 
-/// An instantiation: who does what inside a thread block. a team takes every kTeams-th unit of the stripe and
-/// has a warp, or two with half the columns each, for every 64-column strip of the unit. Weights are the operand of the
-/// mma that has 16 rows, so that few rows of A cost few mma; many rows take two warps, or registers run out.
+/// An instantiation: how the warps of a thread block share its work. A team takes every kTeams-th unit of the stripe.
+/// It has one warp for each 64-column strip of the unit, or two with 32 columns each: with many rows of A the
+/// accumulators of 64 columns exceed the registers. Weights are the 16-row operand of the mma, so that few rows of A
+/// cost few mma.
 template <class Type_, MarlinSizes kSizes, bool kGrouped_, bool kZeros_>
 struct MarlinShape {
   using Type = Type_;
@@ -30,17 +31,17 @@ struct MarlinShape {
 
   static constexpr int kRows = kSizes.rows();
   static constexpr int kColumns = kSizes.columns();
-  static constexpr int kBlocks = 4 / kHalves;  // runs of 16 columns, a warp's
+  static constexpr int kBlocks = 4 / kHalves;  // blocks of 16 columns of a warp
   static constexpr int kTeamThreads = kSizes.team_threads();
   static constexpr int kThreads = kSizes.threads();
 
-  // With wgmma, further threads load: as many as there are in a team with a warp a strip.
+  // With wgmma, one more warp a strip and team loads.
   using Loads = MarlinShape<Type, kSizes.loading(), kGrouped, kZeros>;
   static constexpr int kLoadThreads = kWgmma ? 32 * kStrips * kTeams : 0;
   static constexpr int kBlockThreads = kThreads + kLoadThreads;
   static constexpr int kBarriers = kWgmma ? 2 * kStages * kTeams + 2 : kTeams;
 
-  // A stage of a team: rows of A (128 bytes each, swizzled), then for each warp its tiles, scales and zero points.
+  // A stage of a team: rows of A (128 bytes each, swizzled), then for each strip its tiles, scales and zero points.
   static constexpr int kRowBytes = 2 * kUnitK;
   static constexpr int kABytes = kRows * kRowBytes;
   static constexpr int kTilesBytes = kUnitTiles * kTileWordBytes;
@@ -50,19 +51,21 @@ struct MarlinShape {
   static constexpr int kScalesBytes = kGrouped ? kGroupsInUnit * kScaleRowBytes : 0;
   static constexpr int kZerosBytes = kZeros ? kGroupsInUnit * kZeroRowBytes : 0;
   static constexpr int kWarpBytes = kTilesBytes + kScalesBytes + kZerosBytes;
-  static constexpr int kStageAlign = kWgmma ? 1024 : 16;  // wgmma takes the swizzle from the address
+  static constexpr int kStageAlign = kWgmma ? 1024 : 16;  // wgmma derives the swizzle from address bits
   static constexpr int kStageBytes = (kABytes + kStrips * kWarpBytes + kStageAlign - 1) / kStageAlign * kStageAlign;
 
-  // The block reduction with wgmma: what is handed over to other teams. Without: 8 rows of A a warp at a time, each a
-  // padded (8, 64) of floats; two areas where there are many rounds, so that one barrier a round is enough.
-  static constexpr int kReduceStride = kTileColumns + 4;  // floats: lanes of a row of 4 fall into different banks
+  // Staging of the block reduction. With wgmma: the fragments handed to other teams. Without: 8 rows of A at a time, a
+  // padded (8, 64) of floats for each strip and team; two areas where there are many rounds, so that each round needs
+  // one barrier only.
+  static constexpr int kReduceStride =
+      kTileColumns + 4;  // floats; + 4 spreads the 4 rows that a warp writes at once over different banks
   static constexpr int kReduceFloats = kSubrows * kReduceStride;
   static constexpr int kReduceArea = kTeams * kStrips * kReduceFloats;
   static constexpr int kReduceAreas = kSubrowBlocks > 2 ? 2 : 1;
   static constexpr int kReduceBytes = kWgmma ? 4 * (kTeams - 1) * kSizes.slot_floats() : 4 * kReduceAreas * kReduceArea;
 
   static constexpr int kSharedBytes = kTeams * kStages * kStageBytes + kReduceBytes;
-  static constexpr int kFragments = kBlocks * kSubrowBlocks;  // runs of 4 sums of a thread
+  static constexpr int kFragments = kBlocks * kSubrowBlocks;  // accumulator fragments of a thread, 4 floats each
   static constexpr int kSlotFloats = kSizes.slot_floats();
 };
 
@@ -76,7 +79,7 @@ struct UnitPlace {
     const int over_all = stripes.by_k_units.quotient(unit), problem = stripes.by_columns.quotient(over_all);
     return {.k = unit - over_all * stripes.k_units, .column = over_all - problem * stripes.columns, .problem = problem};
   }
-  /// True when the column changes.
+  /// Returns whether the column changed.
   __device__ bool advance(const Stripes& stripes, int units) {
     k += units;
     if (k < stripes.k_units) return false;

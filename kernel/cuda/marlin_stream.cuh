@@ -8,15 +8,14 @@
 
 namespace w4::kernel::cuda {
 
-// Global to shared memory: a team's ring of stages. Weights are read once, 16 bytes a lane; a tile's copy is the
-// lane's own use of it, scales and rows of A are shared by the warp or the team.
+// Global to shared memory, into a team's ring of stages. Weights are read once, 16 bytes a lane: each lane reads back
+// the words that it copied. Scales are shared by the warp, rows of A by the team.
 
-/// Where a thread copies from and to, kept from unit to unit: what it computes for each unit, the multiplying waits
-/// for.
+/// Copy addresses of a thread, kept across units: recomputing them would stall the mma.
 template <class Shape>
 class Loader {
  public:
-  /// `unit`: the team's first; `begin`: the stripe's.
+  /// `unit`: first of the team; `begin`: first of the stripe.
   __device__ Loader(const MarlinArgs& args, const Who<Shape>& who, int unit, int begin)
       : args_(args),
         place_(UnitPlace::of(args.stripes, unit)),
@@ -30,7 +29,7 @@ class Loader {
     start_column(who);
   }
 
-  /// Starts the copies of the unit into a stage and goes on to the team's next.
+  /// Issues the copies of the current unit into a stage, then advances to the team's next unit.
   __device__ void load(std::uint32_t stage, const Who<Shape>& who) {
     if (strip_exists_) {
       const char* from = words_;
@@ -62,11 +61,11 @@ class Loader {
          place_.k * Shape::kRowBytes;
   }
 
-  /// A lane has one 16-byte piece of the rows of scales or of zero points, or none.
+  /// Each lane copies one 16-byte piece of the rows of scales or of zero points, or nothing.
   __device__ void start_scales(int strip, int lane) {
     constexpr int kScaleLanes = Shape::kScalesBytes / 16, kRowLanes = Shape::kScaleRowBytes / 16;
     constexpr int kZeroLanes = Shape::kZerosBytes / 16, kZeroRowLanes = Shape::kZeroRowBytes / 16;
-    const bool two = kUnitK >> args_.group_shift > 1;  // rows in a unit
+    const bool two = kUnitK >> args_.group_shift > 1;  // two groups, hence two rows, in a unit
     const int zero_lane = lane - kScaleLanes;
     scales_ = nullptr;
     if (Shape::kGrouped && lane < kScaleLanes && (two || lane < kRowLanes)) {
@@ -86,7 +85,7 @@ class Loader {
     return scales_ + (place_.k * kUnitK >> args_.group_shift) * static_cast<long long>(scales_step_);
   }
 
-  /// The second row of scales of the stripe's first unit.
+  /// The stale_scales fault: the second row of scales of the stripe's first unit.
   __device__ const char* stale_scales(int lane) const {
     const UnitPlace first = UnitPlace::of(args_.stripes, begin_);
     const int strips_back = (place_.column - first.column) * Shape::kStrips;
@@ -94,13 +93,13 @@ class Loader {
            strips_back * Shape::kScaleRowBytes;
   }
 
-  /// Tile rows that the pointer to B is ahead of its place.
+  /// Tile rows by which the pointer to B is too far: 0 but for the tile_pointer_wrap fault.
   __device__ int tile_rows_ahead() const {
     if constexpr (Shape::kFault != MarlinFault::tile_pointer_wrap) return 0;
     return place_.problem - UnitPlace::of(args_.stripes, begin_).problem;
   }
 
-  /// Rows of A of the unit's problem. 16-byte pieces are swizzled so that ldmatrix meets every bank once.
+  /// Rows of A of the unit's problem. The swizzle of 16-byte pieces keeps ldmatrix free of bank conflicts.
   __device__ void load_a(std::uint32_t stage) {
     const char* from = a_;
 #pragma unroll
@@ -112,21 +111,21 @@ class Loader {
 
   const MarlinArgs& args_;
   UnitPlace place_;
-  int begin_;                     // of the stripe
-  long long tile_step_;           // bytes from 16 rows of K to the next
+  int begin_;                     // first unit of the stripe
+  long long tile_step_;           // bytes from tile row to tile row of B
   long long row_step_;            // bytes from row to row of A
   const char* words_ = nullptr;   // of the next unit
   const char* a_ = nullptr;       // of the next unit
   const char* scales_ = nullptr;  // of group 0
-  int scales_step_ = 0;           // from group to group
-  int rows_ = 0;                  // of A, from this thread's first on
+  int scales_step_ = 0;           // bytes from group to group
+  int rows_ = 0;                  // of A, from this thread's first row to M
   std::uint32_t to_words_;
   std::uint32_t to_scales_;
   std::uint32_t to_a_;
   bool strip_exists_ = false;
 };
 
-/// What a team's warps wrote to shared memory, its warps see. `barriers`: one a team, unless the team is one warp.
+/// Barrier among the warps of a team. `barriers`: one mbarrier a team; unused when the team is one warp.
 template <class Shape>
 __device__ inline void team_barrier(const Who<Shape>& who, std::uint32_t barriers) {
   if constexpr (Shape::kTeamThreads == 32)
@@ -135,17 +134,18 @@ __device__ inline void team_barrier(const Who<Shape>& who, std::uint32_t barrier
     arrive_and_wait(barriers + who.team * sizeof(std::uint64_t));
 }
 
-// Shared memory to sums.
+// Shared memory to accumulators.
 
-/// A warp's sums: [block of 16 columns][8 rows of A] of mma results.
+/// Accumulators of a warp: [block of 16 columns][block of 8 rows of A][mma fragment].
 template <class Shape>
 using Sums = float[Shape::kBlocks][Shape::kSubrowBlocks][4];
 
-/// 16 columns of A as the operand with 8 columns: row and k change places by lying where they do.
+/// 16 columns of A as the B operand (16 x 8). ldmatrix without .trans: K-contiguous rows of A already form the 8-column
+/// operand.
 template <class Shape>
 __device__ inline void read_a(std::uint32_t stage_a, int tile, int lane,
                               std::uint32_t (&fragments)[Shape::kSubrowBlocks][2]) {
-  const int piece = 2 * tile + lane / 8 % 2;  // 8 of K
+  const int piece = 2 * tile + lane / 8 % 2;  // of 8 columns of A
   const std::uint32_t at = stage_a + (lane % 8) * Shape::kRowBytes + 16 * (piece ^ lane % 8);
   if constexpr (Shape::kSubrowBlocks == 1) {
     ldmatrix_x2(fragments[0], at);
@@ -159,7 +159,7 @@ __device__ inline void read_a(std::uint32_t stage_a, int tile, int lane,
 template <class Shape>
 using Values = ColumnValues<typename Shape::Type, Shape::kBlocks>;
 
-/// A lane's kBlocks words of the 4 at `lane_words`, which lie together for the whole strip.
+/// The kBlocks words of this warp's half, of the 4 words that a lane has in the 64-column strip.
 template <class Shape>
 __device__ inline void read_words(const char* lane_words, int half, std::uint32_t (&words)[Shape::kBlocks]) {
   if constexpr (Shape::kHalves == 1) {
@@ -185,7 +185,7 @@ __device__ inline void read_scales(const char* scales, int row, const Who<Shape>
   }
 }
 
-/// sums += the unit that lies in `stage`.
+/// sums += the unit in `stage`.
 template <class Shape>
 __device__ inline void multiply_unit(const char* stage, const Who<Shape>& who, bool two_groups, Sums<Shape>& sums) {
   using Type = typename Shape::Type;

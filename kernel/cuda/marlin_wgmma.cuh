@@ -6,9 +6,9 @@
 
 namespace w4::kernel::cuda {
 
-/// sums += the unit that lies in `stage`. Four warps are the 64 rows of a wgmma, 16 columns of W each. The next tile is
-/// dequantised while one is multiplied, also from unit to unit: the last tile's wgmma is under way at the end.
-/// `in_the_middle` is called when nothing reads the stage of the unit before any more.
+/// sums += the unit in `stage`. The four warps of a warpgroup supply the 64 rows of a wgmma: 16 columns of W each. A
+/// tile is dequantised while the wgmma of the tile before it runs, across units too: the last tile's wgmma is still in
+/// flight on return. `in_the_middle` is called once no wgmma reads the stage of the previous unit.
 template <class Shape, class Callback>
 __device__ inline void multiply_unit_wgmma(const char* stage, const Who<Shape>& who, bool two_groups, Sums<Shape>& sums,
                                            const Callback& in_the_middle) {
@@ -16,7 +16,7 @@ __device__ inline void multiply_unit_wgmma(const char* stage, const Who<Shape>& 
   static_assert(Shape::kRows == 64 && Shape::kTeamThreads % 128 == 0);
   const char* const tiles = stage + Shape::kABytes + who.strip * Shape::kWarpBytes;
   const std::uint64_t rows = swizzled_rows(shared_address(stage));
-  std::uint32_t words[kUnitTiles][Shape::kBlocks];  // all at once: shared memory is far away too
+  std::uint32_t words[kUnitTiles][Shape::kBlocks];  // loaded up front, to hide the latency of shared memory
 #pragma unroll
   for (int tile = 0; tile < kUnitTiles; ++tile)
     read_words<Shape>(tiles + tile * kTileWordBytes + 16 * who.lane, who.half, words[tile]);

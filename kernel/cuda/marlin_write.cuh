@@ -7,9 +7,10 @@
 
 namespace w4::kernel::cuda {
 
-// Sums to C: teams are added up in shared memory, slices in slots of global memory. Every order is fixed.
+// Accumulators to C: a sum over teams in shared memory, then over slices in slots of global memory. The order of every
+// sum is fixed.
 
-/// A warp's sums of 8 rows of A, as (8, 64).
+/// Stages the sums of a warp for 8 rows of A, as (8, 64).
 template <class Shape>
 __device__ inline void stage_sums(const Sums<Shape>& sums, int rows_block, int lane, float* to) {
 #pragma unroll
@@ -21,7 +22,7 @@ __device__ inline void stage_sums(const Sums<Shape>& sums, int rows_block, int l
     }
 }
 
-/// The sum over teams of a pair that lies at `first` of the first team's area.
+/// The sum over teams of two neighbouring outputs. `first`: their place in the first team's area.
 template <class Shape>
 __device__ inline float2 sum_of_teams(const float* first) {
   float2 sum = *reinterpret_cast<const float2*>(first);
@@ -33,13 +34,14 @@ __device__ inline float2 sum_of_teams(const float* first) {
   return sum;
 }
 
-/// Makes one warp in four slow, as it happens by itself now and then.
+/// For the writeout_race fault: delays one warp in four, so that the race shows.
 __device__ inline void fall_behind(int thread) {
   constexpr unsigned kNanoseconds = 2000;
   if (thread / 32 % 4 == 3) __nanosleep(kNanoseconds);
 }
 
-/// The end of a slice: C, where it is the whole column, or a slot. `round` counts the uses of the staging areas.
+/// The end of a slice: writes C where the slice is the whole column, otherwise a slot. `round` counts uses of the
+/// staging areas.
 template <class Shape>
 __device__ inline void write_slice(const MarlinArgs& args, const Column& column, const Sums<Shape>& sums,
                                    const Who<Shape>& who, float* staging, int& round) {
@@ -52,7 +54,7 @@ __device__ inline void write_slice(const MarlinArgs& args, const Column& column,
   for (int rows_block = 0; rows_block < Shape::kSubrowBlocks; ++rows_block, ++round) {
     float* const staged = staging + round % Shape::kReduceAreas * Shape::kReduceArea;
     if (Shape::kReduceAreas == 1 && Shape::kFault != MarlinFault::writeout_race)
-      __syncthreads();  // the round before has been read
+      __syncthreads();  // the previous round has been read
     stage_sums<Shape>(
         sums, rows_block, who.lane,
         staged + who.thread / 32 / Shape::kHalves * Shape::kReduceFloats + who.half * Shape::kBlocks * 16);
@@ -79,8 +81,8 @@ __device__ inline void write_slice(const MarlinArgs& args, const Column& column,
   }
 }
 
-/// Sums a column's slots from the bottom (highest k) up and writes C; by `threads` threads. Slots are far away, so many
-/// loads are under way at once: none depends on a branch.
+/// Sums the slots of a column from the highest k down and writes C, with `threads` threads. Loads do not depend on
+/// branches, so that many are in flight at once and hide the latency of global memory.
 template <class Shape, bool kReduce16>
 __device__ inline void finish_column(const MarlinArgs& args, const Column& column, int thread, int threads) {
   constexpr int kQuads = Shape::kSlotFloats / 4, kShare = (kQuads + Shape::kBlockThreads - 1) / Shape::kBlockThreads;
@@ -119,7 +121,7 @@ __device__ inline void finish_column(const MarlinArgs& args, const Column& colum
   }
 }
 
-/// Whether this block is the last that has filled its slot of the column; the lock is zero again then.
+/// Whether this block is the last to fill its slot of the column. The last one resets the lock.
 template <class Shape>
 __device__ inline int arrive_last(const MarlinArgs& args, const Column& column) {
   int* const lock = args.locks + column.index;
@@ -128,12 +130,12 @@ __device__ inline int arrive_last(const MarlinArgs& args, const Column& column) 
   return last;
 }
 
-/// The end of a stripe. `ends`: its first column and its last, the only ones that other blocks can share. Their
-/// arrivals are counted together, because a count takes as long as some units; and if both are to be finished, each is
-/// by half of the threads.
+/// The end of a stripe. `ends`: its first and last column, the only ones that other blocks can share. Two warps count
+/// the arrivals at once, because an atomic takes as long as several units. If both columns are to be finished, half of
+/// the threads take each.
 template <class Shape>
 __device__ inline void finish_columns(const MarlinArgs& args, const Column (&ends)[2], int thread, int* flags) {
-  __syncthreads();  // the whole block has filled its slots
+  __syncthreads();  // all threads have filled their part of the slots
   const int which = thread / 32;
   if (which < 2 && thread % 32 == 0)
     flags[which] = ends[which].slices() > 1 ? arrive_last<Shape>(args, ends[which]) : 0;

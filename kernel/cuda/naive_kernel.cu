@@ -22,7 +22,7 @@ __device__ std::uint16_t bits_of(float value, bool bf16) {
 
 __device__ float rounded(float value, bool bf16) { return value_of(bits_of(value, bf16), bf16); }
 
-/// The code of row k and column n: the formulas of design.md, section 3, solved for lane, word and slot.
+/// The code of (k, n): the formulas of design.md, section 3, solved for lane, word and slot.
 __device__ int code_of(const NaiveArgs& args, int k, int n) {
   const int in_k = k % 16, in_n = n % 64;
   const int lane = 4 * (in_n % 8) + in_k % 8 / 2, j = in_n / 16;
@@ -32,7 +32,7 @@ __device__ int code_of(const NaiveArgs& args, int k, int n) {
   return static_cast<int>(args.words[row + n / 64 * 128 + 4 * lane + j] >> (4 * slot) & 15u);
 }
 
-/// Where the scale of column n lies in a row of scales: grouped, and of one group.
+/// Place of column n in a row of scales: with several groups, and with one.
 __device__ int grouped_place(int n) { return n / 64 * 64 + 8 * (n % 8) + n % 64 / 8; }
 __device__ int single_place(int n) { return n / 32 * 32 + 8 * (n % 8 / 2) + 2 * (n % 32 / 8) + n % 2; }
 
@@ -46,7 +46,7 @@ __device__ int zero_of(const NaiveArgs& args, int group, int n) {
 __device__ float weight_of(const NaiveArgs& args, int k, int n) {
   const int group = args.one_group ? 0 : k / args.group_size;
   const auto centred = static_cast<float>(code_of(args, k, n) - zero_of(args, group, n));
-  if (args.one_group) return centred;  // scaled at the end
+  if (args.one_group) return centred;  // the sum is scaled instead
   const std::uint16_t scale = args.scales[static_cast<std::size_t>(group) * args.N + grouped_place(n)];
   return rounded(centred * value_of(scale, args.bf16), args.bf16);
 }

@@ -5,7 +5,7 @@
 
 namespace w4::kernel::cuda {
 
-/// What the naive kernel reads and writes; shapes as in repack/packed.h.
+/// Arguments of the naive kernel; shapes as in repack/packed.h.
 struct NaiveArgs {
   const std::uint16_t* A;      // (M, stored_K)
   const std::uint32_t* words;  // (K/16, 2N)
@@ -23,7 +23,7 @@ struct NaiveArgs {
   bool bf16;
 };
 
-/// Launches on a cudaStream_t, without waiting. Returns what CUDA says of the launch, a cudaError_t.
+/// Launches on a cudaStream_t, without waiting. Returns the cudaError_t of the launch.
 int launch_naive(const NaiveArgs& args, void* stream);
 
 }  // namespace w4::kernel::cuda

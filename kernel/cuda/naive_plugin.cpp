@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `--kernel naive` runs.
+// The plug-in behind `--kernel naive`.
 #include "kernel/cuda/naive_launch.h"
 #include "kernel/plugin.h"
 

@@ -12,7 +12,8 @@
 
 namespace w4::kernel::cuda {
 
-/// Division of 0 <= n < 2^31 by a constant of the launch: a product, where an integer division takes a hundred cycles.
+/// Division of 0 <= n < 2^31 by a constant of the launch, as a multiplication: an integer division takes about 100
+/// cycles.
 struct Divisor {
   int by = 1;
   std::uint64_t reciprocal = 0;  // ceil(2^64 / by)
@@ -28,24 +29,24 @@ struct Divisor {
   }
 };
 
-/// How the CUDA kernel shares work out: units of 64 rows of K by one column (kStrips tiles wide), in the order
-/// (problem, column, k), k fastest, cut into one stripe a thread block; stripes differ by one unit at most.
+/// How the CUDA kernel shares work out. A unit is 64 rows of K by one column (kStrips tiles wide). Units in the order
+/// (problem, column, k), k fastest, are split into one stripe a thread block; lengths differ by one unit at most.
 ///
-///   3 columns of 4 units, 5 thread blocks             column  0 1 2
-///                                                     k_unit  0 1 3
-///                                                             0 2 3
-///                                                             0 2 4
-///                                                             1 2 4
+///   which thread block has a unit:                    column  0 1 2
+///   3 columns of 4 units, 5 thread blocks           k_unit 0  0 1 3
+///                                                          1  0 2 3
+///                                                          2  0 2 4
+///                                                          3  1 2 4
 ///
-/// The part of a stripe inside a column is a slice. A column with several slices is summed by the thread block that
-/// comes last, from slots that each slice has filled: nobody waits, and the order of the sum is that of K.
+/// The part of a stripe inside a column is a slice. Each slice of a shared column fills a slot; the thread block that
+/// arrives last sums the slots. No block waits, and the order of the sum is fixed.
 struct Stripes {
   int k_units = 0;  // of a column
   int columns = 0;  // of a problem
   int problems = 0;
-  int thread_blocks = 0;  // those that have something to do
-  int length = 0;         // units a stripe has at least
-  int longer = 0;         // the first stripes have one more
+  int thread_blocks = 0;  // with work
+  int length = 0;         // units of a stripe, or one less
+  int longer = 0;         // number of stripes, the first ones, with length + 1 units
   Divisor by_k_units = {};
   Divisor by_columns = {};
   Divisor by_length = {};
@@ -53,7 +54,7 @@ struct Stripes {
 
   W4_HOST_DEVICE constexpr int units() const { return k_units * columns * problems; }
   W4_HOST_DEVICE constexpr int begin(int block) const { return block * length + (block < longer ? block : longer); }
-  /// The thread block that has a unit.
+  /// The thread block that has this unit.
   W4_HOST_DEVICE constexpr int owner(int unit) const {
     const int in_longer = longer * (length + 1);
     return unit < in_longer ? by_longer_length.quotient(unit) : longer + by_length.quotient(unit - in_longer);
@@ -72,7 +73,7 @@ constexpr Stripes stripes_of(int k_units, int columns, int problems, int thread_
   return stripes;
 }
 
-static_assert([] {  // every unit is its owner's
+static_assert([] {  // owner() agrees with begin()
   for (int blocks = 1; blocks < 30; ++blocks) {
     const Stripes stripes = stripes_of(4, 3, 2, blocks);
     if (stripes.begin(stripes.thread_blocks) != stripes.units()) return false;

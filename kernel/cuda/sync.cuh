@@ -5,15 +5,16 @@
 
 namespace w4::kernel::cuda {
 
-// A barrier for some of a block's threads, an object in shared memory. (A named barrier would do, but racecheck loses
-// track of __syncthreads where there are any.)
+// mbarrier, for a part of a block's threads. Not bar.sync with a barrier number: racecheck then loses track of
+// __syncthreads.
 
-/// Makes it ready for `threads` threads; by one of them, before a __syncthreads. PTX ISA, "mbarrier.init".
+/// Expects `threads` arrivals. Called by one thread, before a __syncthreads. PTX ISA, "mbarrier.init".
 __device__ inline void init_barrier(std::uint32_t shared_barrier, int threads) {
   asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(shared_barrier), "r"(threads) : "memory");
 }
 
-/// What the threads wrote to shared memory before, they see after. PTX ISA, "mbarrier.arrive", "mbarrier.test_wait".
+/// Barrier: shared memory written before it by any of the threads is visible to all of them after it. PTX ISA,
+/// "mbarrier.arrive", "mbarrier.test_wait".
 __device__ inline void arrive_and_wait(std::uint32_t shared_barrier) {
   std::uint64_t phase;
   asm volatile("mbarrier.arrive.shared.b64 %0, [%1];" : "=l"(phase) : "r"(shared_barrier) : "memory");
@@ -27,13 +28,14 @@ __device__ inline void arrive_and_wait(std::uint32_t shared_barrier) {
   } while (done == 0);
 }
 
-/// The same in two steps: what lies between them, nobody waits for. PTX ISA, "mbarrier.arrive".
+/// The first half of a split barrier: arrives without waiting. PTX ISA, "mbarrier.arrive".
 __device__ inline void arrive(std::uint32_t shared_barrier) {
   asm volatile("{\n\t.reg .b64 phase;\n\tmbarrier.arrive.shared.b64 phase, [%0];\n\t}" ::"r"(shared_barrier)
                : "memory");
 }
 
-/// The second step, for phases 0, 1, 0, ... in turn; sm_90. PTX ISA, "mbarrier.try_wait".
+/// The second half: waits for the end of a phase, given by its parity 0, 1, 0, ...; sm_90. PTX ISA,
+/// "mbarrier.try_wait".
 __device__ inline void wait_for_phase(std::uint32_t shared_barrier, int phase) {
   int done;
   do {
@@ -45,7 +47,8 @@ __device__ inline void wait_for_phase(std::uint32_t shared_barrier, int phase) {
   } while (done == 0);
 }
 
-/// Adds 1 and returns what was there. Whoever sees the sum sees what the adders wrote before. PTX ISA, "atom".
+/// Adds 1 and returns the old value. acq_rel: the thread that reads n sees all writes before the first n arrivals. PTX
+/// ISA, "atom".
 __device__ inline int count_arrival(int* counter) {
   int before;
   asm volatile("atom.add.acq_rel.gpu.global.s32 %0, [%1], 1;" : "=r"(before) : "l"(counter) : "memory");

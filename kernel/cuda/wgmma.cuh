@@ -8,26 +8,26 @@
 
 namespace w4::kernel::cuda {
 
-// Four warps multiply together and go on meanwhile; sm_90a. PTX ISA, "Asynchronous Warpgroup Level Matrix
-// Instructions".
+// Asynchronous mma of a warpgroup (four warps); sm_90a. PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions".
 
-/// What this thread sees in shared memory, wgmma sees. PTX ISA, "membar / fence", proxy fences.
+/// Makes shared memory that this thread sees visible to wgmma (the async proxy). PTX ISA, "membar / fence", proxy
+/// fences.
 __device__ inline void fence_for_wgmma() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-/// Before the first wgmma and before one whose registers were written. PTX ISA, "wgmma.fence".
+/// Needed before the first wgmma, and before a wgmma whose registers were written. PTX ISA, "wgmma.fence".
 __device__ inline void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 
 /// Closes the group of wgmma issued since the last one. PTX ISA, "wgmma.commit_group".
 __device__ inline void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
-/// Waits until at most kPending groups are under way. PTX ISA, "wgmma.wait_group".
+/// Waits until at most kPending groups are in flight. PTX ISA, "wgmma.wait_group".
 template <int kPending>
 __device__ inline void wgmma_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
 }
 
-/// Rows of 128 bytes, 16-byte pieces at piece ^ row % 8, from a multiple of 1024 on. The next 16 of K: 2 more. PTX ISA,
-/// "Matrix Descriptor Format".
+/// Descriptor of rows of 128 bytes with 128-byte swizzle: 16-byte piece p of row r lies at p ^ r % 8. `shared` is a
+/// multiple of 1024; + 2 in the descriptor is the next 16 of K. PTX ISA, "Matrix Descriptor Format".
 __device__ inline std::uint64_t swizzled_rows(std::uint32_t shared) {
   constexpr std::uint64_t kSwizzle128 = std::uint64_t{1} << 62, kRows8Bytes = std::uint64_t{1024 / 16} << 32;
   return kSwizzle128 | kRows8Bytes | (shared & 0x3FFFF) / 16;
@@ -45,14 +45,14 @@ __device__ inline std::uint64_t swizzled_rows(std::uint32_t shared) {
                  "+f"(d[7][2]), "+f"(d[7][3])                                                                        \
                : "r"(bits[0]), "r"(bits[1]), "r"(bits[2]), "r"(bits[3]), "l"(b))
 
-/// d (64 x 64, 16 rows a warp) += a (64 x 16) * b (16 x 64, swizzled_rows() of its transpose), fp32 sums. Fragments are
-/// those of mma_16x8x16(). PTX ISA, "wgmma.mma_async".
+/// d (64 x 64, 16 rows a warp) += a (64 x 16) * b (16 x 64, swizzled_rows() of its transpose), accumulated in fp32.
+/// Fragments are laid out as those of mma_16x8x16(). PTX ISA, "wgmma.mma_async".
 __device__ inline void wgmma_64x64x16(float (&d)[8][4], const __half2 (&a)[4], std::uint64_t b) {
   const auto* bits = reinterpret_cast<const std::uint32_t*>(a);
   W4_WGMMA_64X64X16("f16");
 }
 
-/// The same of bf16.
+/// The same for bf16.
 __device__ inline void wgmma_64x64x16(float (&d)[8][4], const __nv_bfloat162 (&a)[4], std::uint64_t b) {
   const auto* bits = reinterpret_cast<const std::uint32_t*>(a);
   W4_WGMMA_64X64X16("bf16");

@@ -6,7 +6,7 @@
 
 namespace w4::kernel::lane_model {
 
-// A code among the low bits of a mantissa is a value at once.
+// A code in the low bits of a mantissa is a number already, plus the number that the other bits stand for.
 
 inline constexpr std::uint16_t kFp16At1024 = 0x6400;  // 1024 + code: fp16 near 1024 is 1 apart
 inline constexpr std::uint16_t kBf16At128 = 0x4300;   // 128 + code: bf16 near 128 is 1 apart

@@ -7,7 +7,7 @@ namespace w4::kernel::lane_model {
 
 namespace {
 
-constexpr int kManyRows = 8;  // from here on the kernels in question take their other branch
+constexpr int kManyRows = 8;  // from this many rows on, the affected kernels take another branch
 
 constexpr Variant kDequantVariants[] = {
     {.id = "reference",
@@ -38,7 +38,7 @@ std::span<const Variant> dequant_variants() { return kDequantVariants; }
 
 namespace {
 
-/// What is subtracted from the codes of a place.
+/// The zero point that this way subtracts from codes of a place.
 int subtracted(const StagedScales& staged, int place, DequantWay way, int rows) {
   const int zero = zero_of_place(staged, place);
   if (staged.symmetric) return zero;
@@ -46,8 +46,8 @@ int subtracted(const StagedScales& staged, int place, DequantWay way, int rows) 
   return way == DequantWay::zp_double_bias8 && rows >= kManyRows ? zero + kSymmetricZero : zero;
 }
 
-/// What is left of a zero point that is no integer. Packed zero points have four bits and cannot hold a half: only what
-/// a kernel subtracts by itself, the 8 of a symmetric layer, can be off by one.
+/// The shift of a non-integer zero point. Packed zero points have four bits and hold no halves, so only the constant 8
+/// of a symmetric layer can be shifted.
 float half_of(const StagedScales& staged, DequantWay way) {
   return way == DequantWay::zp_noninteger && staged.symmetric ? 0.5f : 0.0f;
 }
@@ -59,7 +59,7 @@ CodeValues code_values(const StagedScales& staged, DType type, DequantWay way, i
   CodeValues values;
   for (int place = 0; place < kStripN; ++place) {
     const int zero = subtracted(staged, place, way, rows);
-    // Grouped: the weight is rounded once, to 16 bits, after scaling. One group: it is an integer, scaled at the end.
+    // Grouped: the weight is rounded once, to 16 bits, after scaling. One group: it is an integer; the sum is scaled.
     const float scale = staged.grouped ? loaded_value(staged.scales[place], type) : 1.0f;
     for (int code = 0; code <= static_cast<int>(kCodeMask); ++code)
       values.at[place][code] = rounded((code_less_zero(code, zero, false, type) + half) * scale, type);

@@ -11,7 +11,7 @@ namespace w4::kernel::lane_model {
 /// Codes to values: `reference`, or a known wrong way.
 enum class DequantWay {
   reference,
-  zp_double_bias8,  // the branch for many rows subtracts 8 as for a symmetric layer, and the zero point as well
+  zp_double_bias8,  // the branch for many rows subtracts 8, as for a symmetric layer, and the zero point too
   zp_float_sign,    // the zero point is added
   zp_noninteger,    // a symmetric layer is centred at 7.5
 };
@@ -19,9 +19,9 @@ enum class DequantWay {
 /// The ways, in the order of DequantWay.
 std::span<const Variant> dequant_variants();
 
-// ---- tables: a lane's 8 scales, times 16 codes, computed once and not for each of the codes
+// Tables: 8 scales of a lane times 16 codes, computed once.
 
-/// What the 64 columns of a strip are scaled by, as staged: places in the kernel's order.
+/// Scales and zero points of a 64-column strip, as staged: by place in the kernel's order.
 struct StagedScales {
   std::uint16_t scales[kStripN] = {};                 // by place; unused when one group is scaled in the epilogue
   std::uint32_t zeros[kStripN / kCodesPerWord] = {};  // by place, interleaved inside each 8
@@ -46,10 +46,10 @@ struct WarpB {
   alignas(16) float at[repack::kTileK][kStripN];
 };
 
-/// What lanes multiply a code's value by and subtract from it. `rows`: of the problem.
+/// The table for the staged scales. `rows`: of the problem.
 CodeValues code_values(const StagedScales& staged, DType type, DequantWay way, int rows);
 
-/// A tile's 128 words, lane by lane, to the B fragments of the warp.
+/// The 128 words of a tile, lane by lane, to the B fragments of the warp.
 void dequant(const std::uint32_t* words, const CodeValues& values, WarpB& b);
 
 }  // namespace w4::kernel::lane_model

@@ -21,7 +21,7 @@ constexpr Variant kEpilogueVariants[] = {
      .visible = "the layer has a bias that is not 1"},
     {.id = "bias-missing",
      .fault = "bias-missing",
-     .what = "nobody adds the bias",
+     .what = "no bias is added",
      .cure = "hand the bias to the kernel, or add it after it",
      .visible = "the layer has a bias that is not zero"},
     {.id = "bias-permuted-raw-add",
@@ -45,7 +45,7 @@ constexpr Variant kEpilogueVariants[] = {
 /// The column whose value a grouped permutation puts at a place of its 64.
 constexpr int column_at_place(int place) { return place / 8 + 8 * (place % 8); }
 
-/// What an epilogue needs to know of a column: bias as this way finds it, in fp32.
+/// Scale and bias of a column, as this way reads them, in fp32.
 float bias_of(int n, const repack::Packed& packed, EpilogueWay way) {
   if (way == EpilogueWay::bias_missing || packed.bias.empty()) return 0.0f;
   if (way == EpilogueWay::bias_one) return 1.0f;

@@ -15,7 +15,7 @@ namespace w4::kernel::lane_model {
 
 namespace {
 
-/// One launch, as its thread blocks see it.
+/// One launch.
 struct Job {
   const Task& task;
   const Ways& ways;
@@ -23,14 +23,13 @@ struct Job {
   Pipeline pipeline;
 };
 
-/// The values of codes that a strip's warps use now; computed anew only when its scales change.
+/// The current table of a strip; recomputed only when its scales change.
 struct StripValues {
   ScaleSource source;
   CodeValues values;
 };
 
-/// The warps of one strip, over the 16-row subtiles of a block_tile: subtile after subtile goes to the next of the
-/// warps that share the strip.
+/// The warps of one strip over a block_tile. Its 16-row subtiles go round robin to the warps that share the strip.
 void multiply_strip(const Job& job, const PlannedSlice& slice, int k_tile, int strip,
                     const std::vector<float>& staged_a, StripValues& current, Accumulators& sums) {
   const DType type = job.task.packed.dtype;
@@ -45,7 +44,7 @@ void multiply_strip(const Job& job, const PlannedSlice& slice, int k_tile, int s
   }
 }
 
-/// What a thread block makes of a slice: block_tile after block_tile, then the block reduction.
+/// The sums of a slice: block_tile after block_tile, then the block reduction.
 Sums multiply_slice(const Job& job, const PlannedSlice& slice) {
   const int strips = job.pipeline.strips(slice.column);
   Accumulators sums(strips, job.plan.k_warps(), job.plan.rows_of(slice.column / job.plan.columns));
@@ -71,7 +70,7 @@ OutputTile output_tile(const Job& job, int column, std::vector<std::uint16_t>& C
           .dtype = job.task.packed.dtype};
 }
 
-/// The slices of a column, in the order in which they got their turn.
+/// The slices of a column, in the order in which the lock let them reduce.
 void run_column(const Job& job, const std::vector<PlannedSlice>& turns, std::vector<std::uint16_t>& C) {
   if (turns.empty()) return;
   const OutputTile tile = output_tile(job, turns.front().column, C);
@@ -90,7 +89,7 @@ void run_column(const Job& job, const std::vector<PlannedSlice>& turns, std::vec
   }
 }
 
-/// The (M, stored_N) that the caller sees of a padded C.
+/// (M, stored_N) of a padded C: what the caller sees.
 Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const repack::Packed& packed) {
   return Grid<std::uint16_t>::made(M, packed.stored_N, [&](std::span<std::uint16_t> out) {
     for (int m = 0; m < M; ++m)
@@ -103,7 +102,7 @@ Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const re
 void run_grid(const Task& task, const Ways& ways, RunResult& result, std::vector<std::uint16_t>& C) {
   const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
   const Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
-  Turns turns = take_turns(plan, std::move(result.workspace), ways.reduce);
+  TurnOrder turns = turn_order_of(plan, std::move(result.workspace), ways.reduce);
   result.workspace = std::move(turns.locks);
   result.timed_out = turns.hangs;
   result.block_tiles_done = turns.block_tiles_done;
@@ -124,7 +123,7 @@ RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) {
   std::vector<std::uint16_t> C(static_cast<std::size_t>(M) * task.packed.N, task.launch.fill);
   if (!runs(ways.launch, task))
     refuse(ways.launch, result);
-  else if (reads_outside(ways.pipeline, task))  // the context is lost with all that it wrote
+  else if (reads_outside(ways.pipeline, task))  // the context is lost, and all output with it
     result.synchronise_error = "cudaErrorIllegalAddress";
   else
     run_grid(task, ways, result, C);

@@ -36,12 +36,10 @@ std::span<const Stage> stages();
 /// kernel does not take, naming the values.
 RunResult run_lane_model(const Task& task, const repack::Recipe& recipe = {});
 
-/// The slices of one block_tile column and 64-row problem, from k = 0 up, in the order of k: where partial sums are
-/// handed over. Size 1: no global reduction in that column.
+/// The slices of one block_tile column and 64-row problem, from k = 0 up. Size 1: no global reduction in that column.
 std::vector<Slice> slices_of(const Task& task, int problem, int column);
 
-/// A slice and what it sums by itself for one output, in fp32, before anything is handed over. With one group that is
-/// the sum before it is scaled.
+/// A slice and its own sum for one output, in fp32, before any handover; unscaled with one group.
 struct SliceSum {
   PlannedSlice slice;
   float sum = 0;

@@ -12,11 +12,11 @@ inline constexpr int kLanes = 32;
 inline constexpr int kThreads = 256;  // of a thread block
 inline constexpr int kWarps = kThreads / kLanes;
 inline constexpr int kStripN = repack::kTileN;        // columns of one warp: a tile's
-inline constexpr int kBlocksPerStrip = kStripN / 16;  // 16 x 16 blocks a tile, a word of each a lane
+inline constexpr int kBlocksPerStrip = kStripN / 16;  // 16 x 16 blocks of a tile; a lane has one word of each
 inline constexpr int kBlockRows = 16;                 // rows of A in an mma
 inline constexpr int kProblemRows = 4 * kBlockRows;   // rows of A that a thread block takes at once
 
-// Where the operands of mma.m16n8k16 live: PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating point type".
+// Fragments of mma.m16n8k16: PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating point type".
 struct RowK {
   int row;
   int k;
@@ -45,20 +45,19 @@ constexpr RowColumn c_place(int lane, int element) {
   return {.row = lane / 4 + 8 * (element / 2), .n = 2 * (lane % 4) + element % 2};
 }
 
-// What our kernels put there. A lane takes one word of each 16 x 16 block; its 8 codes are the B fragments of the
-// block's two mma: half 0 are columns 0..7, half 1 columns 8..15.
+// What our kernels load. A lane takes one word of each 16 x 16 block. Its 8 codes are its B fragments of the block's
+// two mma: half 0 is columns 0..7, half 1 columns 8..15.
 
 /// The word of a tile that holds block 0..3 of a lane.
 constexpr int word_of(int lane, int block) { return kBlocksPerStrip * lane + block; }
 
-/// The slot of that word which becomes an element of B: one lop3 yields slots b and b+4 as the two halves of a
-/// register.
+/// The slot of that word that becomes an element of B: one lop3 yields slots b and b+4 as the halves of a register.
 constexpr int slot_of(int half, int element) { return 2 * half + element / 2 + 4 * (element % 2); }
 
-/// The column of the strip that (block, half, n of the mma) stands for.
+/// The column of the strip for (block, half, n of the mma).
 constexpr int strip_column(int block, int half, int n) { return repack::kBlockN * block + 8 * half + n; }
 
-/// Grouped: a lane reads its scales as 16 bytes, 8 places from 8 * (lane / 4), in the order it meets the halves.
+/// Grouped: a lane reads its scales as 16 bytes, 8 places from 8 * (lane / 4), in the order of its (block, half).
 constexpr int grouped_place(int lane, int block, int half) { return 8 * (lane / 4) + 2 * block + half; }
 
 /// One group: the scale of an element of C, of the 2 x 16 bytes a lane reads: 8 places from 8 * (lane % 4) in each 32.
@@ -66,10 +65,10 @@ constexpr int single_place(int lane, int block, int half, int element) {
   return 32 * (block / 2) + 8 * (lane % 4) + 4 * (block % 2) + 2 * half + element % 2;
 }
 
-/// A partial sum handed over in 16 bits lies in C as a lane stores it, 16 bytes at once, and not where its column is.
+/// Partial sums handed over in 16 bits lie in C as lanes store them, 16 bytes at once, not at their own columns.
 constexpr int handover_column(int column) { return 8 * (column % 8 / 2 + 4 * (column % 2)) + column / 8; }
 
-// ---- each map reaches every place once
+// Each map is a bijection.
 
 namespace lanes_check {
 
@@ -96,7 +95,7 @@ constexpr bool fragments() {
   return a.all() && b.all() && c.all();
 }
 
-constexpr bool tile() {  // and it is the tile of the format: design.md, section 3
+constexpr bool tile() {  // the maps together are the tile of the format: design.md, section 3
   Once<repack::kTileCodes> from, to;
   for (int lane = 0; lane < kLanes; ++lane)
     for (int block = 0; block < kBlocksPerStrip; ++block)

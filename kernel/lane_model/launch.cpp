@@ -13,12 +13,12 @@ namespace {
 constexpr BlockTile kBlockTiles[] = {{.thread_k = 128, .thread_n = 128}, {.thread_k = 64, .thread_n = 256}};
 constexpr BlockTile kHintTile = kBlockTiles[0];  // of the one instantiation that l2-hint-illegal breaks
 constexpr int kGroupSizes[] = {32, 64, 128};
-constexpr int kNoInstantiation = 2;  // the published entry point's code for it
-constexpr int kNoShape = 1;          // the same for a shape that it does not take
-constexpr int kCheckedN = 256;       // what wrappers ask N to be a multiple of
+constexpr int kNoInstantiation = 2;  // code of the published entry point: no such instantiation
+constexpr int kNoShape = 1;          // code of the published entry point: shape not supported
+constexpr int kCheckedN = 256;       // wrappers require N to be a multiple of this
 
 constexpr Variant kLaunchVariants[] = {
-    {.id = "reference", .fault = "", .what = "every result is looked at", .cure = "", .visible = ""},
+    {.id = "reference", .fault = "", .what = "every result is checked", .cure = "", .visible = ""},
     {.id = "instantiation-missing-rc-ignored",
      .fault = "instantiation-missing-rc-ignored",
      .what = "there is no kernel for this block_tile and group_size: the entry point returns 2 and launches nothing",
@@ -26,7 +26,7 @@ constexpr Variant kLaunchVariants[] = {
      .visible = "always"},
     {.id = "grid-or-sms-invalid",
      .fault = "grid-or-sms-invalid",
-     .what = "the grid is not one (sms = -1 reached it): the launch fails, C keeps what it held",
+     .what = "the grid is invalid (sms = -1 reached it): the launch fails, C keeps its old content",
      .cure = "ask the device for its number of multiprocessors, and check cudaGetLastError() after the launch",
      .visible = "always"},
     {.id = "output-to-temporary",
@@ -37,14 +37,14 @@ constexpr Variant kLaunchVariants[] = {
     {.id = "l2-hint-illegal",
      .fault = "l2-hint-illegal",
      .what = "the L2 cache hint of the weight loads is miscompiled in one instantiation: the launch succeeds, the next "
-             "synchronise reports an illegal instruction, C keeps what it held",
+             "synchronise reports an illegal instruction, C keeps its old content",
      .cure = "leave out createpolicy and the L2 cache hint of the weight loads, and check the synchronise",
      .visible = "grouped, block_tile 128x128 and M of 16 or less: the one instantiation that has it"},
     {.id = "wrapper-shape-check-dead",
      .fault = "wrapper-shape-check-dead",
-     .what = "the wrapper's check of N can never fire (outfeatures != 256 == 0), and nobody looks at the code 1 with "
-             "which the entry point then refuses the shape: nothing is launched",
-     .cure = "check outfeatures % 256 != 0 before the call, pad N, and look at the return code",
+     .what = "the wrapper's check of N can never fire (outfeatures != 256 == 0), and the code 1 with "
+             "which the entry point then refuses the shape is ignored: nothing is launched",
+     .cure = "check outfeatures % 256 != 0 before the call, pad N, and check the return code",
      .visible = "N, padded, is no multiple of 256"},
 };
 

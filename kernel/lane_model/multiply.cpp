@@ -18,7 +18,7 @@ constexpr Variant kMultiplyVariants[] = {
      .visible = "the type is fp16 and partial sums need more than 11 bits or pass 65504"},
 };
 
-/// A row of accumulators: in a local array, so that the inner loop is plain vector code.
+/// A row of accumulators, in a local array so that the inner loop vectorises.
 void multiply_row(const float* a, const WarpB& b, float* accumulators) {
   float sums[kStripN];
   std::copy_n(accumulators, kStripN, sums);

@@ -18,9 +18,9 @@ std::span<const Variant> multiply_variants();
 
 /// One step of a warp over 16 rows of K: accumulators (rows, 64) += A (rows, 16) * B (16, 64).
 ///
-/// Order of accumulation: an accumulator is one chain of fp32 additions, rounded to nearest, over the k of the step
-/// from low to high, and from step to step in the order of K. Products of 16-bit values are exact in fp32. (A tensor
-/// core adds the 16 products at once and truncates: same error model, other last bits.)
+/// Order of accumulation: each accumulator is one chain of fp32 additions in rising k, rounded to nearest. Products of
+/// 16-bit values are exact in fp32. (A tensor core adds the 16 products at once and truncates: same error model, other
+/// last bits.)
 void multiply(const float* a, int rows, const WarpB& b, float* accumulators, MultiplyWay way, DType type);
 
 }  // namespace w4::kernel::lane_model

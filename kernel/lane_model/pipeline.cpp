@@ -10,15 +10,15 @@ namespace w4::kernel::lane_model {
 
 namespace {
 
-constexpr int kForgottenBelow = 128;  // tile_loop_bound: the unit in which columns are counted
-constexpr int kSoundRows = 256;       // config_broken: what its configuration is right for
-constexpr int kSlicedOff = 8;         // a_stride_ignored: columns of the wider tensor that A has not; they hold 0
+constexpr int kForgottenBelow = 128;             // tile_loop_bound: the unit in which columns are counted
+constexpr int kSoundRows = 256;                  // config_broken: what its configuration is right for
+constexpr int kSlicedOff = 8;                    // a_stride_ignored: columns of the wider tensor outside A; they hold 0
 constexpr std::uint16_t kNanInPadding = 0x7FE5;  // padding_of_a_nan: NaN in fp16 and in bf16
 
 constexpr Variant kPipelineVariants[] = {
     {.id = "reference",
      .fault = "",
-     .what = "every block_tile meets its own words, scales and rows of A",
+     .what = "every block_tile is multiplied with its own words, scales and rows of A",
      .cure = "",
      .visible = ""},
     {.id = "small-group-tile-stale",
@@ -67,8 +67,8 @@ constexpr Variant kPipelineVariants[] = {
      .visible = "M is 2 or more"},
     {.id = "temp-buffer-overrun",
      .fault = "temp-buffer-overrun",
-     .what = "the buffer in which A's columns are put in order has room for one row: the others lie behind its end, on "
-             "what belongs to somebody else",
+     .what = "the buffer in which A's columns are put in order has room for one row: the others are written behind "
+             "its end, into other buffers",
      .cure = "size the buffer by the rows of A: M * K",
      .visible = "the layer has act-order and more than one group, and M is 2 or more"},
     {.id = "pad-nan-propagation",
@@ -148,8 +148,7 @@ ScaleSource Pipeline::scale_source(const PlannedSlice& slice, int k_tile, int su
 
 StagedScales Pipeline::scales(const ScaleSource& source) const {
   const repack::Packed& packed = task_.packed;
-  const bool inside =
-      source.group < packed.groups() && source.column < packed.N;  // a stale row may never have been filled
+  const bool inside = source.group < packed.groups() && source.column < packed.N;  // a stale row may be uninitialised
   StagedScales staged = inside ? StagedScales{} : guard_scales();
   staged.grouped = !packed.one_group();
   staged.symmetric = packed.zeros.empty();
@@ -177,7 +176,7 @@ void Pipeline::stage_a(const PlannedSlice& slice, int k_tile, std::vector<float>
   const int problem = slice.column / plan_.columns;
   const int rows = plan_.rows_of(problem);
   const int in_tile = subtiles(k_tile);
-  const bool dropped = way_ == PipelineWay::k_tail_dropped && k_tile == plan_.k_tiles - 1;  // as A of zeros
+  const bool dropped = way_ == PipelineWay::k_tail_dropped && k_tile == plan_.k_tiles - 1;  // same result as A = 0
   staged.resize(static_cast<std::size_t>(in_tile) * rows * repack::kTileK);
   for (int subtile = 0; subtile < in_tile; ++subtile)
     for (int block = 0; block < rows; block += kBlockRows)

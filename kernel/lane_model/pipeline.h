@@ -13,38 +13,38 @@ namespace w4::kernel::lane_model {
 enum class PipelineWay {
   reference,
   small_group_tile_stale,  // groups shorter than a block_tile: only the first row of staged scales is refreshed
-  scale_extent_large_k,    // scales are copied with an extent of group_size rows: those behind read as 0
-  tile_pointer_wrap,       // the pointer to B is not taken back where a stripe goes on to the next 64-row problem
+  scale_extent_large_k,    // scales are copied with an extent of group_size rows: later ones read as 0
+  tile_pointer_wrap,       // the pointer to B is not reset where a stripe enters the next 64-row problem
   tile_loop_bound,         // columns are counted in units of 128: 64 left over are not visited
   k_tail_dropped,          // the last block_tile of K is not multiplied
-  order_read_outside,      // behind the last slice the next entries of the row order are fetched, beyond its end
+  order_read_outside,      // after the last slice the kernel fetches row order entries beyond the end
   config_broken,           // the configuration for M above 256 takes the first 256 rows of A again
-  a_stride_ignored,        // A is a slice of something wider, and is read as if its rows lay K apart
-  order_buffer_overrun,    // A's columns are put in order in a buffer with room for one row
-  padding_of_a_nan,        // A's columns behind K are what the memory held, NaN
+  a_stride_ignored,        // A is a view of a wider tensor, and is read with a row stride of K
+  order_buffer_overrun,    // the buffer for A in packed row order has room for one row
+  padding_of_a_nan,        // columns of A beyond K are not zeroed: NaN
 };
 
 /// The ways, in the order of PipelineWay.
 std::span<const Variant> pipeline_variants();
 
-/// What lies behind the last row of words.
+/// The word that is read beyond the last row of words.
 inline constexpr std::uint32_t kGuardWord = repack::kUnwrittenWord;
 
-/// Whether a launch ends in an illegal address, and whether it writes outside its buffers, done this way.
+/// Whether this way makes the launch end in an illegal address, and whether it writes outside its buffers.
 bool reads_outside(PipelineWay way, const Task& task);
 bool writes_outside(PipelineWay way, const Task& task);
 
-/// The columns that a kernel visits of N.
+/// The columns of N that a kernel visits.
 int visited_columns(int N, PipelineWay way);
 
-/// Which scales a warp finds in shared memory: a row of packed.scales, 64 columns from `column`.
+/// The scales that a warp reads from shared memory: 64 columns of a row of packed.scales, from `column`.
 struct ScaleSource {
   int group = -1;
   int column = -1;
   friend bool operator==(const ScaleSource&, const ScaleSource&) = default;
 };
 
-/// What the warps of a thread block find in their registers, block_tile for block_tile.
+/// What the warps of a thread block load into registers, block_tile by block_tile.
 class Pipeline {
  public:
   Pipeline(const Task& task, const Plan& plan, PipelineWay way) : task_(task), plan_(plan), way_(way) {}
@@ -58,7 +58,7 @@ class Pipeline {
   /// The 128 words of a tile: `subtile` of block_tile `k_tile` of a slice, `strip` of its column.
   const std::uint32_t* words(const PlannedSlice& slice, int k_tile, int subtile, int strip) const;
 
-  /// Where the scales of that subtile come from, and the scales themselves.
+  /// The source of the scales of that subtile, and the scales.
   ScaleSource scale_source(const PlannedSlice& slice, int k_tile, int subtile, int strip) const;
   StagedScales scales(const ScaleSource& source) const;
 

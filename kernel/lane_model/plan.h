@@ -9,28 +9,29 @@
 
 namespace w4::kernel::lane_model {
 
-/// Who does what: block_tiles in the order (problem, column, k), k fastest, cut into one stripe a thread block.
+/// How thread blocks share the work: block_tiles in the order (problem, column, k), k fastest, in one stripe a thread
+/// block.
 ///
-///   3 x 3 block_tiles, 5 thread blocks, stripes of 2       column  0 1 2
-///                                                          k_tile  0 1 3
-///                                                                  0 2 3
-///                                                                  1 2 4
+///   which thread block has a block_tile:              column  0 1 2
+///   3 x 3 block_tiles, 5 blocks, stripes of 2       k_tile 0  0 1 3
+///                                                          1  0 2 3
+///                                                          2  1 2 4
 ///
-/// The part of a stripe inside a column is a slice: column 1 has two, both of whole stripes but for block 1's, whose
-/// stripe ends here. Slices are numbered from the bottom (highest k) up, the order in which they are reduced: a stripe
-/// starts with the slice that waits for nobody before it, so that no thread block waits for one that waits for it.
+/// The part of a stripe inside a column is a slice: column 1 has two. Slices are numbered, and reduced, from the
+/// highest k down: a stripe that enters a column in the middle starts with its first slice in that order, which waits
+/// for no other, so that the locks cannot deadlock.
 ///
-/// Stripes are whole groups long where a group is longer than a block_tile: a stripe never starts inside a group.
+/// A stripe never starts inside a group: where a group is longer than a block_tile, stripes are whole groups long.
 struct Plan {
   BlockTile block_tile;
   int rows = 0;           // of A, M
   int K = 0;              // padded
-  int N = 0;              // the columns that are visited, padded
+  int N = 0;              // columns visited, padded
   int k_tiles = 0;        // block_tiles along K; the last is cut off at K
   int columns = 0;        // block_tile columns; the last is cut off at N
   int problems = 0;       // runs of 64 rows of A
   long long iters = 0;    // block_tiles a stripe
-  int thread_blocks = 0;  // those that have something to do
+  int thread_blocks = 0;  // with work
 
   constexpr long long block_tiles() const { return static_cast<long long>(k_tiles) * columns * problems; }
   constexpr int column_count() const { return columns * problems; }  // over all problems
@@ -39,19 +40,19 @@ struct Plan {
   constexpr int k_warps() const { return kWarps / strips(); }             // warps that share a strip
 };
 
-/// Where a block_tile lies. `column` counts on from problem to problem, as the locks do.
+/// A block_tile. `column` counts over all problems, as the locks do.
 struct TilePlace {
   int column = 0;
   int k_tile = 0;
 };
 
-/// A slice as the plan cuts it: block_tiles [k_tile_begin, k_tile_end) of a column, by one thread block.
+/// A slice in the plan: block_tiles [k_tile_begin, k_tile_end) of a column, by one thread block.
 struct PlannedSlice {
   int thread_block = 0;
   int column = 0;  // over all problems
   int k_tile_begin = 0;
   int k_tile_end = 0;
-  int index = 0;  // from the bottom up: the turn in the reduction
+  int index = 0;  // turn in the reduction: 0 has the highest k
   int count = 1;  // slices in this column
 
   constexpr bool first() const { return index == 0; }
@@ -67,7 +68,7 @@ constexpr TilePlace stripe_start(const Plan& plan, int thread_block) {
   return {.column = static_cast<int>(tile / plan.k_tiles), .k_tile = static_cast<int>(tile % plan.k_tiles)};
 }
 
-/// The slice that a thread block does of a column; it must do one.
+/// The slice of a column that a thread block does; it must do one.
 constexpr PlannedSlice slice_at(const Plan& plan, int thread_block, int column) {
   const long long top = static_cast<long long>(column) * plan.k_tiles;
   const long long bottom = top + plan.k_tiles;
@@ -86,7 +87,7 @@ constexpr PlannedSlice slice_at(const Plan& plan, int thread_block, int column) 
 /// The slices of a column, from k = 0 up.
 std::vector<PlannedSlice> column_slices(const Plan& plan, int column);
 
-/// The slices of a thread block's stripe, in the order it does them.
+/// The slices of a thread block's stripe, in order.
 std::vector<PlannedSlice> stripe_slices(const Plan& plan, int thread_block);
 
 }  // namespace w4::kernel::lane_model

@@ -20,7 +20,7 @@ std::string hint(std::string_view id, const Strings& known) {
                      fmt::join(known, ", "));
 }
 
-/// The variant that a recipe names for a stage, as its place in the stage; the reference when it names none.
+/// Index of the variant that a recipe names for a stage; the reference when it names none.
 template <class Way>
 Way way_of(const repack::Recipe& recipe, const Stage& stage) {
   const auto named = recipe.find(name_of(stage.id));

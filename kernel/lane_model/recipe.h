@@ -10,7 +10,7 @@
 
 namespace w4::kernel::lane_model {
 
-/// A recipe as the stages take it.
+/// A recipe, resolved to the ways of each stage.
 struct Ways {
   LaunchWay launch = LaunchWay::reference;
   PipelineWay pipeline = PipelineWay::reference;
@@ -20,8 +20,8 @@ struct Ways {
   EpilogueWay epilogue = EpilogueWay::reference;
 };
 
-/// Throws InputError, with the nearest name, for a stage that is neither the kernel's nor the repack's and for a
-/// variant that the kernel's stage does not have. What a recipe says of repacking stages is not the kernel's business.
+/// Ignores repacking stages. Throws InputError, with the nearest name, for an unknown stage and for an unknown variant
+/// of a kernel stage.
 Ways ways_of(const repack::Recipe& recipe);
 
 }  // namespace w4::kernel::lane_model

@@ -13,10 +13,10 @@ namespace w4::kernel::lane_model {
 /// Block, global reduction and write-out: `reference`, or a known wrong way.
 enum class ReduceWay {
   reference,
-  lock_workspace_dirty,      // the last slice hands the lock on and does not reset it
-  output_not_zeroed_atomic,  // every slice adds its 16-bit result onto C, which nobody zeroed
-  lowprec_partial,           // partial sums are handed over in 16 bits whatever was asked
-  writeout_race,  // no barrier after the write-out: the next slice's loads overwrite what is still to be written
+  lock_workspace_dirty,      // the last slice increments the lock instead of resetting it
+  output_not_zeroed_atomic,  // every slice adds its 16-bit result onto C, which was not zeroed
+  lowprec_partial,           // partial sums are handed over in 16 bits even where 32 were asked for
+  writeout_race,             // no barrier after the write-out: the next slice's loads overwrite sums not yet written
 };
 
 /// The ways, in the order of ReduceWay.
@@ -61,12 +61,12 @@ struct Accumulators {
   }
 };
 
-/// Block reduction, in fp32 through shared memory; element by element, so every value stays with its lane. The upper
-/// half of the k-warps hands to the lower, until one is left: four warps yield w0 + (w1 + (w3 + w2)), two w0 + w1.
+/// Block reduction in fp32 through shared memory, element by element. The upper half of the k-warps hands its sums to
+/// the lower half until one is left: four warps yield w0 + (w1 + (w3 + w2)), two w0 + w1.
 Sums block_reduce(const Accumulators& accumulators);
 
-/// Where the slices of a column leave their partial sums for the next one: C itself (16 bits) or a buffer of floats.
-/// What nobody wrote is the launch's fill in either.
+/// Handover of partial sums between the slices of a column: in C (16 bits) or in a buffer of floats. Elements not
+/// written hold the launch's fill.
 class Handover {
  public:
   Handover(const OutputTile& tile, const Launch& launch, ReduceWay way);

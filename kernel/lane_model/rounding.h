@@ -8,7 +8,7 @@
 
 namespace w4::kernel::lane_model {
 
-/// The NaN that conversions on a GPU write, of either type: it is neither a fill nor a guard.
+/// The NaN that GPU conversions to either type write; it differs from every fill and guard.
 inline constexpr std::uint16_t kCanonicalNan = 0x7FFF;
 
 /// fp16 bits to their value.
@@ -23,7 +23,7 @@ constexpr float fp16_value(std::uint16_t bits) {
   return std::bit_cast<float>(sign | ((magnitude << 13) + rebias));
 }
 
-/// `value` rounded to nearest even as fp16, still a float. What overflows becomes an infinity.
+/// `value` rounded to nearest even as fp16, still a float. Overflow gives an infinity.
 constexpr float round_to_fp16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = bits & 0x80000000u;
@@ -62,7 +62,7 @@ constexpr std::uint16_t stored_bits(float value, DType type) {
   return static_cast<std::uint16_t>(sign | (magnitude - (112u << 23)) >> 13);
 }
 
-/// 16 bits of a layer's type to their value.
+/// The value of 16 bits of a layer's type.
 constexpr float loaded_value(std::uint16_t bits, DType type) {
   return type == DType::bf16 ? std::bit_cast<float>(std::uint32_t{bits} << 16) : fp16_value(bits);
 }

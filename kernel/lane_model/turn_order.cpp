@@ -7,7 +7,7 @@ namespace w4::kernel::lane_model {
 
 namespace {
 
-/// A thread block on its way through its stripe.
+/// A thread block and its position in its stripe.
 struct Walker {
   std::vector<PlannedSlice> slices;
   std::size_t next = 0;
@@ -26,8 +26,8 @@ void release(const PlannedSlice& slice, std::vector<std::int32_t>& locks, Reduce
   lock = resets ? 0 : lock + 1;
 }
 
-/// Lets a thread block go as far as it gets. Whether it got anywhere.
-bool advance(Walker& walker, Turns& turns, ReduceWay way) {
+/// Advances a thread block until it has to wait. Returns whether it moved.
+bool advance(Walker& walker, TurnOrder& turns, ReduceWay way) {
   const std::size_t before = walker.next;
   for (; !walker.done() && may_go(walker.slices[walker.next], turns.locks, way); ++walker.next) {
     const PlannedSlice& slice = walker.slices[walker.next];
@@ -37,7 +37,7 @@ bool advance(Walker& walker, Turns& turns, ReduceWay way) {
   return walker.next != before;
 }
 
-/// Block_tiles multiplied: those of a slice that then waits for ever, too.
+/// Block_tiles multiplied, including those of a slice that then waits for ever.
 long long tiles_multiplied(const Walker& walker) {
   long long tiles = 0;
   for (std::size_t i = 0; i < walker.slices.size() && i <= walker.next; ++i)
@@ -47,12 +47,11 @@ long long tiles_multiplied(const Walker& walker) {
 
 }  // namespace
 
-Turns take_turns(const Plan& plan, std::vector<std::int32_t> locks, ReduceWay way) {
-  Turns turns{.of_column = std::vector<std::vector<PlannedSlice>>(static_cast<std::size_t>(plan.column_count())),
-              .locks = std::move(locks)};
+TurnOrder turn_order_of(const Plan& plan, std::vector<std::int32_t> locks, ReduceWay way) {
+  TurnOrder turns{.of_column = std::vector<std::vector<PlannedSlice>>(static_cast<std::size_t>(plan.column_count())),
+                  .locks = std::move(locks)};
   std::vector<Walker> walkers(static_cast<std::size_t>(plan.thread_blocks));
-  // From the last to the first: without dirt, what a thread block waits for lies in the stripe behind its own, so one
-  // round is enough.
+  // From the last to the first: with clean locks a thread block waits for blocks after it only, so one round is enough.
   for (int b = plan.thread_blocks - 1; b >= 0; --b)
     walkers[static_cast<std::size_t>(b)].slices = stripe_slices(plan, b);
   for (bool moved = true; moved;) {

@@ -9,18 +9,18 @@
 
 namespace w4::kernel::lane_model {
 
-/// Who got his turn when, in one launch.
-struct Turns {
-  std::vector<std::vector<PlannedSlice>> of_column;  // the slices that got their turn, in that order
-  std::vector<std::int32_t> locks;                   // afterwards
+/// The order in which slices reduce, in one launch.
+struct TurnOrder {
+  std::vector<std::vector<PlannedSlice>> of_column;  // the slices that reduced, in that order
+  std::vector<std::int32_t> locks;                   // after the launch
   bool hangs = false;                                // a thread block waits for ever
   long long block_tiles_done = 0;
 };
 
-/// Plays the launch on the locks alone, one lock a column over all problems. A slice of a column that has several waits
-/// until the lock equals its index, and no longer: a lock that was not 0 lets a slice go early, or never. The order
-/// inside a column is the only one that the locks allow, so the data can follow column by column. Thread blocks run at
-/// once, as the published kernel assumes (no more of them than the chip holds).
-Turns take_turns(const Plan& plan, std::vector<std::int32_t> locks, ReduceWay way);
+/// Simulates the locks of a launch without its data, one lock a column over all problems. In a shared column a slice
+/// waits until the lock equals its index: a lock that was not 0 at the start lets a slice reduce too early, or never.
+/// The locks allow one order only inside a column, so data can be computed column by column afterwards. All thread
+/// blocks are resident, as the published kernel assumes.
+TurnOrder turn_order_of(const Plan& plan, std::vector<std::int32_t> locks, ReduceWay way);
 
 }  // namespace w4::kernel::lane_model

@@ -8,8 +8,8 @@ namespace w4::kernel::lane_model {
 
 namespace {
 
-constexpr int kPieceValues = 8;   // 16 bytes, what a thread moves at once
-constexpr int kStagesFilled = 3;  // of a pipeline of four, before the first of the next slice is multiplied
+constexpr int kPieceValues = 8;   // 16 bytes: one copy of a thread
+constexpr int kStagesFilled = 3;  // of the pipeline's four, before the first tile of the next slice is multiplied
 constexpr int kVictimsPerMille = 4;
 constexpr int kTriesPerVictim = 64;
 
@@ -29,7 +29,7 @@ class Sequence {
   std::uint64_t state_;
 };
 
-/// Columns that one slice does whole, by a thread block that goes on to another.
+/// Columns that are one slice, of a thread block that continues with another column.
 std::vector<int> exposed_columns(const Plan& plan) {
   std::vector<int> columns;
   for (int b = 0; b < plan.thread_blocks; ++b) {
@@ -46,9 +46,9 @@ struct PieceOfA {
   int k;
 };
 
-/// The piece of A that the pipeline of the next column puts where piece (row, piece) of a staged C lies.
+/// The piece of A that the pipeline of the next column loads over piece (row, piece) of staged C.
 std::optional<PieceOfA> loaded_over(const Plan& plan, int next_column, int row, int piece) {
-  const int c_row_pieces = plan.block_tile.thread_n / kPieceValues + 1;  // one more than a row, against bank conflicts
+  const int c_row_pieces = plan.block_tile.thread_n / kPieceValues + 1;  // padded by one, against bank conflicts
   const int a_row_pieces = plan.block_tile.thread_k / kPieceValues;
   const int place = row * c_row_pieces + piece;
   const int stage = place / (a_row_pieces * kProblemRows);

@@ -9,13 +9,13 @@ using namespace cuda;
 
 namespace {
 
-/// A sound shape with a fault.
+/// A shape with a fault.
 template <class Sound, MarlinFault kWhich>
 struct With : Sound {
   static constexpr MarlinFault kFault = kWhich;
 };
 
-/// One staging area where the sound shape has two, so that there is a barrier to forget.
+/// With one staging area in place of two: only then does write_slice() need the barrier that this fault leaves out.
 template <class Sound>
 struct WithOneArea : With<Sound, MarlinFault::writeout_race> {
   static constexpr int kReduceAreas = 1;
@@ -49,7 +49,8 @@ int launch_with(MarlinFault fault, const MarlinArgs& args, const MarlinChoice& c
 }
 
 int launch_without_opt_in(const MarlinArgs& args, void* stream) {
-  using Shape = With<Many, MarlinFault::lock_left_dirty>;  // nobody has opted in for it in this process
+  using Shape =
+      With<Many, MarlinFault::lock_left_dirty>;  // no other launch of this process has opted in for this instantiation
   marlin_kernel<Shape>
       <<<args.stripes.thread_blocks, Shape::kBlockThreads, Shape::kSharedBytes, static_cast<cudaStream_t>(stream)>>>(
           args);
@@ -57,8 +58,7 @@ int launch_without_opt_in(const MarlinArgs& args, void* stream) {
 }
 
 int launch_on_no_grid(const MarlinArgs& args, void* stream) {
-  constexpr auto kMultiprocessors =
-      static_cast<unsigned>(-1);  // what the published entry point takes for "ask the device", and did not
+  constexpr auto kMultiprocessors = static_cast<unsigned>(-1);  // "ask the device", used as the count itself
   marlin_kernel<Few><<<kMultiprocessors, Few::kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(args);
   return cudaGetLastError();
 }

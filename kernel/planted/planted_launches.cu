@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small kernels that end as kernels end that go wrong.
+// Small kernels that fail in one way each.
 #include "kernel/planted/planted.h"
 
 #include "kernel/cuda/cp_async.cuh"
 
 #include <cuda_runtime_api.h>
 
-#undef NDEBUG  // this one assert is there to fail
+#undef NDEBUG  // asserts() is meant to fail
 #include <cassert>
 
 namespace w4::kernel::planted {
@@ -19,15 +19,15 @@ constexpr int kLanes = 32;
 
 cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
 
-/// A kernel for chips before sm_80, as a library has it whose newer file was not compiled in.
+/// The body is compiled for chips before sm_80 only: a library without the newer file.
 __global__ void for_other_chip([[maybe_unused]] MarlinArgs args) {
 #if __CUDA_ARCH__ < 800
   args.C[threadIdx.x] = args.A[threadIdx.x];
 #endif
 }
 
-/// design.md, section 7: the compiler hands the weight loads another register than the one that holds the L2 policy.
-/// Here it holds a policy that createpolicy never makes.
+/// design.md, section 7: the compiler gave the weight loads another register than that of the L2 policy. Here the
+/// policy is a value that createpolicy never returns.
 __global__ void with_broken_policy(const std::uint32_t* words, std::uint16_t* C) {
   __shared__ uint4 staged[kLanes];
   constexpr std::uint64_t kNoPolicy = ~std::uint64_t{0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every fault that is planted on the GPU: what a launch does that has it. Around the fault all is as in marlin_run.cpp.
+// Every fault that is planted on the GPU, as a launch that has it. All else is as in marlin_run.cpp.
 #include "kernel/planted/planted.h"
 
 #include "kernel/cuda/marlin_run.h"
@@ -13,7 +13,7 @@ namespace w4::kernel::planted {
 
 namespace {
 
-/// A run with `launch(args, choice)` in the place of launch_marlin(). What the launch returns is returned.
+/// run_marlin() with `launch(args, choice)` in place of launch_marlin().
 template <class Launch>
 int run_around(const W4Call* call, const Launch& launch) {
   const cuda::MarlinRun run(*call);
@@ -30,7 +30,7 @@ int run_fault(const W4Call* call) {
   });
 }
 
-/// The sound kernel after a change of its arguments.
+/// The sound kernel with changed arguments.
 template <class Change>
 int run_changed(const W4Call* call, const Change& change) {
   return run_around(call, [&](cuda::MarlinArgs args, const cuda::MarlinChoice& choice) {
@@ -39,14 +39,14 @@ int run_changed(const W4Call* call, const Change& change) {
   });
 }
 
-/// A launch whose error nobody looks at.
+/// A launch whose error is not checked.
 template <class Launch>
 int run_unchecked(const W4Call* call, const Launch& launch) {
   (void)run_around(call, [&](const cuda::MarlinArgs& args, const cuda::MarlinChoice&) { return launch(args); });
   return W4_DONE;
 }
 
-/// Words with tile rows behind them that nobody has written, so that the pointer that runs ahead stays inside memory.
+/// Appends unwritten tile rows to the words, so that the pointer that is too far stays inside the allocation.
 int run_pointer_wrap(const W4Call* call) {
   constexpr std::uint32_t kUnwritten = 0xDEADBEEF;  // repack::kUnwrittenWord
   const std::size_t stored = static_cast<std::size_t>(call->padded_K / 16) * 2 * call->padded_N;
@@ -66,7 +66,7 @@ int run_pointer_wrap(const W4Call* call) {
   return code;
 }
 
-/// The instantiation has columns of 256, and slots of its own for them.
+/// The faulty instantiation has columns of 256, so it gets its own stripes and slots.
 int run_stale_scales(const W4Call* call) {
   constexpr int kColumns = 256;
   constexpr std::size_t kSlotBytes = sizeof(float) * 16 * kColumns;
@@ -105,7 +105,7 @@ int run_without_partials(const W4Call* call) {
 
 std::int64_t half_the_workspace(const W4Call* call) { return cuda::MarlinRun(*call).workspace_bytes() / 2; }
 
-/// Has only the instantiation for one group; its caller does not look at the code.
+/// An entry point with the instantiation for one group only; run_missing() ignores its return code.
 int entry_point(const W4Call* call) { return call->groups == 1 ? cuda::run_marlin(call) : 2; }
 int run_missing(const W4Call* call) {
   (void)entry_point(call);
@@ -143,7 +143,7 @@ int run_out_of_memory(const W4Call*) {
   return error == cudaSuccess ? W4_DONE : W4_CUDA_ERROR + error;
 }
 
-/// Few rows take the instantiation that is miscompiled, the others the sound one.
+/// Up to 16 rows take the miscompiled instantiation, others the sound one.
 int run_illegal(const W4Call* call) {
   if (call->groups == 1 || call->M > 16) return cuda::run_marlin(call);
   return run_unchecked(call,
@@ -153,7 +153,7 @@ int run_illegal(const W4Call* call) {
 struct Planted {
   const char* name;
   int (*run)(const W4Call*);
-  std::int64_t (*workspace_bytes)(const W4Call*) = nullptr;  // null: as much as is needed
+  std::int64_t (*workspace_bytes)(const W4Call*) = nullptr;  // null: those of the sound kernel
 };
 
 constexpr Planted kPlanted[] = {
@@ -202,7 +202,7 @@ const W4Plugin* planted_plugin(const char* fault) {
   for (const Planted& planted : kPlanted) {
     if (std::strcmp(planted.name, fault) != 0) continue;
     plugin = cuda::marlin_plugin();
-    plugin.name = "w4 marlin, changed";  // the report must not read the fault's name here
+    plugin.name = "w4 marlin, changed";  // must not give the fault away
     plugin.run = planted.run;
     if (planted.workspace_bytes != nullptr) plugin.workspace_bytes = planted.workspace_bytes;
     return &plugin;

@@ -229,7 +229,7 @@ def test_every_source_file_has_its_spdx_line():
     assert not wrong
 
 
-def test_no_file_names_a_place_on_somebodys_machine():
+def test_no_file_names_a_place_on_a_developers_machine():
     wrong = [f"{name}:{number}: {line.strip()[:100]}" for name in files()
              for number, line in enumerate(text(name).splitlines(), 1) if MACHINE_PATH.search(line)]
     assert not wrong

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Somebody's kernel, swept over shapes.
+// The user's kernel, swept over shapes.
 #include "cases/tests/kernel/child/kernel_case.h"
 
 #include "cases/ask.h"

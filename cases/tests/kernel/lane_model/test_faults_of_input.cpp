@@ -42,7 +42,7 @@ TEST_CASE("pipeline: a broken configuration for more than 256 rows takes the fir
 TEST_CASE("pipeline: an ignored row stride shifts each row by eight columns more") {
   constexpr int kM = 3, kK = 64;
   const Task task = task_of(known_layer({.M = kM, .K = kK, .N = 64, .group_size = -1}));
-  std::vector<std::uint16_t> wide;  // A as it lies: eight columns of somebody else's zeros behind each row
+  std::vector<std::uint16_t> wide;  // A in memory: eight further columns, zeros, behind each row
   for (int m = 0; m < kM; ++m) {
     for (int k = 0; k < kK; ++k) wide.push_back(task.A(m, k));
     wide.insert(wide.end(), 8, 0);

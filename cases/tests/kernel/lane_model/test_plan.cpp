@@ -101,8 +101,8 @@ TEST_CASE("plan: without dirt every slice gets its turn from the bottom up and t
     for (const int M : {1, 130}) {
       const Plan plan = kernel::lane_model::plan_of(shape_task(M, 1536, 384, 128, {128, 128}, thread_blocks), 384);
       const std::vector<std::int32_t> zeros(static_cast<std::size_t>(plan.column_count()));
-      const kernel::lane_model::Turns turns =
-          kernel::lane_model::take_turns(plan, zeros, kernel::lane_model::ReduceWay::reference);
+      const kernel::lane_model::TurnOrder turns =
+          kernel::lane_model::turn_order_of(plan, zeros, kernel::lane_model::ReduceWay::reference);
       CHECK_FALSE(turns.hangs);
       CHECK(turns.locks == zeros);
       CHECK(turns.block_tiles_done == plan.block_tiles());
