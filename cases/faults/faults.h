@@ -28,6 +28,11 @@ const std::vector<Fault>& faults();
 /// The fourteen stage ids in order; the first eight are repacking.
 const std::vector<std::string>& stage_ids();
 inline constexpr int kRepackStages = 8;
+
+/// Known faults that a search tries together. Three are thousands of predictions, minutes on a large layer; many cases,
+/// or many trials of one, are searched with fewer.
+inline constexpr int kMostFaultsAtOnce = 3, kFewFaultsAtOnce = 2;
+
 int stage_index(std::string_view stage);
 
 /// The recipe that `--inject NAME[,NAME]` plants. A fault with several forms takes the first unless "name:form" says

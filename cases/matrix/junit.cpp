@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/junit.h"
 
-#include "cases/matrix/finding_text.h"
 #include "cases/report/clean_text.h"
 
 #include <fmt/format.h>

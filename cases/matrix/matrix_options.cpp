@@ -3,7 +3,6 @@
 
 #include "cases/case/split.h"
 #include "cases/faults/faults.h"
-#include "cases/matrix/ctest_gpu.h"
 #include "cases/matrix/sets.h"
 #include "fixtures/error.h"
 
@@ -98,6 +97,14 @@ void check(const MatrixOptions& options) {
 }
 
 }  // namespace
+
+std::optional<std::string> gpu_given_by_ctest() {
+  const char* const given = std::getenv("CTEST_RESOURCE_GROUP_0_GPUS");
+  if (given == nullptr) return {};
+  const std::string_view id = split(split(given, ';')[0], ',')[0];
+  if (!id.starts_with("id:")) return {};
+  return std::string(id.substr(3));
+}
 
 MatrixOptions parse_matrix(int argc, char** argv) {
   MatrixOptions options;

@@ -89,4 +89,8 @@ std::string counts_text(const std::vector<Record>& records);
 /// Of a record with a finding: "scale-perm-missing in stage scale_order; ...", or "unexplained in stage launch".
 std::string finding_line(const Record& record);
 
+/// A case that is no pass, as lines: reason, culprits with their evidence and cures, error figures, how often it
+/// failed, and the command that repeats it.
+std::string finding_text(const Record& record);
+
 }  // namespace w4::cases::matrix

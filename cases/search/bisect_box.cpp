@@ -6,8 +6,8 @@
 #include "cases/probe/localise.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/separate.h"
-#include "cases/search/hypotheses.h"
 #include "cases/search/new_report.h"
+#include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
 #include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
@@ -91,12 +91,10 @@ void Probing::tell_apart(probe::NamedRecipes& named) {
   }
 }
 
-/// Three at once are thousands of predictions: on large layers they take minutes.
 int Probing::most_at_once() const {
   constexpr long long kLarge = 1 << 20;  // codes
-  const int most =
-      1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? probe::kMostFaultsAtOnce - 1 : probe::kMostFaultsAtOnce;
-  return std::min(most, options_.most_faults);
+  const bool large = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge;
+  return std::min(large ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce, options_.most_faults);
 }
 
 /// What is stale in somebody's kernel depends on what ran before, so probes may differ where the case does not.
@@ -139,9 +137,6 @@ void Probing::describe(report::Report& report) {
 }
 
 report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Options& options, const Progress& progress) {
-  report::Report report = new_report(prepared, options);
-  if (!options.foreign.empty()) report.kernel = options.foreign;
-  report.launch = "a black box, " + (options.foreign.empty() ? report.launch : "on what a hidden repack makes");
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   progress("oracle");
   const judge::Expected expected =
@@ -151,7 +146,9 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
     progress("case");
     seen.push_back(box.ask(probe.question));
   }
-  describe_output(seen[0], expected, report);
+  report::Report report = new_report(prepared, options, seen[0], expected);
+  if (!options.foreign.empty()) report.kernel = options.foreign;
+  report.launch = "a black box, " + (options.foreign.empty() ? report.launch : "on what a hidden repack makes");
   report.repeats = judge::repeats_of(seen, expected);
   if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
     report.verdict = report::Verdict::cannot_test;
@@ -167,8 +164,8 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   report.reason = report.comparison->failed_gate;
   if (!right && report.reason.empty())
     report.reason = "this output is within the bound, but a probe's answer is not right";
-  describe_stages(report, right ? static_cast<int>(faults::stage_ids().size()) : 0, "every probe is answered right",
-                  report.stages);
+  report.stages = stage_lines(report.culprits, right ? static_cast<int>(faults::stage_ids().size()) : 0,
+                              "every probe is answered right");
   return report;
 }
 

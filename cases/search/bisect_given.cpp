@@ -9,6 +9,7 @@
 #include "cases/search/new_report.h"
 #include "cases/search/packed_map.h"
 #include "cases/search/repack_search.h"
+#include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
 #include "kernel/child/output_file.h"
@@ -101,24 +102,23 @@ Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesys
 }
 
 report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {
-  report::Report report = new_report(prepared, options);
   const Packed seen = repack::read_packed(fixtures::files::read_container(options.packed), prepared.layer);
   const Packed right = repack::repack(prepared.layer);
   const kernel::Task task = task_of(prepared, seen, options);
   progress("kernel");
   const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-  describe_output(kernel::lane_model::run_lane_model(task), expected, report);
+  report::Report report = new_report(prepared, options, kernel::lane_model::run_lane_model(task), expected);
   report.reason = report.comparison->failed_gate;
   if (same_packed(seen, right)) {
     report.verdict = report.comparison->right() ? report::Verdict::match : report::Verdict::cannot_test;
-    describe_stages(report, faults::kRepackStages, "the packed tensors equal ours in every bit", report.stages);
+    report.stages = stage_lines(report.culprits, faults::kRepackStages, "the packed tensors equal ours in every bit");
     return report;
   }
   if (report.comparison->right() && same_meaning(seen, right)) {
     report.verdict = report::Verdict::match;
     report.notes.push_back("the packed tensors are stored differently (" + packed_difference(seen, right) +
                            "), and mean the same weights");
-    describe_stages(report, faults::kRepackStages, "the same weights, row by stored row", report.stages);
+    report.stages = stage_lines(report.culprits, faults::kRepackStages, "the same weights, row by stored row");
     return report;
   }
   report.verdict = report::Verdict::mismatch;
@@ -132,9 +132,9 @@ report::Report bisect_packed(const Prepared& prepared, const Options& options, c
     evidence.push_back("no known wrong way makes these tensors, alone or in twos");
     for (const std::string& line : packed_statements(seen, right)) evidence.push_back(line);
   }
-  accuse(fits, evidence, options, report);
-  describe_stages(report, faults::kRepackStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit",
-                  report.stages);
+  report.culprits = culprits_of(fits, evidence, options);
+  report.stages = stage_lines(report.culprits, faults::kRepackStages,
+                              fits.empty() ? "" : "the rest reproduces the tensors bit for bit");
   return report;
 }
 
@@ -159,18 +159,17 @@ std::vector<report::Culprit> culprits_of_output(const probe::NamedRecipes& named
 }  // namespace
 
 report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress) {
-  report::Report report = new_report(prepared, options);
   kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   task.launch.fill = 0;  // somebody's buffer was fresh, if anything is known of it
   progress("oracle");
   const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
   kernel::RunResult seen;
   seen.C = recorded_output(prepared, options.recorded);
-  describe_output(seen, expected, report);
+  report::Report report = new_report(prepared, options, seen, expected);
   report.reason = report.comparison->failed_gate;
   if (report.comparison->right()) {
     report.verdict = report::Verdict::match;
-    describe_stages(report, static_cast<int>(faults::stage_ids().size()), "the output is right", report.stages);
+    report.stages = stage_lines(report.culprits, static_cast<int>(faults::stage_ids().size()), "the output is right");
     return report;
   }
   report.verdict = report::Verdict::mismatch;
@@ -181,7 +180,7 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(
         "a recorded zero may be written or never written: only a run with a filled buffer tells");
-  describe_stages(report, 0, "", report.stages);
+  report.stages = stage_lines(report.culprits, 0, "");
   return report;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/search/launch_symptoms.h"
 
-#include "cases/search/launch_rules.h"
+#include "cases/judge/launch_repeats.h"
 
 #include <fmt/format.h>
 
@@ -29,7 +29,7 @@ void look_at_end(const RunResult& result, int timeout_seconds, std::vector<std::
 }
 
 /// A launch that failed and was made up for by another is no fault.
-void look_at_unchecked_error(const Trials& trials, const RunResult& result, Symptoms& symptoms) {
+void look_at_unchecked_error(const LaunchTrials& trials, const RunResult& result, LaunchSymptoms& symptoms) {
   if (result.unchecked_launch_error.empty()) return;
   const std::string line =
       fmt::format("launch error {}, at which it did not look: it returned 0", result.unchecked_launch_error);
@@ -40,12 +40,12 @@ void look_at_unchecked_error(const Trials& trials, const RunResult& result, Symp
 }
 
 /// A kernel may say what it likes of a launch that is right.
-void look_at_message(const Trials& trials, const RunResult& result, Symptoms& symptoms) {
+void look_at_message(const LaunchTrials& trials, const RunResult& result, LaunchSymptoms& symptoms) {
   if (!result.message.empty())
     add(trials.right(result) ? symptoms.notes : symptoms.wrong, "it says: " + result.message);
 }
 
-void look_at_writes(const Trials& trials, std::vector<std::string>& wrong) {
+void look_at_writes(const LaunchTrials& trials, std::vector<std::string>& wrong) {
   const judge::Comparison output = trials.compared(trials.first());
   if (output.unwritten > 0)
     add(wrong, fmt::format("{} of {} outputs keep the fill: never written, not zero", output.unwritten, output.count));
@@ -55,21 +55,18 @@ void look_at_writes(const Trials& trials, std::vector<std::string>& wrong) {
 }
 
 /// Launches that differ within the bound add in another order.
-void look_at_repeats(const Trials& trials, std::vector<std::string>& notes) {
+void look_at_repeats(const LaunchTrials& trials, std::vector<std::string>& notes) {
   const std::vector<RunResult>& launches = trials.launches();
-  const std::size_t most = most_differing(launches);
-  if (most == 0 || !std::ranges::all_of(launches, [&](const RunResult& result) { return trials.right(result); }))
+  if (judge::most_differing(launches) == 0 ||
+      !std::ranges::all_of(launches, [&](const RunResult& result) { return trials.right(result); }))
     return;
-  notes.push_back(
-      fmt::format("{} launches of the same task differ in up to {} of {} outputs, each within the bound: sums are "
-                  "taken in another order",
-                  launches.size(), most, trials.first().C.size()));
+  notes.push_back(judge::difference_text(launches) + ", each within the bound: sums are taken in another order");
 }
 
 }  // namespace
 
-Symptoms symptoms_of(const Trials& trials, int timeout_seconds) {
-  Symptoms symptoms;
+LaunchSymptoms symptoms_of(const LaunchTrials& trials, int timeout_seconds) {
+  LaunchSymptoms symptoms;
   for (const RunResult& result : trials.launches()) look_at_end(result, timeout_seconds, symptoms.wrong);
   for (const RunResult& result : trials.launches()) look_at_unchecked_error(trials, result, symptoms);
   for (const RunResult& result : trials.launches()) look_at_message(trials, result, symptoms);

@@ -70,7 +70,7 @@ Hits hits(const kernel::RunResult& result, const Aim& aim, float magnitude) {
 }
 
 /// Infinite where sums are large, right where the same are small.
-bool overflows(Trials& trials, const fixtures::Layer& layer, float large, Sign sign) {
+bool overflows(LaunchTrials& trials, const fixtures::Layer& layer, float large, Sign sign) {
   const Aim big = aimed(layer, large, sign);
   const kernel::RunResult at_large = trials.with_activations(big.A);
   if (!at_large.ran() || hits(at_large, big, large).infinite < kRows / 2) return false;
@@ -89,7 +89,7 @@ float magnitude_of_up(const fixtures::Layer& layer) {
 
 }  // namespace
 
-std::vector<report::Culprit> faults_of_magnitude(Trials& trials, const Prepared& prepared) {
+std::vector<report::Culprit> faults_of_magnitude(LaunchTrials& trials, const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   if (layer.dtype != DType::fp16 || layer.bias || trials.task().launch.reduce_bits == 16) return {};
   const std::string halves =
