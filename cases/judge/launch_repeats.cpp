@@ -43,7 +43,7 @@ std::size_t unwritten(const RunResult& result) {
   return static_cast<std::size_t>(std::ranges::count(result.C.cells(), kernel::Launch{}.fill));
 }
 
-/// NaN and infinity are apart from everything but themselves.
+/// NaN and infinity are apart from all other bits.
 bool is_apart(const RunResult& a, const RunResult& b, const Expected& expected) {
   for (int m = 0; m < a.C.rows(); ++m) {
     for (int n = 0; n < a.C.cols(); ++n) {

@@ -10,7 +10,7 @@
 
 namespace w4::cases::matrix {
 
-/// Files that a result is written to, or held against; empty: not asked for.
+/// Files that a result is written to, or compared with; empty: not asked for.
 struct ReportFiles {
   std::string junit, markdown, html;
   std::string baseline;

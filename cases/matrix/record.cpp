@@ -37,7 +37,7 @@ ErrorFigures error_of(const ordered_json& value, std::string_view where) {
   return {.max_z = figure("max_z"), .rms_z = figure("rms_z"), .nrmse = figure("nrmse"), .gain = figure("gain")};
 }
 
-/// A finding whose culprits have what the reports print of them; what else is in it is bisect's business.
+/// Checks the fields of culprits that the reports print.
 ordered_json finding_of(const ordered_json& value, std::string_view where) {
   if (!value.is_object()) throw InputError("{}: 'finding' is no object", where);
   if (!value.contains("culprits")) return value;

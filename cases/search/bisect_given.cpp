@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What somebody else made: packed tensors or a recorded output. Nothing in between can be seen; every known wrong way
-// is a hypothesis that predicts what would be seen.
+// Packed tensors or a recorded output of an external program. Nothing in between can be seen; every known wrong way is
+// a hypothesis that predicts them.
 #include "cases/case/task.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/recipe_search.h"
@@ -30,7 +30,7 @@ bool same_packed(const Packed& a, const Packed& b) {
   return a.words == b.words && a.scales == b.scales && a.zeros == b.zeros && a.perm == b.perm;
 }
 
-/// Where each stored row of K stands among the packed rows; empty when perm is no permutation.
+/// Position of each stored row of K among the packed rows; empty when perm is not a permutation.
 std::vector<int> places_of(const Packed& packed) {
   std::vector<int> places(static_cast<std::size_t>(packed.stored_K), -1);
   for (int i = 0; i < packed.stored_K; ++i) {
@@ -85,7 +85,7 @@ std::vector<Hypothesis> packed_fits(const Prepared& prepared, const Packed& seen
     try {
       if (same_packed(repack::packed_of(repack_with(prepared.layer, recipe_of(hypothesis))), seen))
         fits.push_back(hypothesis);
-    } catch (const CannotTest&) {  // this way cannot be done to this layer, so it was not
+    } catch (const CannotTest&) {  // cannot be applied to this layer, so it was not
     }
   }
   return fits;
@@ -142,7 +142,7 @@ namespace {
 
 constexpr int kMostRecordedFaults = 2;
 
-/// One output is all that is known, so every name comes with what was tried.
+/// One output is weak evidence: every name comes with the number of predictions tried.
 std::vector<report::Culprit> culprits_of_output(const probe::NamedRecipes& named, probe::Evidence& evidence,
                                                 const Options& options) {
   const std::string tried =
@@ -160,7 +160,7 @@ std::vector<report::Culprit> culprits_of_output(const probe::NamedRecipes& named
 
 report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress) {
   kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
-  task.launch.fill = 0;  // somebody's buffer was fresh, if anything is known of it
+  task.launch.fill = 0;  // most callers allocate zeroed buffers
   progress("oracle");
   const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
   kernel::RunResult seen;

@@ -94,7 +94,9 @@ report::Culprit fault_of_illegal_address(LaunchTrials& trials) {
     const auto locks = trials.first().workspace.size();
     const bool larger =
         locks > 0 && trials.right(trials.with_workspace("larger workspace", std::vector<std::int32_t>(8 * locks)));
-    if (larger) return named("lock-workspace-small", {cure, "so it is with eight times the workspace it asks for"});
+    if (larger)
+      return named("lock-workspace-small",
+                   {cure, "with eight times the workspace it asks for the output is right too"});
     return named("ctmp-null-or-small", {cure, locks > 0 ? "eight times the workspace it asks for changes nothing"
                                                         : "it asks for no workspace"});
   }
@@ -105,9 +107,9 @@ report::Culprit fault_of_illegal_address(LaunchTrials& trials) {
 report::Culprit fault_of_hang(LaunchTrials& trials) {
   const RunResult& alone = trials.with_one_block();
   if (!alone.timed_out)
-    return named("lock-never-set", {fmt::format("with one thread block, where nobody waits for a lock, it ends{}",
+    return named("lock-never-set", {fmt::format("with one thread block, where no block waits for a lock, it ends{}",
                                                 trials.right(alone) ? ", and the output is right" : "")});
-  return named("endless-spin", {"with one thread block, where nobody waits for a lock, it hangs as well"});
+  return named("endless-spin", {"with one thread block, where no block waits for a lock, it hangs as well"});
 }
 
 report::Culprit fault_of_loss(LaunchTrials& trials) {
@@ -116,13 +118,13 @@ report::Culprit fault_of_loss(LaunchTrials& trials) {
   if (seen.timed_out) return fault_of_hang(trials);
   if (error == "cudaErrorIllegalInstruction") return fault_of_illegal_instruction(trials);
   if (error == "cudaErrorIllegalAddress") return fault_of_illegal_address(trials);
-  if (error == "cudaErrorAssert") return named("device-assert", {"what it asserts was printed by CUDA, on stderr"});
+  if (error == "cudaErrorAssert") return named("device-assert", {"CUDA printed the failed assertion on stderr"});
   if (error == "cudaErrorLaunchFailure")
-    return named("device-trap", {"CUDA has this name for a trap, and for exceptions that have no name of their own"});
+    return named("device-trap", {"CUDA reports a trap by this name, and exceptions without a name of their own"});
   return unexplained("launch", {});
 }
 
-// How nothing is written although all went well.
+// Nothing is written, and no error is reported.
 
 /// An empty function still has a frame and its parameters; one that multiplies has some ten times more.
 constexpr int kRegistersOfNothing = 8;
@@ -136,7 +138,7 @@ Culprits fault_of_silence(const LaunchTrials& trials) {
   for (const KernelLaunch& launch : seen.kernel_launches) most = std::max(most, launch.registers);
   if (most <= kRegistersOfNothing)
     return {named("arch-guard-empty-body",
-                  {fmt::format("it was launched and ended well, with {} registers: there is nothing in it", most)})};
+                  {fmt::format("it was launched and ended well, with {} registers: its body is empty", most)})};
   return {named(
       "output-to-temporary",
       {fmt::format("it was launched and ended well, with {} registers, and changed nothing that it was given", most)})};
@@ -185,7 +187,7 @@ std::ptrdiff_t dirty_words(const RunResult& result) {
   return std::count_if(result.workspace.begin(), result.workspace.end(), [](std::int32_t word) { return word != 0; });
 }
 
-/// What a second launch on the workspace that the first left shows; empty: it is right.
+/// What is wrong with a second launch on the workspace that the first one left; empty: nothing.
 std::string second_launch(LaunchTrials& trials, const RunResult& second) {
   const std::string what = "a second launch on the workspace it left ";
   if (second.timed_out) return what + "hangs";
@@ -220,7 +222,7 @@ void look_at_stream(LaunchTrials& trials, Culprits& found) {
   found.push_back(named("wrong-stream", evidence));
 }
 
-/// The first launch that something is seen of, which need not be the first one; of none it is that.
+/// First launch that matches `seen`, else launch 0.
 template <class Seen>
 const RunResult& first_that(const LaunchTrials& trials, Seen seen) {
   const auto found = std::ranges::find_if(trials.launches(), seen);

@@ -28,18 +28,18 @@ void look_at_end(const RunResult& result, int timeout_seconds, std::vector<std::
                            result.launch_error.empty() ? ", after a launch that was good" : ""));
 }
 
-/// A launch that failed and was made up for by another is no fault.
+/// A failed launch is no fault where another launch made up for it.
 void look_at_unchecked_error(const LaunchTrials& trials, const RunResult& result, LaunchSymptoms& symptoms) {
   if (result.unchecked_launch_error.empty()) return;
   const std::string line =
-      fmt::format("launch error {}, at which it did not look: it returned 0", result.unchecked_launch_error);
+      fmt::format("launch error {} was ignored by the kernel, which returned 0", result.unchecked_launch_error);
   if (trials.right(result))
     add(symptoms.notes, line + "; the output is right all the same");
   else
     add(symptoms.wrong, line);
 }
 
-/// A kernel may say what it likes of a launch that is right.
+/// The message of a launch that is right is a note, not a symptom.
 void look_at_message(const LaunchTrials& trials, const RunResult& result, LaunchSymptoms& symptoms) {
   if (!result.message.empty())
     add(trials.right(result) ? symptoms.notes : symptoms.wrong, "it says: " + result.message);
@@ -54,7 +54,7 @@ void look_at_writes(const LaunchTrials& trials, std::vector<std::string>& wrong)
     for (const std::string& trespass : result.trespasses) add(wrong, trespass);
 }
 
-/// Launches that differ within the bound add in another order.
+/// Launches that differ within the bound sum in another order.
 void look_at_repeats(const LaunchTrials& trials, std::vector<std::string>& notes) {
   const std::vector<RunResult>& launches = trials.launches();
   if (judge::most_differing(launches) == 0 ||
