@@ -6,8 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <cmath>
-
 namespace w4::cases::matrix {
 namespace {
 
@@ -27,8 +25,6 @@ std::string embedded(const ordered_json& value) {
 std::string script(const std::string& id, const std::string& json) {
   return "<script type=\"application/json\" id=\"" + id + "\">" + json + "</script>\n";
 }
-
-ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
 
 ordered_json error_of(const Record& record) {
   if (!record.error) return nullptr;

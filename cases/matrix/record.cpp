@@ -19,8 +19,6 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kOutcomes[] = {"pass", "fail", "flaky", "unsupported", "skipped", "crashed", "timed-out"};
 
-ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
-
 double number_of(const ordered_json& value) { return value.is_null() ? std::nan("") : value.get<double>(); }
 
 template <class Value>
@@ -78,6 +76,8 @@ Outcome parse_outcome(std::string_view text) {
     if (text == kOutcomes[i]) return static_cast<Outcome>(i);
   throw InputError("unknown outcome '{}': it is one of {}", text, fmt::join(kOutcomes, ", "));
 }
+
+ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
 
 ordered_json json_of(const Heading& heading) {
   return {{"schema", kResultsSchema},

@@ -67,6 +67,9 @@ struct Results {
   std::vector<Record> records;
 };
 
+/// null where the value is not finite: JSON has no such numbers.
+nlohmann::ordered_json number(double value);
+
 nlohmann::ordered_json json_of(const Heading& heading);
 nlohmann::ordered_json json_of(const Record& record);
 
