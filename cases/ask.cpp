@@ -72,7 +72,7 @@ report::Report report_on(const Prepared& prepared, const Options& options, const
                          const search::Progress& progress) {
   if (!options.recorded.empty()) return search::bisect_recorded(prepared, options, progress);
   if (!options.packed.empty()) return search::bisect_packed(prepared, options, progress);
-  if (!options.foreign.empty() && !options.black_box) return search::bisect_foreign(prepared, options, progress);
+  if (!options.foreign.empty() && !options.black_box) return search::bisect_kernel(prepared, options, progress);
   Options visible = options;  // the search is not told what was planted
   visible.inject.clear();
   visible.settings.clear();

@@ -28,6 +28,10 @@ const std::vector<Fault>& faults();
 /// The stage of that name. Throws InputError for an unknown one.
 StageId parse_stage(std::string_view name);
 
+/// Known faults that a search tries together. Three are thousands of predictions, minutes on a large layer; many cases,
+/// or many trials of one, are searched with fewer.
+inline constexpr int kMostFaultsAtOnce = 3, kFewFaultsAtOnce = 2;
+
 /// The recipe that `--inject NAME[,NAME]` plants. A fault with several forms takes the first unless "name:form" says
 /// which. Throws InputError for unknown names (with the nearest known one) and for two faults of one stage.
 repack::Recipe recipe_of_faults(const std::vector<std::string>& names);

@@ -11,10 +11,10 @@
 namespace w4::cases::judge {
 namespace {
 
-/// A gain <y,R>/<R,R> and what rounding may do to it.
+/// A gain <y,R>/<R,R> and how far rounding may move it.
 struct Gain {
   double yr = 0, rr = 0;
-  double independent = 0;  // variance of <error,R> from errors that have nothing to do with each other
+  double independent = 0;  // variance of <error,R> from independent errors
   double absolute = 0;     // sum of |R| times what accumulation and subnormals may add to each error
   double shared = 0;       // bound of the same from the rounding of weights, which all rows of a column share
 

@@ -20,7 +20,7 @@ struct Comparison {
   std::size_t unwritten = 0;
   std::size_t nan = 0;  // written, not a number
   std::size_t inf = 0;
-  std::size_t judged = 0;  // finite: max_z and all below speak of these alone
+  std::size_t judged = 0;  // finite elements: max_z and all below are of these alone
   std::size_t wrong = 0;   // beyond the bound, unwritten, NaN and inf included
   double max_z = 0;
   double rms_z = 0;

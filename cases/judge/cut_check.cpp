@@ -16,7 +16,7 @@ using repack::Weights;
 struct Origin {
   const Weights* whole;
   int k = 0, n = 0;
-  bool has_bias = true;  // of all ranks that share a column, the first
+  bool has_bias = true;  // the first of the ranks that share a column
 };
 
 Origin origin_of(const Weights& weights) {
@@ -51,7 +51,7 @@ int scale(const Weights& w, int g, int n) {
   return w.format == Format::compressed_tensors ? w.stored_scales(n, g) : w.stored_scales(g, n);
 }
 
-/// As stored: what it means is the same on both sides. None is stored: 8.
+/// As stored: both sides have the same encoding. None stored: 8.
 int zero(const Weights& w, int g, int n) {
   if (w.format == Format::pair_packed) return w.float_zeros(g, n);
   if (w.zero_words.empty()) return 8;

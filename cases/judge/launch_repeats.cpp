@@ -39,7 +39,11 @@ void add_failures(const RunResult& result, std::set<std::string>& kinds) {
   for (const std::string& line : result.trespasses) kinds.insert(trespass_kind(line));
 }
 
-/// NaN and infinity are apart from everything but themselves.
+std::size_t unwritten(const RunResult& result) {
+  return static_cast<std::size_t>(std::ranges::count(result.C.cells(), kernel::Launch{}.fill));
+}
+
+/// NaN and infinity are apart from all other bits.
 bool is_apart(const RunResult& a, const RunResult& b, const Expected& expected) {
   for (int m = 0; m < a.C.rows(); ++m) {
     for (int n = 0; n < a.C.cols(); ++n) {
@@ -54,6 +58,63 @@ bool is_apart(const RunResult& a, const RunResult& b, const Expected& expected) 
 
 }  // namespace
 
+bool same_result(const RunResult& a, const RunResult& b) {
+  return a.return_code == b.return_code && a.launch_error == b.launch_error &&
+         a.synchronise_error == b.synchronise_error && a.signal == b.signal && a.timed_out == b.timed_out &&
+         a.C == b.C && a.workspace == b.workspace && a.guards_intact == b.guards_intact &&
+         a.block_tiles_done == b.block_tiles_done;
+}
+
+bool all_equal(const std::vector<RunResult>& launches) {
+  return std::ranges::all_of(launches, [&](const RunResult& result) { return same_result(result, launches[0]); });
+}
+
+std::size_t differing(const Grid<std::uint16_t>& a, const Grid<std::uint16_t>& b) {
+  if (a.rows() != b.rows() || a.cols() != b.cols()) return std::max(a.size(), b.size());
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) count += a[i] != b[i];
+  return count;
+}
+
+std::size_t most_differing(const std::vector<RunResult>& launches) {
+  std::size_t most = 0;
+  for (const RunResult& result : launches) most = std::max(most, differing(result.C, launches[0].C));
+  return most;
+}
+
+std::string difference_text(const std::vector<RunResult>& launches) {
+  return fmt::format("{} launches of the same task differ in up to {} of {} outputs", launches.size(),
+                     most_differing(launches), launches[0].C.size());
+}
+
+std::vector<std::string> endings_of(const RunResult& result) {
+  std::vector<std::string> lines;
+  if (result.return_code != 0) lines.push_back(fmt::format("return code {}", result.return_code));
+  if (!result.launch_error.empty()) lines.push_back("launch error " + result.launch_error);
+  if (!result.synchronise_error.empty()) lines.push_back("synchronise error " + result.synchronise_error);
+  if (!result.signal.empty()) lines.push_back("ended by " + result.signal);
+  if (result.timed_out) lines.push_back("hangs: a thread block waits for a lock that is never set");
+  return lines;
+}
+
+std::vector<std::string> differences(const RunResult& got, const RunResult& good) {
+  std::vector<std::string> lines = endings_of(got);
+  if (const std::size_t lost = unwritten(got); lost > 0)
+    lines.push_back(fmt::format("{} of {} outputs keep the fill: never written, not zero", lost, got.C.size()));
+  if (const std::size_t other = differing(got.C, good.C); other > 0)
+    lines.push_back(fmt::format("{} of {} outputs differ from the known-good kernel's on the same packed tensors",
+                                other, got.C.size()));
+  const auto locks = std::ranges::count_if(got.workspace, [](int lock) { return lock != 0; });
+  if (locks > 0) lines.push_back(fmt::format("{} of {} locks are left non-zero", locks, got.workspace.size()));
+  if (!got.guards_intact) lines.push_back("wrote outside its buffers");
+  if (got.block_tiles_done != good.block_tiles_done)
+    lines.push_back(
+        fmt::format("{} block_tiles done where {} are needed", got.block_tiles_done, good.block_tiles_done));
+  else if (unwritten(got) == got.C.size())
+    lines.push_back(fmt::format("{} block_tiles were multiplied all the same", got.block_tiles_done));
+  return lines;
+}
+
 Repeats repeats_of(const std::vector<RunResult>& launches, const Expected& expected) {
   Repeats repeats{.launches = static_cast<int>(launches.size()), .outputs = launches[0].C.size()};
   std::set<std::string> kinds;
@@ -63,9 +124,7 @@ Repeats repeats_of(const std::vector<RunResult>& launches, const Expected& expec
     if (!result.ran()) continue;
     ++repeats.compared;
     if (first == nullptr) first = &result;
-    std::size_t differing = 0;
-    for (std::size_t i = 0; i < result.C.size(); ++i) differing += result.C[i] != first->C[i];
-    repeats.differing = std::max(repeats.differing, differing);
+    repeats.differing = std::max(repeats.differing, differing(result.C, first->C));
     repeats.apart = repeats.apart || is_apart(result, *first, expected);
   }
   repeats.failures.assign(kinds.begin(), kinds.end());

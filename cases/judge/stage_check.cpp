@@ -79,7 +79,7 @@ void check_number(const char* name, int got, int want, StageCheck& check) {
   if (check.first.empty()) check.first = fmt::format("{} is {} where the layer has {}", name, got, want);
 }
 
-/// The cut is part of the definition of the weights, so it is judged before any other stage.
+/// The layer that a cut was taken from is part of the definition: the cut is judged before the first stage.
 StageCheck checked_cut(const Weights& before) {
   StageCheck check;
   if (!before.cut_from) return check;
@@ -242,7 +242,7 @@ StageCheck check_tiles(const Weights& w, const Weights& after) {
   const auto want = [&](int block, int cell) -> int {
     const auto [k, n] = at(block, cell);
     if (k < w.K && n < w.N) return w.codes(k, n);
-    if (w.kernel_zeros.empty()) return 8;  // padding weighs nothing: its code is its zero point
+    if (w.kernel_zeros.empty()) return 8;  // padding has weight 0: its code is its zero point
     return w.kernel_zeros((w.kernel_group_size >= w.K) ? 0 : k / w.kernel_group_size, n);
   };
   const auto name = [&](int block, int cell) {

@@ -9,7 +9,7 @@
 
 namespace w4::cases::judge {
 
-/// What a stage made, held against the definition of design.md applied to what it was given.
+/// A stage's output compared with the definition of design.md, applied to its input.
 struct StageCheck {
   std::size_t compared = 0;  // cells
   std::size_t wrong = 0;
@@ -18,8 +18,9 @@ struct StageCheck {
   bool ok() const { return wrong == 0; }
 };
 
-/// Judges one repacking stage by its own input: a stage that does its work on wrong
-/// input is right. The definitions are written a second time here, from the closed forms, and call nothing in repack/.
+/// Judges one repacking stage by its own input: a stage that transforms wrong input
+/// as defined is right. The definitions are written a second time here, from the closed forms, and call nothing in
+/// repack/.
 StageCheck check_stage(StageId stage, const repack::Weights& before, const repack::Weights& after);
 
 }  // namespace w4::cases::judge

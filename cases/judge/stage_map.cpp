@@ -104,7 +104,7 @@ Tags rows_of_codes(const Weights& w) {
           .places = [rows](const Weights& made) { return values(rows, [&](int i) { return made.codes(i, 0); }); }};
 }
 
-/// The order of the columns of A is no value that moves: it is an index already.
+/// The order of A's columns holds indices already: nothing needs tagging.
 Tags columns_of_A(const Weights& w) {
   const int columns = std::min(w.K, kMostRows);
   return {.what = fmt::format("places of {} columns of A", columns),
@@ -205,8 +205,8 @@ std::vector<Tags> tags_of(StageId stage, const Weights& w) {
   }
 }
 
-/// What is seen at each place over a run for every digit of the index, and one of inverted first digits: what no value
-/// was put at is equal to nothing.
+/// The contents of each place over one run for every digit of the index and one of inverted first digits: a place that
+/// received no value matches none.
 std::vector<std::uint64_t> seen_at_places(const Tags& tags, const Way& way) {
   std::vector<std::uint64_t> seen;
   const auto look = [&](const ValueAt& value) {
@@ -243,7 +243,7 @@ std::optional<StageMap> map_of_stage(StageId stage, const Weights& before, const
   try {
     for (const Tags& tags : tags_of(stage, before))
       if (std::optional<StageMap> map = map_of(tags, way, reference)) return map;
-  } catch (const Error&) {  // it cannot be done to these values, so nothing is said of it
+  } catch (const Error&) {  // the stage cannot run on these values: no map
   }
   return std::nullopt;
 }

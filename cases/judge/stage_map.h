@@ -17,9 +17,9 @@ struct StageMap {
   std::vector<int> source;  // place p holds what belongs to place source[p]; -1: what belongs to none of these places
 };
 
-/// Does a stage (0..7) its way and by the reference on values that carry their own index, and compares where they end
-/// up. Empty when it moves nothing, when the stage moves nothing by its nature (`checkpoint`, `scales`), or when the
-/// layer is so large that it would take long.
+/// Runs a repacking stage as the path does it and by the reference, on values that carry their own index, and compares
+/// where they end up. Empty when nothing is moved, for stages that never move values (`checkpoint`, `scales`), and for
+/// large layers, where it would take long.
 std::optional<StageMap> map_of_stage(StageId stage, const repack::Weights& before,
                                      const std::function<repack::Weights(const repack::Weights&)>& way);
 

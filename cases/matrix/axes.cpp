@@ -39,7 +39,7 @@ Number number_in(std::string_view text, std::string_view axis) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    throw InputError("--axis {}: '{}' is no number that it can have", axis, text);
+    throw InputError("--axis {}: '{}' is not a number that it takes", axis, text);
   return value;
 }
 
@@ -58,7 +58,7 @@ std::vector<T> each(const Values& values, Read read) {
 }
 
 bool yes_or_no(std::string_view text) {
-  if (text != "yes" && text != "no") throw InputError("'{}': it is yes or no", text);
+  if (text != "yes" && text != "no") throw InputError("'{}' must be yes or no", text);
   return text == "yes";
 }
 
@@ -153,7 +153,7 @@ constexpr Axis kAxes[] = {
      [](const CaseId& id) -> Value { return id.kernel.empty() ? "cpu" : id.kernel; }},
 };
 
-/// Act-order is GPTQ's and compressed-tensors' alone, and needs groups; pair-packed layers are bf16.
+/// Only GPTQ and compressed-tensors have act-order, and it needs groups; pair-packed layers are bf16.
 bool is_layer(const CaseId& id) {
   if (id.K % id.group_size() != 0) return false;
   if (id.format == Format::pair_packed && id.dtype != DType::bf16) return false;
@@ -167,7 +167,7 @@ int group_of(int group, int K) {
   return K == 32 || K == 64 || K == 128 ? K : -1;
 }
 
-/// Real tensors: of the shipped layer.
+/// Modes with real tensors take the shipped layer's.
 void make_real(CaseId& id) {
   if (id.source == Source::r) return;
   id.K = kShippedK;

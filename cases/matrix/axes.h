@@ -51,7 +51,7 @@ struct Axes {
 struct Axis {
   std::string_view name;
   std::string_view values;                                               // for the help
-  void (*set)(const std::vector<std::string_view>& values, Axes& axes);  // null: it is only looked at
+  void (*set)(const std::vector<std::string_view>& values, Axes& axes);  // null: for --where alone
   std::variant<long long, std::string> (*of)(const CaseId& id);
 };
 std::span<const Axis> all_axes();
@@ -60,9 +60,9 @@ std::span<const Axis> all_axes();
 /// axis. Throws InputError with the known names and values.
 void set_axis(std::string_view text, Axes& axes);
 
-/// All cases of the products, one after another, each case once. What is no layer is left out: a group that does not
-/// divide K, act-order with one group or in a format that has none. Real tensors (modes w, s, b) are the shipped
-/// layer's: its K, N, symmetry and bias stand in place of the product's.
+/// All cases of the products, in order, each case once. Combinations that no layer can have are left out: a group that
+/// does not divide K, act-order with one group or in a format without it. Modes w, s and b take the shipped layer's
+/// tensors: its K, N, symmetry and bias replace the product's.
 std::vector<CaseId> cases_of(const std::vector<Axes>& products);
 
 }  // namespace w4::cases::matrix

@@ -45,7 +45,7 @@ NewsItem item(NewsKind kind, const Record& record, const std::string& text) {
   return {.kind = kind, .case_text = record.case_text, .text = report::one_line(text)};
 }
 
-/// Whether a known failure does what it is known for. One that is flaky passes at times: that is no cure.
+/// Whether a known failure fails as known. A flaky one may pass: that is no cure.
 bool fails_as_known(const Pair& pair) {
   if (!pair.before.known) return false;
   if (pair.now.outcome == pair.before.outcome) return true;
@@ -78,7 +78,7 @@ Record known_failure(const Pair& pair) {
   return record;
 }
 
-/// The lower median of now / before; 1 with too few.
+/// The lower median of now / before; 1 with fewer than kFewestTimed.
 double pace_of(std::vector<double> ratios) {
   if (ratios.size() < kFewestTimed) return 1;
   const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>((ratios.size() - 1) / 2);
@@ -125,7 +125,7 @@ void check_comparable(const Heading& now, const Heading& before) {
                      now.shard, now.shards);
 }
 
-/// Whether a case of the baseline that the result lacks is gone: not where the result is only of a part.
+/// Whether the result has all cases of the baseline's selection: only then is a missing case gone.
 bool speaks_of_all(const Heading& now, const Heading& before) {
   return now.selection == before.selection && now.shard == before.shard && now.shards == before.shards;
 }

@@ -9,10 +9,10 @@
 
 namespace w4::cases::matrix {
 
-/// What is new about a case, in the order in which it is told.
+/// What is new about a case, in the order of the report.
 enum class NewsKind {
-  newly_failing,  // red, and in the baseline something else or nothing
-  known_passes,   // a known failure that passes now: the mark is to go
+  newly_failing,  // red; another outcome in the baseline, or not in it
+  known_passes,   // a known failure that passes now: remove the mark
   known_expired,  // still fails as known, after the day until when it may
   slower,         // see kSlowerFactor
   less_accurate,  // see kMaxZRise
@@ -32,7 +32,7 @@ struct NewsItem {
 /// A result held against a baseline.
 struct News {
   std::vector<NewsItem> items;         // by kind, then by case
-  std::vector<Record> known_failures;  // red now, with what the baseline knows of them, and no news
+  std::vector<Record> known_failures;  // red as the baseline knows them: no news
   double pace = 1;                     // how many times longer the run's cases take than the baseline's: median
 
   bool empty() const { return items.empty(); }
@@ -58,15 +58,15 @@ inline constexpr double kMaxZRise = 2.5;
 double nrmse_rise(double outputs);
 
 /// `today`: YYYY-MM-DD. A known failure may fail up to and on the day it expires. One known as flaky may also pass or
-/// fail in all its runs. Times and accuracy are compared where both pass. What a shard, or another selection, lacks is
-/// not gone.
-/// Throws InputError when the baseline is of another set or shard, breaks check_baseline(), or a date is none.
+/// fail in all its runs. Times and accuracy are compared where both pass. Cases missing because
+/// of sharding or selection are not reported as gone.
+/// Throws InputError when the baseline is of another set or shard, breaks check_baseline(), or a date is invalid.
 News news_of(const Results& now, const Results& before, std::string_view today);
 
 /// "fail, known until 2026-12-31: issue 12".
 std::string known_text(std::string_view outcome, const Known& known);
 
-/// A line an item; empty without news.
+/// One line per item; empty without news.
 std::string text_of(const News& news);
 
 }  // namespace w4::cases::matrix

@@ -17,7 +17,7 @@ namespace {
 
 using Test = std::function<bool(const CaseId&)>;
 
-/// A side of a comparison: a number, or a word; of what axis the word is, or which word it is.
+/// A side of a comparison: a number or a word, of an axis or written.
 struct Side {
   std::function<double(const CaseId&)> number = {};
   std::function<std::string(const CaseId&)> word = {};

@@ -3,30 +3,24 @@
 
 #include "cases/ask.h"
 #include "cases/case/task.h"
-#include "cases/judge/launch_repeats.h"
+#include "cases/faults/faults.h"
 #include "cases/judge/pictures.h"
-#include "cases/matrix/own_path.h"
+#include "cases/report/clean_text.h"
 #include "cases/report/report_text.h"
-#include "cases/search/bisect.h"
-#include "cases/search/launch_rules.h"
-#include "cases/search/launch_symptoms.h"
-#include "cases/search/repack_search.h"
+#include "cases/search/examine.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <new>
 
 namespace w4::cases::matrix {
 namespace {
 
 using kernel::RunResult;
-using kernel::Task;
-
-/// A search among three faults at once, or over other shapes, takes many times as long as all else: a matrix has many
-/// cases to search, and is a sweep itself.
-constexpr int kMostFaultsAtOnce = 2;
+using report::one_line;
 
 /// Peaks of bisect on failing cases, by /usr/bin/time: 118 MiB at K=N=4096 and M=1, 341 MiB at K=512, N=8192 and
 /// M=1024.
@@ -36,38 +30,21 @@ ErrorFigures figures_of(const judge::Comparison& c) {
   return {.max_z = c.max_z, .rms_z = c.rms_z, .nrmse = c.nrmse, .gain = c.gain};
 }
 
-/// How a run that did not reach its end ended, and what that is called.
-std::pair<Outcome, std::string> ending_of(const RunResult& result, const judge::Repeats& repeats, int timeout_seconds) {
-  if (result.timed_out) return {Outcome::timed_out, fmt::format("the kernel is not done after {} s", timeout_seconds)};
-  std::string reason = fmt::format("{}", fmt::join(repeats.failures, "; "));
-  if (!result.message.empty()) reason += ": " + result.message;
-  const bool crashed = !result.signal.empty() || result.exit_code;
-  return {crashed ? Outcome::crashed : Outcome::fail, reason};
+const search::Progress kSilent = [](std::string_view) {};
+
+/// No fault is planted in the kernel: it is the known-good one.
+bool known_good_kernel(const repack::Recipe& planted) {
+  return std::ranges::all_of(planted,
+                             [](const auto& way) { return is_repacking(faults::parse_stage(way.first)); });
 }
 
-/// What is wrong with a kernel all of whose launches gave the right output; empty: nothing. It is what bisect calls a
-/// mismatch too.
-std::string wrong_beside_output(search::Trials& trials, int timeout_seconds) {
-  if (const search::Symptoms symptoms = search::symptoms_of(trials, timeout_seconds); !symptoms.wrong.empty())
-    return symptoms.wrong[0];
-  if (const std::vector<report::Culprit> found = search::faults_of_side_effects(trials); !found.empty())
-    return found[0].evidence.at(0);
-  return "";
-}
-
-/// A combination of axes that no layer can have is not this kernel's fault, nor the user's.
+/// A combination of axes that no layer can have is no failure of the kernel and no bad input.
 Prepared made_ready(const Options& options) {
   try {
     return prepare(options);
   } catch (const InputError& error) {
     throw CannotTest("{}", error.what());
   }
-}
-
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (c == '\n' || c == '\r') c = ' ';
-  return text;
 }
 
 }  // namespace
@@ -80,8 +57,8 @@ long long bytes_needed(const CaseId& id) {
 Options CaseRunner::options_of_case(const CaseId& id) const {
   Options options = options_of(id);
   options.timeout_seconds = plan_.timeout_seconds;
-  options.most_faults = kMostFaultsAtOnce;
-  options.sweep_unexplained = false;
+  options.most_faults = faults::kFewFaultsAtOnce;  // a matrix has many cases to search
+  options.sweep_unexplained = false;               // and is a sweep itself
   if (!options.foreign.empty()) return options;
   options.inject = plan_.inject;
   options.settings = plan_.settings;
@@ -94,60 +71,46 @@ kernel::child::ForeignKernel& CaseRunner::opened(const std::string& spec) {
   return *kernel;
 }
 
-CaseRunner::Checked CaseRunner::lane_model(const Options& options) const {
-  const Prepared prepared = made_ready(options);
-  const OwnPath path(planted_by(options), prepared.layer);
-  const Task task = task_of(prepared, repack::packed_of(path.last()), options);
-  const RunResult result = path.run(task);
-  const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-  const judge::Comparison comparison = judge::compare(result.C, expected, task.launch.fill);
-  Checked checked{.error = figures_of(comparison)};
-  if (result.ran() && comparison.right()) {
-    checked.reason = path.wrong_beside_output(task, result, options.repeat);
-    if (!checked.reason.empty()) checked.outcome = Outcome::fail;
-    return checked;
-  }
-  checked.pictures = judge::pictures_of(result.C, expected, task.launch.fill);
-  checked.outcome = Outcome::fail;
-  checked.reason = result.ran()
-                       ? comparison.failed_gate
-                       : ending_of(result, judge::repeats_of({result}, expected), plan_.timeout_seconds).second;
+/// The outcome of an examination, and what the record keeps of it.
+template <class Examination>
+CaseRunner::Checked CaseRunner::checked(const Examination& seen, const RunResult& shown,
+                                        const judge::Expected& expected) {
+  Checked checked{.outcome = seen.right() ? Outcome::pass : Outcome::fail, .reason = seen.reason};
+  if (seen.comparison.judged > 0) checked.error = figures_of(seen.comparison);
+  if (!shown.ran() || !seen.comparison.right())
+    checked.pictures = judge::pictures_of(shown.C, expected, kernel::Launch{}.fill);
   return checked;
 }
 
-CaseRunner::Checked CaseRunner::foreign(const Options& options) {
+CaseRunner::Checked CaseRunner::own_path(const Options& options) const {
+  const Prepared prepared = made_ready(options);
+  const repack::Recipe planted = planted_by(options);
+  const auto seen = search::examine(prepared, Subject(planted), options, known_good_kernel(planted), kSilent);
+  return checked(seen, seen.seen, seen.expected);
+}
+
+CaseRunner::Checked CaseRunner::users_kernel(const Options& options) {
   kernel::child::ForeignKernel* kernel = nullptr;
   try {
     kernel = &opened(options.foreign);
   } catch (const CannotTest& error) {
-    return {.outcome = Outcome::skipped, .reason = one_line(error.what())};
+    return {.outcome = Outcome::skipped, .reason = error.what()};
   }
   const Prepared whole = made_ready(options);
   const Prepared prepared = kernel->takes_bias() ? whole : without_bias(whole);
-  const Task task = task_of(prepared, repack::packed_of(search::repack_with(prepared.layer, {})), options);
-  const search::Progress nobody = [](std::string_view) {};
-  search::Trials trials(*kernel, prepared, options, task, nobody);
-  Checked checked;
-  for (const RunResult& result : trials.launches()) {
-    const judge::Comparison comparison = trials.compared(result);
-    if (comparison.judged > 0) checked.error = figures_of(comparison);
-    if (result.ran() && comparison.right()) continue;
-    checked.outcome = Outcome::fail;
-    checked.reason = comparison.failed_gate;
-    checked.pictures = judge::pictures_of(result.C, trials.expected(), task.launch.fill);
-    if (!result.ran())
-      std::tie(checked.outcome, checked.reason) =
-          ending_of(result, judge::repeats_of(trials.launches(), trials.expected()), plan_.timeout_seconds);
-    return checked;
-  }
-  checked.reason = wrong_beside_output(trials, plan_.timeout_seconds);
-  if (!checked.reason.empty()) checked.outcome = Outcome::fail;
-  return checked;
+  const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
+  const search::KernelExamination seen = search::examine(*kernel, prepared, options, task, kSilent);
+  Checked found = checked(seen, seen.shown, seen.trials.expected());
+  if (seen.shown.timed_out)
+    found.outcome = Outcome::timed_out;
+  else if (!seen.shown.signal.empty() || seen.shown.exit_code)
+    found.outcome = Outcome::crashed;
+  return found;
 }
 
 CaseRunner::Checked CaseRunner::once(const Options& options) {
   try {
-    Checked checked = options.foreign.empty() ? lane_model(options) : foreign(options);
+    Checked checked = options.foreign.empty() ? own_path(options) : users_kernel(options);
     checked.reason = one_line(checked.reason);
     return checked;
   } catch (const CannotTest& error) {

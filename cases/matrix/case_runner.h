@@ -17,23 +17,21 @@ namespace w4::cases::matrix {
 struct RunPlan {
   std::vector<std::string> inject = {};  // planted on the lane model's path, as `bisect --inject` and --set do
   std::vector<std::string> settings = {};
-  int times = 1;              // how often each case is run: one that does not always end alike is flaky
-  int timeout_seconds = 120;  // of one run of a kernel
+  int times = 1;              // runs of each case; outcomes that differ make it flaky
+  int timeout_seconds = 120;  // of one launch
 };
 
-/// Runs cases one after another in this process. Kernels of others are kept open, with their processes, from case to
-/// case.
+/// Runs cases one after another in this process. The user's kernels stay open, with their processes, from case to case.
 class CaseRunner {
  public:
   explicit CaseRunner(RunPlan plan) : plan_(std::move(plan)) {}
 
-  /// The case, as often as the plan says: repack, kernel, oracle. No search for what is wrong. Throws InputError for a
-  /// kernel that is none.
+  /// Examines the case as often as the plan says, without a search for what is wrong. Throws InputError for an unknown
+  /// kernel.
   Record check(const CaseId& id);
 
-  /// Hands a failing case to bisect: its report becomes part of the record. A case in which bisect sees nothing wrong
-  /// does not fail every time: it becomes flaky. One on which the known-good path fails too is no case to judge by:
-  /// skipped.
+  /// Hands a failing case to bisect; its report becomes part of the record. A case that bisect finds right does not
+  /// always fail: it becomes flaky. A case on which the known-good path fails too judges nothing: it becomes skipped.
   void find(const CaseId& id, Record& record);
 
  private:
@@ -45,8 +43,10 @@ class CaseRunner {
   };
   Options options_of_case(const CaseId& id) const;
   Checked once(const Options& options);
-  Checked lane_model(const Options& options) const;
-  Checked foreign(const Options& options);
+  Checked own_path(const Options& options) const;
+  Checked users_kernel(const Options& options);
+  template <class Examination>
+  static Checked checked(const Examination& seen, const kernel::RunResult& shown, const judge::Expected& expected);
   kernel::child::ForeignKernel& opened(const std::string& spec);
 
   RunPlan plan_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/junit.h"
 
-#include "cases/matrix/finding_text.h"
 #include "cases/report/clean_text.h"
 
 #include <fmt/format.h>
@@ -37,7 +36,7 @@ double sound(double seconds) { return std::isfinite(seconds) && seconds > 0 ? se
 /// A decimal number without an exponent, which xs:decimal does not have.
 void set_time(pugi::xml_node node, double seconds) { set(node, "time", fmt::format("{:.6f}", seconds)); }
 
-/// What stands in a test case beside its name.
+/// The element inside a test case.
 struct Mark {
   const char* element = nullptr;  // nullptr: nothing, it is a pass
   std::string message = {}, type = {}, text = {};
@@ -51,7 +50,7 @@ Mark mark_of(const Record& record) {
           .text = is_red(record.outcome) ? finding_text(record) : ""};
 }
 
-/// The news of each case, and the failures that are known. What is red stays what it is, behind its news.
+/// The news of each case, and the known failures. A red case keeps its element; its news comes first in the text.
 class Against {
  public:
   explicit Against(const News* news) {

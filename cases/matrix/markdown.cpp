@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kCellBytes = 300, kCommandBytes = 1000, kTableBytes = 15000;
 static_assert(4 * kTableBytes + 9 * kCellBytes + 1000 < kMaxMarkdown);  // four tables, the name of the set, titles
 
-/// Text as it stands, in a cell or elsewhere: no mark-up, and no person or issue called by chance.
+/// Plain text, in a cell or elsewhere: no mark-up, no accidental mention of a person or an issue.
 std::string plain(std::string_view text, std::size_t bytes = kCellBytes) {
   constexpr std::string_view kSpecial = "\\`*_{}[]<>|~!$";
   std::string out;
@@ -100,7 +100,7 @@ std::string known_table(const News& news) {
                 table("| case | outcome | known | until |\n|---|---|---|---|\n", rows));
 }
 
-/// What was not run, by outcome and reason, the most frequent first.
+/// Cases that were not run, by outcome and reason, the most frequent first.
 std::string idle_table(const Results& results) {
   std::map<std::pair<Outcome, std::string>, std::size_t> groups;
   std::vector<Record> idle;  // outcomes alone, to be counted

@@ -3,7 +3,6 @@
 
 #include "cases/case/split.h"
 #include "cases/faults/faults.h"
-#include "cases/matrix/ctest_gpu.h"
 #include "cases/matrix/sets.h"
 #include "fixtures/error.h"
 
@@ -49,14 +48,14 @@ std::pair<int, int> shard_in(const std::string& text) {
   return {numbers[0], numbers[1]};
 }
 
-/// Half of what the machine has.
+/// Half of the machine's memory.
 int default_memory_mib() {
   return static_cast<int>((::sysconf(_SC_PHYS_PAGES) / 2 * (::sysconf(_SC_PAGESIZE) >> 10)) >> 10);
 }
 
 std::vector<std::string> gpus_of(int count) {
   if (const auto given = gpu_given_by_ctest()) return {*given};
-  if (count == 1) return {""};  // as CUDA_VISIBLE_DEVICES is
+  if (count == 1) return {""};  // CUDA_VISIBLE_DEVICES unchanged
   std::vector<std::string> names;
   for (int i = 0; i < count; ++i) names.push_back(fmt::format("{}", i));
   return names;
@@ -69,7 +68,7 @@ void add_reports(CLI::App& app, ReportFiles& files) {
   app.add_option("--baseline", files.baseline, "compare with an earlier result, of `matrix baseline`: only news fail");
 }
 
-/// The name of an option that was mistyped, and what was meant.
+/// Names a mistyped option, and the nearest known one.
 void parse(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
@@ -85,7 +84,7 @@ void parse(CLI::App& app, int argc, char** argv) {
   }
 }
 
-/// What is mistyped is said before anything runs.
+/// Typing errors are reported before anything runs.
 void check(const MatrixOptions& options) {
   faults::merged(faults::recipe_of_faults(options.plan.inject), faults::recipe_of_settings(options.plan.settings));
   const bool planted = !options.plan.inject.empty() || !options.plan.settings.empty();
@@ -98,6 +97,14 @@ void check(const MatrixOptions& options) {
 }
 
 }  // namespace
+
+std::optional<std::string> gpu_given_by_ctest() {
+  const char* const given = std::getenv("CTEST_RESOURCE_GROUP_0_GPUS");
+  if (given == nullptr) return {};
+  const std::string_view id = split(split(given, ';')[0], ',')[0];
+  if (!id.starts_with("id:")) return {};
+  return std::string(id.substr(3));
+}
 
 MatrixOptions parse_matrix(int argc, char** argv) {
   MatrixOptions options;

@@ -4,12 +4,13 @@
 #include "cases/matrix/pool.h"
 #include "cases/matrix/selection.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace w4::cases::matrix {
 
-/// Files that a result is written to, or held against; empty: not asked for.
+/// Files that a result is written to, or compared with; empty: not asked for.
 struct ReportFiles {
   std::string junit, markdown, html;
   std::string baseline;
@@ -48,5 +49,9 @@ MatrixOptions parse_matrix(int argc, char** argv);
 JoinOptions parse_merge(int argc, char** argv);
 JoinOptions parse_report(int argc, char** argv);
 BaselineOptions parse_baseline(int argc, char** argv);
+
+/// The GPU that CTest's resource specification gives this process, as CUDA_VISIBLE_DEVICES names it: CTest sets
+/// CTEST_RESOURCE_GROUP_0_GPUS="id:3,slots:1". None outside CTest, or without a specification.
+std::optional<std::string> gpu_given_by_ctest();
 
 }  // namespace w4::cases::matrix

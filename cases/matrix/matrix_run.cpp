@@ -31,7 +31,7 @@ Heading heading_of(const MatrixOptions& options, std::size_t cases) {
   return heading;
 }
 
-/// A file that is written as results come, and the first thing that kept it from it.
+/// A file that is written as results come, and its first write error.
 class Keeper {
  public:
   Keeper(const std::string& path, const Heading& heading)
@@ -54,7 +54,7 @@ class Keeper {
     records_[record.case_text] = std::move(record);
   }
 
-  /// All there is of `cases`, in their order; written in that order too.
+  /// The records of `cases`, in their order; the file is rewritten in that order.
   MatrixRun finish(const Heading& heading, const std::vector<CaseId>& cases) {
     MatrixRun run{.results = {heading, {}}, .not_written = not_written_};
     for (const CaseId& id : cases)

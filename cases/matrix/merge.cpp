@@ -29,7 +29,7 @@ struct Taken {
 };
 using Cases = std::unordered_map<std::string_view, Taken>;
 
-/// By shard, the fullest file of a shard first. What follows depends on this order alone, so on no argument's place.
+/// By shard, the fullest file of a shard first: the merge does not depend on the order of the arguments.
 bool comes_before(const Part& a, const Part& b) {
   if (a.heading().shard != b.heading().shard) return a.heading().shard < b.heading().shard;
   if (a.records().size() != b.records().size()) return a.records().size() > b.records().size();
@@ -62,11 +62,11 @@ void check_headings(const std::vector<Part>& parts) {
     check_same(parts[0], part, "the number of cases", std::to_string(first.cases), std::to_string(heading.cases));
     check_same(parts[0], part, "the number of shards", std::to_string(first.shards), std::to_string(heading.shards));
     if (heading.shard < 1 || heading.shard > heading.shards)
-      throw InputError("{}: shard {} of {} is none", part.name, heading.shard, heading.shards);
+      throw InputError("{}: there is no shard {} of {}", part.name, heading.shard, heading.shards);
   }
 }
 
-/// Of two records of a case in the same shard, the one to keep: one that says more.
+/// Which of two records of a case in the same shard is kept.
 bool says_more(const Record& a, const Record& b) {
   if (a.finding.is_null() != b.finding.is_null()) return b.finding.is_null();
   return json_of(a).dump() < json_of(b).dump();
@@ -145,7 +145,7 @@ std::vector<Record> interleaved(const std::map<int, const Part*>& fullest, const
   return records;
 }
 
-/// A file that holds less of a shard than another may hold nothing else.
+/// A partial file of a shard may hold no case that the full one lacks.
 void check_no_others(const std::vector<Part>& parts, const std::map<int, const Part*>& fullest) {
   std::unordered_map<std::string_view, int> known;
   for (const auto& [shard, part] : fullest)

@@ -6,8 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <cmath>
-
 namespace w4::cases::matrix {
 namespace {
 
@@ -28,15 +26,13 @@ std::string script(const std::string& id, const std::string& json) {
   return "<script type=\"application/json\" id=\"" + id + "\">" + json + "</script>\n";
 }
 
-ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
-
 ordered_json error_of(const Record& record) {
   if (!record.error) return nullptr;
   const ErrorFigures& error = *record.error;
   return {number(error.max_z), number(error.rms_z), number(error.nrmse), number(error.gain)};
 }
 
-/// A case in the list: an array, for there are many.
+/// A case in the list: an array, because there may be thousands.
 ordered_json row_of(const Record& record) {
   ordered_json repeated = nullptr;
   if (record.times > 1) repeated = {record.times, record.failed};
@@ -44,7 +40,7 @@ ordered_json row_of(const Record& record) {
                               error_of(record), repeated, finding_line(record), record.rerun});
 }
 
-/// Items as arrays, and of each known failure by its case what the baseline says.
+/// Items as arrays; known failures by case, with the baseline's text.
 ordered_json json_of(const News& news) {
   ordered_json items = ordered_json::array(), known = ordered_json::object();
   for (const NewsItem& item : news.items) items.push_back({name_of(item.kind), item.case_text, item.text});
@@ -53,7 +49,7 @@ ordered_json json_of(const News& news) {
   return {{"items", std::move(items)}, {"known", std::move(known)}};
 }
 
-/// What the pages of single cases need, as much as there is room for: findings before pictures.
+/// Findings and pictures for the pages of single cases, within the limits: findings before pictures.
 struct Details {
   std::string scripts;
   std::size_t bytes = 0, pictured = 0;

@@ -9,13 +9,13 @@
 
 namespace w4::cases::matrix {
 
-/// Cases of which the page carries the pictures. It also has a limit in bytes for findings and pictures together; what
-/// is left out it says, in its summary and on the page of the case.
+/// The most cases with pictures. Findings and pictures together have a limit in bytes too; the page says what it leaves
+/// out, in its summary and on the page of the case.
 inline constexpr std::size_t kMostPictured = 500;
 
-/// One HTML file that holds all it needs: summary, cases to filter and search, and a page for each finding. The pieces
-/// that people write lie in matrix/page/ and are part of the program. News (nullptr: without a baseline) stand in the
-/// summary and on the page of their case, and known failures are told from new ones.
+/// One self-contained HTML file: summary, cases to filter and search, and a page for each finding. Its sources are in
+/// matrix/page/ and part of the program. News (nullptr: without a baseline) appear in the summary and on the page of
+/// their case; known failures are marked.
 std::string page_of(const Results& results, const News* news);
 
 /// One finding of bisect as a result of one case, pictures included: what `bisect --html` draws.

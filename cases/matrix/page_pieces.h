@@ -6,7 +6,7 @@
 
 namespace w4::cases::matrix {
 
-/// The files of matrix/page/, as they are: the program carries them (embed.cmake). A file is one string.
+/// The files of matrix/page/, unchanged, embedded by embed.cmake; one string a file.
 struct PagePieces {
   std::span<const std::string_view> html, css, scripts;
 };

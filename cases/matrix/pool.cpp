@@ -23,17 +23,17 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto kLook = 50ms;       // between looks at time limits and memory
-constexpr int kGraceSeconds = 10;  // beyond a kernel's own limits: its worker answers by itself, if it can
+constexpr int kGraceSeconds = 10;  // beyond the kernel's own limits: time for its worker to answer
 
 std::string in_gib(long long bytes) { return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1LL << 30)); }
 
-/// Where there is a GPU, a plug-in may use it; whether it does is known only once it is opened.
+/// Where there is a GPU, a plug-in may use it: that is known only once it is opened.
 bool wants_gpu(const CaseId& id) {
   static const bool there_is_one = std::filesystem::exists("/dev/nvidiactl");
   return there_is_one && !id.kernel.empty() && !id.kernel.starts_with("exec:");
 }
 
-/// As many as can be at work: where every case wants a GPU, one for each of them, and the cores are shared among those.
+/// Where every case wants a GPU, one worker a GPU; the cores are shared among them.
 std::size_t workers_for(const std::vector<CaseId>& cases, const Budget& budget) {
   const auto jobs = static_cast<std::size_t>(budget.jobs);
   return std::ranges::all_of(cases, wants_gpu) ? std::clamp<std::size_t>(budget.gpus.size(), 1, jobs) : jobs;
@@ -61,7 +61,7 @@ class Worker {
   long long resident() const { return idle() || !process_ ? 0 : resident_bytes(process_->id()); }
 
   void give(const CaseId& id, bool search, Clock::duration limit, Clock::duration search_limit) {
-    if (process_ && process_->ended()) process_.reset();  // it died between two cases: the next one is not to blame
+    if (process_ && process_->ended()) process_.reset();  // died between two cases: not the next one's fault
     if (!process_) start();
     case_ = id;
     first_.reset();
@@ -72,7 +72,7 @@ class Worker {
     write_line(channel_.get(), {{"case", id.text()}, {"bisect", search}});  // a worker that is gone is noticed below
   }
 
-  /// What there is to read, without waiting; the record when the case is done.
+  /// Reads what is there, without waiting; the record when the case is done.
   std::optional<Record> look() {
     pollfd wanted = {.fd = channel_.get(), .events = POLLIN, .revents = 0};
     while (::poll(&wanted, 1, 0) > 0) {
@@ -156,7 +156,7 @@ class Worker {
   Clock::duration limit_{}, search_limit_{};
 };
 
-/// All workers, and the cases that wait for one.
+/// All workers, and the waiting cases.
 class Floor {
  public:
   Floor(std::vector<Worker> workers, const RunPlan& plan, const Budget& budget, bool search,
@@ -223,7 +223,8 @@ class Floor {
     ::poll(wanted.data(), wanted.size(), static_cast<int>(std::chrono::milliseconds(kLook).count()));
   }
 
-  /// Beyond the budget the largest goes: what a case needs was only estimated, and a kernel may take what it likes.
+  /// Beyond the budget the largest worker is ended: a case's needs are an estimate, and the user's kernel may take
+  /// more.
   void watch_memory() {
     if (Clock::now() - looked_ < kLook) return;
     looked_ = Clock::now();

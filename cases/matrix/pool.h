@@ -10,12 +10,11 @@
 
 namespace w4::cases::matrix {
 
-/// What the workers may take together.
+/// What all workers together may use.
 struct Budget {
   int jobs = 1;                        // workers
   long long memory_bytes = 4LL << 30;  // of all cases at work; a case that alone needs more is skipped
-  std::vector<std::string> gpus = {};  // a name for CUDA_VISIBLE_DEVICES each, or one empty one: as it is set. A GPU
-                                       // runs one case at a time
+  std::vector<std::string> gpus = {};  // one value of CUDA_VISIBLE_DEVICES each; "": unchanged. One case at a time each
   int search_seconds = 300;            // for bisect, of one failing case
 };
 
@@ -26,8 +25,8 @@ class Pool {
   /// `program`: this executable, which as a worker calls serve_cases().
   Pool(std::string program, RunPlan plan, Budget budget, bool search);
 
-  /// Calls `done` with the record of each case as it comes, in no certain order. Throws InputError for what no case
-  /// could be run with (a kernel that is none); records that came before were given to `done`.
+  /// Calls `done` with the record of each case as it finishes, in any order. Throws InputError where no case can be run
+  /// (an unknown kernel); earlier records were given to `done`.
   void run(const std::vector<CaseId>& cases, const std::function<void(Record)>& done);
 
  private:
@@ -37,7 +36,7 @@ class Pool {
   bool search_;
 };
 
-/// Bytes in memory of a process and all that it has started. 0 when it is gone.
+/// Resident bytes of a process and all its descendants. 0 when it is gone.
 long long resident_bytes(int process);
 
 }  // namespace w4::cases::matrix

@@ -19,8 +19,6 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kOutcomes[] = {"pass", "fail", "flaky", "unsupported", "skipped", "crashed", "timed-out"};
 
-ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
-
 double number_of(const ordered_json& value) { return value.is_null() ? std::nan("") : value.get<double>(); }
 
 template <class Value>
@@ -37,7 +35,7 @@ ErrorFigures error_of(const ordered_json& value, std::string_view where) {
   return {.max_z = figure("max_z"), .rms_z = figure("rms_z"), .nrmse = figure("nrmse"), .gain = figure("gain")};
 }
 
-/// A finding whose culprits have what the reports print of them; what else is in it is bisect's business.
+/// Checks the fields of culprits that the reports print.
 ordered_json finding_of(const ordered_json& value, std::string_view where) {
   if (!value.is_object()) throw InputError("{}: 'finding' is no object", where);
   if (!value.contains("culprits")) return value;
@@ -52,6 +50,23 @@ std::string line_of(const ordered_json& value) {
   return value.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
 
+std::string text_of(const ordered_json& culprit) {
+  const std::string stage = culprit.value("stage", ""), cure = culprit.value("cure", ""),
+                    rerun = culprit.value("rerun", "");
+  std::string text = "culprit: " + culprit.value("fault", "");
+  text += stage.empty() ? "\n" : " in stage " + stage + "\n";
+  for (const ordered_json& line : culprit.value("evidence", ordered_json::array()))
+    text += "  " + line.get<std::string>() + "\n";
+  if (!cure.empty()) text += "  cure: " + cure + "\n";
+  if (!rerun.empty()) text += "  alone: " + rerun + "\n";
+  return text;
+}
+
+std::string text_of(const ErrorFigures& error) {
+  return fmt::format("error: max z {:.4g}, rms z {:.4g}, nrmse {:.3e}, gain {:.6g}\n", error.max_z, error.rms_z,
+                     error.nrmse, error.gain);
+}
+
 }  // namespace
 
 std::string_view name_of(Outcome outcome) { return kOutcomes[static_cast<std::size_t>(outcome)]; }
@@ -61,6 +76,8 @@ Outcome parse_outcome(std::string_view text) {
     if (text == kOutcomes[i]) return static_cast<Outcome>(i);
   throw InputError("unknown outcome '{}': it is one of {}", text, fmt::join(kOutcomes, ", "));
 }
+
+ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
 
 ordered_json json_of(const Heading& heading) {
   return {{"schema", kResultsSchema},
@@ -168,6 +185,16 @@ std::string finding_line(const Record& record) {
   for (const ordered_json& culprit : record.finding["culprits"])
     names.push_back(fmt::format("{} in stage {}", culprit.value("fault", ""), culprit.value("stage", "")));
   return fmt::format("{}", fmt::join(names, "; "));
+}
+
+std::string finding_text(const Record& record) {
+  std::string text = record.reason.empty() ? "" : record.reason + "\n";
+  if (record.finding.is_object())
+    for (const ordered_json& culprit : record.finding.value("culprits", ordered_json::array()))
+      text += text_of(culprit);
+  if (record.error) text += text_of(*record.error);
+  if (record.times > 1) text += fmt::format("repeated: {} of {} runs were no pass\n", record.failed, record.times);
+  return text + (record.rerun.empty() ? "" : "rerun: " + record.rerun + "\n");
 }
 
 }  // namespace w4::cases::matrix

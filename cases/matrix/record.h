@@ -15,8 +15,8 @@ namespace w4::cases::matrix {
 /// The number of the format that result files and reports are written in; docs/matrix.md describes it.
 inline constexpr int kResultsSchema = 1;
 
-/// How a case of the matrix ended. Only `pass` is one; `skipped` is this machine's doing (no GPU, no memory),
-/// `unsupported` the kernel's (a shape it does not take).
+/// How a case ended. `skipped`: this machine cannot run it (no GPU, no memory); `unsupported`: the kernel does not take
+/// it (its shape).
 enum class Outcome { pass, fail, flaky, unsupported, skipped, crashed, timed_out };
 
 std::string_view name_of(Outcome outcome);     // "pass", ..., "timed-out"
@@ -31,20 +31,20 @@ struct ErrorFigures {
   double max_z = 0, rms_z = 0, nrmse = 0, gain = 1;
 };
 
-/// Of a red case in a baseline: why it may fail, and the last day on which it may ("YYYY-MM-DD").
+/// A red case of a baseline: why it may fail, and the last day on which it may ("YYYY-MM-DD").
 struct Known {
   std::string reason, expires;
   friend bool operator==(const Known&, const Known&) = default;
 };
 
-/// What came of one case.
+/// The result of one case.
 struct Record {
   std::string case_text;  // what `bisect --case` takes; unique within a result
   Outcome outcome = Outcome::pass;
-  std::string reason = {};  // one line; empty only of a pass
+  std::string reason = {};  // one line; empty only for a pass
   double seconds = 0;
   std::optional<ErrorFigures> error = {};  // none: there was no output to compare
-  int times = 1;                           // how often it was run (--repeat), and in how many of them it was no pass
+  int times = 1;                           // runs (--repeat), and how many of them did not pass
   int failed = 0;
   nlohmann::ordered_json finding = nullptr;   // bisect's report (design.md, section 6), or null
   nlohmann::ordered_json pictures = nullptr;  // of a failure (pictures.h), or null
@@ -52,7 +52,7 @@ struct Record {
   std::optional<Known> known = {};            // in baselines only (baseline.h)
 };
 
-/// What a result is of. Two results may be joined or resumed only when all but the shard is equal.
+/// Which cases a result is of. Results may be joined or resumed only when all but the shard is equal.
 struct Heading {
   std::string set;                          // "ci", or "axes" of a product given on the command line
   std::vector<std::string> selection = {};  // --axis, --only, --where, --inject, --set, --repeat, as they were given
@@ -67,14 +67,17 @@ struct Results {
   std::vector<Record> records;
 };
 
+/// null where the value is not finite: JSON has no such numbers.
+nlohmann::ordered_json number(double value);
+
 nlohmann::ordered_json json_of(const Heading& heading);
 nlohmann::ordered_json json_of(const Record& record);
 
-/// Read what json_of() wrote; `where` names it. Throw InputError for what is missing or of another schema.
+/// Read what json_of() wrote; `where` names it. Throw InputError for a missing field or another schema.
 Heading heading_of(const nlohmann::ordered_json& value, std::string_view where);
 Record record_of(const nlohmann::ordered_json& value, std::string_view where);
 
-/// A finished result file. Throws InputError, also for a case that stands in it twice.
+/// A finished result file. Throws InputError, also for a case that occurs twice.
 Results read_results(const std::string& path);
 
 /// The file as it is at rest: records as they stand, one line each.
@@ -83,10 +86,14 @@ std::string text_of(const Results& results);
 /// Records by outcome, in the order of Outcome.
 std::vector<std::size_t> counts_of(const std::vector<Record>& records);
 
-/// "112 pass, 1 fail, 3 unsupported": what there is none of is left out.
+/// "112 pass, 1 fail, 3 unsupported": outcomes without cases are left out.
 std::string counts_text(const std::vector<Record>& records);
 
 /// Of a record with a finding: "scale-perm-missing in stage scale_order; ...", or "unexplained in stage launch".
 std::string finding_line(const Record& record);
+
+/// A case that is no pass, as lines: reason, culprits with their evidence and cures, error figures, how often it
+/// failed, and the command that repeats it.
+std::string finding_text(const Record& record);
 
 }  // namespace w4::cases::matrix

@@ -12,7 +12,7 @@ namespace {
 
 bool fits(const std::string& glob, const std::string& text) { return ::fnmatch(glob.c_str(), text.c_str(), 0) == 0; }
 
-/// Cases that one of the globs fits.
+/// Cases that match one of the globs.
 std::vector<CaseId> by_globs(const std::vector<CaseId>& cases, const std::vector<std::string>& globs) {
   if (globs.empty()) return cases;
   std::vector<bool> used(globs.size());

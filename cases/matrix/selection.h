@@ -8,16 +8,16 @@
 
 namespace w4::cases::matrix {
 
-/// Which cases of which set, as the command line says it.
+/// Which cases of which set, as on the command line.
 struct Selection {
   std::string set;
   std::vector<std::string> axes = {};   // --axis NAME=VALUES
-  std::vector<std::string> globs = {};  // --only GLOB: cases that one of them fits
-  std::vector<std::string> where = {};  // --where EXPRESSION: cases that all of them hold for
+  std::vector<std::string> globs = {};  // --only GLOB: cases that match one of them
+  std::vector<std::string> where = {};  // --where EXPRESSION: cases for which all hold
 };
 
-/// The cases of all shards, in the order of the set. Throws InputError for what is not understood, for a glob that fits
-/// no case and an expression that holds for none: a mistyped selection must not pass.
+/// The cases of all shards, in the order of the set. Throws InputError for a syntax error, a glob that matches no
+/// case and an expression that holds for none: a mistyped selection must not pass.
 std::vector<CaseId> selected(const Selection& selection);
 
 /// Shard `shard` (from 1) of `shards`: every shards-th case, so that neighbours, which cost alike, are spread.

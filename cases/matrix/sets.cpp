@@ -22,7 +22,7 @@ constexpr Zeros kCt{true, Format::compressed_tensors, ZeroEncoding::plain};
 constexpr kernel::BlockTile kSquare{128, 128}, kWide{64, 256};
 const std::vector<DType> kBothTypes = {DType::fp16, DType::bf16};
 
-/// A few of everything: what a change breaks first.
+/// A few of everything.
 std::vector<Axes> smoke() {
   return {{.M = {1, 17}, .shape = {{256, 256}}, .group = {-1, 32, 128}, .zeros = {kSym, kV1}, .dtype = kBothTypes},
           {.shape = {{512, 192}}, .zeros = {kV1}, .act = {true}, .bias = {true}},
@@ -91,8 +91,8 @@ std::vector<Axes> models() {
   return {{.M = {1}, .shape = shapes}};
 }
 
-/// Where kernels change their ways: M across 16 and 64, N with 64 left over, K beyond 16384, as many groups as packed
-/// columns of zero points (N/8 = K/group_size), K = group_size.
+/// Where kernels take another code path: M across 16 and 64, N with 64 left over, K beyond 16384, as many groups as
+/// packed columns of zero points (N/8 = K/group_size), K = group_size.
 std::vector<Axes> edges() {
   return {{.M = {1, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 128, 129},
            .shape = {{512, 256}, {512, 192}},

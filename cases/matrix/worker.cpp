@@ -24,7 +24,7 @@ RunPlan plan_of(const json& value) {
           .timeout_seconds = value.at("timeout_seconds")};
 }
 
-/// The check's record at once, so that a search that is ended later takes nothing with it.
+/// Sends the check's record at once, so that it is not lost when a search is ended later.
 void answer(CaseRunner& runner, const json& request) {
   const CaseId id = parse_case(request.at("case").get<std::string>());
   Record record = runner.check(id);

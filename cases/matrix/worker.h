@@ -11,11 +11,11 @@ namespace w4::cases::matrix {
 
 /// A worker runs cases in a process of its own, so that one that crashes, hangs or eats memory takes no other with it.
 /// Over a channel come requests, lines of JSON: {"case": text, "bisect": bool}. Answers are lines too: the record of a
-/// check, {"record": ..., "done": bool}, and where done was false the same record once more, with bisect's finding; or
+/// check, {"record": ..., "done": bool}, and where done was false the same record again, with bisect's finding; or
 /// {"bad_input": line}, which ends the whole run.
 inline constexpr int kWorkerChannel = 3;  // its descriptor there
 
-/// The first word behind the program's name that makes it a worker; the plan, as JSON, is the second.
+/// The program's first argument that makes it a worker; the plan, as JSON, is the second.
 inline constexpr const char* kWorkerWord = "--worker";
 
 nlohmann::json json_of(const RunPlan& plan);

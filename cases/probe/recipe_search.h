@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/faults/faults.h"
 #include "cases/probe/evidence.h"
 
 #include <functional>
@@ -16,13 +17,11 @@ struct NamedRecipes {
   int largest_tried = 0;             // number of faults at once
 };
 
-inline constexpr int kMostFaultsAtOnce = 3;
-
 /// Searches recipes of one known fault, then of two, then of three, each of another stage. A fault is added only where
 /// the recipe so far fails, and only one that shows there by itself: answers that are already explained need no other.
 /// Where that finds nothing of two faults, all that show anywhere are tried together: some act only through another.
 NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::string_view)>& step,
-                          int most = kMostFaultsAtOnce);
+                          int most = faults::kMostFaultsAtOnce);
 
 /// "scale-perm-missing and k-tail-dropped"
 std::string names_of(const repack::Recipe& recipe);

@@ -5,32 +5,27 @@
 #include "cases/case/own_path.h"
 #include "cases/case/prepare.h"
 #include "cases/report/report.h"
-
-#include <functional>
-#include <string_view>
+#include "cases/search/progress.h"
 
 namespace w4::cases::search {
 
-/// Told what is being done, for progress on stderr.
-using Progress = std::function<void(std::string_view)>;
-
-/// The bisection of design.md, section 5, on a path whose stages can be looked at: our repack and the lane model, doing
-/// things as `subject` does them. Every repacking stage is compared bit for bit with its definition, the kernel with
-/// the known-good one on the same packed tensors, the output with the oracle; culprits are confirmed from both sides.
-/// verdict cannot_test: the known-good path itself fails here.
+/// The bisection of design.md, section 5, on a path whose stages can be looked at: our repack and the lane model, with
+/// the stages of `subject`. Every repacking stage is compared bit for bit with its definition, the kernel with the
+/// known-good one on the same packed tensors, the output with the oracle; culprits are confirmed from both sides.
+/// Verdict cannot_test: the known-good path itself fails here.
 report::Report bisect(const Prepared& prepared, const Subject& subject, const Options& options,
                       const Progress& progress);
 
-/// The same question of somebody's recorded output (options.recorded) or packed tensors (options.packed): stages in
-/// between cannot be seen; hypotheses are tried on what can.
+/// The same question of a recorded output (options.recorded) or of packed tensors (options.packed) that an external
+/// program made. Stages in between cannot be seen; hypotheses are tried on what can.
 report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
 report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
 
-/// The same question of somebody's kernel (options.foreign), which is run on what our repack makes, in a process of its
-/// own: how it ends, what it writes and leaves behind are looked at before its output is.
-report::Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress);
+/// The same question of the user's kernel (options.foreign), run on what our repack makes, in a process of its own. How
+/// it ends, what it writes and what it leaves behind are looked at before its output is.
+report::Report bisect_kernel(const Prepared& prepared, const Options& options, const Progress& progress);
 
-/// Somebody's output, (M, N), in the type of the layer. Throws InputError.
+/// A recorded output, (M, N), in the type of the layer. Throws InputError.
 Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesystem::path& path);
 
 }  // namespace w4::cases::search

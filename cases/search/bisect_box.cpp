@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A path that shows nothing but its output: probes whose answers every known wrong way predicts.
+// A path that shows nothing but its output. Every known wrong way predicts the answers to the probes.
 #include "cases/search/bisect_box.h"
 
 #include "cases/case/task.h"
 #include "cases/probe/localise.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/separate.h"
-#include "cases/search/hypotheses.h"
 #include "cases/search/new_report.h"
+#include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
 #include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
@@ -25,14 +25,14 @@ probe::Evidence::Judged judged(const probe::Box& box) {
   return box.sums_as_lane_model() ? probe::Evidence::Judged::every_bit : probe::Evidence::Judged::within_rounding;
 }
 
-/// What C held before the launch, or a NaN that came of it: whatever is summed there does not show.
+/// Some output is the fill, or a NaN made from it: no sum shows there.
 bool hides_sums(const RunResult& seen, DType dtype, std::uint16_t fill) {
   return std::ranges::any_of(seen.C.cells(),
                              [&](std::uint16_t bits) { return bits == fill || std::isnan(value_of(bits, dtype)); });
 }
 
-/// Faults by which a kernel uses what an earlier launch, or somebody else, left in memory: the same question may have
-/// another answer. All others are functions of what the kernel is given, and every probe must bear them out.
+/// Faults by which a kernel uses memory contents that an earlier launch or another program left: the same question may
+/// have another answer. With any other fault the answer depends on the input alone, so every probe must confirm it.
 constexpr std::array<std::string_view, 4> kUseWhatWasLeft = {"small-group-tile-stale", "pad-nan-propagation",
                                                              "writeout-race", "lock-workspace-dirty"};
 
@@ -54,7 +54,7 @@ Probing::Probing(const Prepared& prepared, probe::Box& box, const std::vector<Ru
                  const kernel::Launch& launch, const Options& options, const Progress& step)
     : prepared_(prepared), box_(box), launch_(launch), options_(options), step_(step), evidence_(judged(box)) {
   for (probe::Probe& probe : probe::part_probes(prepared, launch))
-    ask(std::move(probe));  // they need fewer faults to explain them
+    ask(std::move(probe));  // first: fewer faults explain their answers
   const std::vector<probe::Probe> again = probe::case_probes(prepared, launch, static_cast<int>(seen.size()));
   for (std::size_t i = 0; i < seen.size(); ++i) evidence_.add(again[i], seen[i]);
   if (hides_sums(seen[0], prepared.layer.dtype, launch.fill)) ask(probe::filled_probe(prepared, launch));
@@ -79,7 +79,7 @@ std::vector<report::Culprit> Probing::name() {
   return named.fits.empty() ? std::vector<report::Culprit>() : probe::name_culprits(named.fits, evidence_, options_);
 }
 
-/// A probe that is to tell recipes apart may be answered as none of them predicts: then there is more to find.
+/// No recipe may predict the answer to a probe that is to tell them apart: then there is another fault to find.
 void Probing::tell_apart(probe::NamedRecipes& named) {
   constexpr int kMostRounds = 3;
   for (int round = 0; round < kMostRounds && named.fits.size() > 1; ++round) {
@@ -91,21 +91,19 @@ void Probing::tell_apart(probe::NamedRecipes& named) {
   }
 }
 
-/// Three at once are thousands of predictions: on large layers they take minutes.
 int Probing::most_at_once() const {
   constexpr long long kLarge = 1 << 20;  // codes
-  const int most =
-      1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? probe::kMostFaultsAtOnce - 1 : probe::kMostFaultsAtOnce;
-  return std::min(most, options_.most_faults);
+  const bool large = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge;
+  return std::min(large ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce, options_.most_faults);
 }
 
-/// What is stale in somebody's kernel depends on what ran before, so probes may differ where the case does not.
+/// Stale data in the user's kernel depends on what ran before, so probes may contradict a fault that the case shows.
 std::vector<report::Culprit> Probing::name_by_case() {
   probe::Evidence alone(judged(box_));
   for (int i = 0; i < evidence_.size(); ++i)
     if (std::string_view(evidence_.probe(i).kind->id) == "case") alone.add(evidence_.probe(i), evidence_.answer(i));
   const probe::NamedRecipes named = probe::name_recipes(alone, step_, 1);
-  if (!std::ranges::all_of(named.fits, uses_what_was_left)) return {};  // a class with others in it tells nothing
+  if (!std::ranges::all_of(named.fits, uses_what_was_left)) return {};  // nothing follows where other faults fit too
   if (named.fits.empty()) return {};
   std::vector<report::Culprit> culprits = probe::name_culprits(named.fits, alone, options_);
   for (report::Culprit& culprit : culprits)
@@ -139,9 +137,6 @@ void Probing::describe(report::Report& report) {
 }
 
 report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Options& options, const Progress& progress) {
-  report::Report report = new_report(prepared, options);
-  if (!options.foreign.empty()) report.kernel = options.foreign;
-  report.launch = "a black box, " + (options.foreign.empty() ? report.launch : "on what a hidden repack makes");
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   progress("oracle");
   const judge::Expected expected =
@@ -151,7 +146,9 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
     progress("case");
     seen.push_back(box.ask(probe.question));
   }
-  describe_output(seen[0], expected, report);
+  report::Report report = new_report(prepared, options, seen[0], expected);
+  if (!options.foreign.empty()) report.kernel = options.foreign;
+  report.launch = "a black box, " + (options.foreign.empty() ? report.launch : "on what a hidden repack makes");
   report.repeats = judge::repeats_of(seen, expected);
   if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
     report.verdict = report::Verdict::cannot_test;
@@ -167,8 +164,9 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   report.reason = report.comparison->failed_gate;
   if (!right && report.reason.empty())
     report.reason = "this output is within the bound, but a probe's answer is not right";
-  describe_stages(report, right ? std::span<const StageId>(kAllStages) : std::span<const StageId>(),
-                  "every probe is answered right", report.stages);
+  report.stages =
+      stage_lines(report.culprits, right ? std::span<const StageId>(kAllStages) : std::span<const StageId>(),
+                  "every probe is answered right");
   return report;
 }
 

@@ -7,10 +7,10 @@
 
 namespace w4::cases::search {
 
-/// The question of bisect() put to a black box, of which nothing but what it answers is looked at.
+/// bisect() for a black box: only its answers to probes are looked at.
 report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Options& options, const Progress& progress);
 
-/// One box under probe, from what it gave for the case to the names.
+/// Probes one box and names its faults.
 class Probing {
  public:
   /// Asks the probes of parts. `seen`: launches of the case; `launch`: of all of them.
@@ -21,7 +21,7 @@ class Probing {
   bool healthy() { return evidence_.first_against({}) == evidence_.size(); }
   /// Culprits of the recipes that predict all answers; none: nothing known does.
   std::vector<report::Culprit> name();
-  /// What can be said when nothing known does; the box is read weight by weight.
+  /// Where it differs when no known fault explains it; the box is read weight by weight.
   std::vector<report::Culprit> localise();
   /// Probes that were made, and those that could not be.
   void describe(report::Report& report);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What somebody else made: packed tensors or a recorded output. Nothing in between can be seen; every known wrong way
-// is a hypothesis that predicts what would be seen.
+// Packed tensors or a recorded output of an external program. Nothing in between can be seen; every known wrong way is
+// a hypothesis that predicts them.
 #include "cases/case/task.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/recipe_search.h"
@@ -9,6 +9,7 @@
 #include "cases/search/new_report.h"
 #include "cases/search/packed_map.h"
 #include "cases/search/repack_search.h"
+#include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
 #include "kernel/child/output_file.h"
@@ -29,7 +30,7 @@ bool same_packed(const Packed& a, const Packed& b) {
   return a.words == b.words && a.scales == b.scales && a.zeros == b.zeros && a.perm == b.perm;
 }
 
-/// Where each stored row of K stands among the packed rows; empty when perm is no permutation.
+/// Position of each stored row of K among the packed rows; empty when perm is not a permutation.
 std::vector<int> places_of(const Packed& packed) {
   std::vector<int> places(static_cast<std::size_t>(packed.stored_K), -1);
   for (int i = 0; i < packed.stored_K; ++i) {
@@ -84,7 +85,7 @@ std::vector<Hypothesis> packed_fits(const Prepared& prepared, const Packed& seen
     try {
       if (same_packed(repack::packed_of(repack_with(prepared.layer, recipe_of(hypothesis))), seen))
         fits.push_back(hypothesis);
-    } catch (const CannotTest&) {  // this way cannot be done to this layer, so it was not
+    } catch (const CannotTest&) {  // cannot be applied to this layer, so it was not
     }
   }
   return fits;
@@ -101,24 +102,23 @@ Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesys
 }
 
 report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {
-  report::Report report = new_report(prepared, options);
   const Packed seen = repack::read_packed(fixtures::files::read_container(options.packed), prepared.layer);
   const Packed right = repack::repack(prepared.layer);
   const kernel::Task task = task_of(prepared, seen, options);
   progress("kernel");
   const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-  describe_output(kernel::lane_model::run_lane_model(task), expected, report);
+  report::Report report = new_report(prepared, options, kernel::lane_model::run_lane_model(task), expected);
   report.reason = report.comparison->failed_gate;
   if (same_packed(seen, right)) {
     report.verdict = report.comparison->right() ? report::Verdict::match : report::Verdict::cannot_test;
-    describe_stages(report, kRepackingStages, "the packed tensors equal ours in every bit", report.stages);
+    report.stages = stage_lines(report.culprits, kRepackingStages, "the packed tensors equal ours in every bit");
     return report;
   }
   if (report.comparison->right() && same_meaning(seen, right)) {
     report.verdict = report::Verdict::match;
     report.notes.push_back("the packed tensors are stored differently (" + packed_difference(seen, right) +
                            "), and mean the same weights");
-    describe_stages(report, kRepackingStages, "the same weights, row by stored row", report.stages);
+    report.stages = stage_lines(report.culprits, kRepackingStages, "the same weights, row by stored row");
     return report;
   }
   report.verdict = report::Verdict::mismatch;
@@ -132,9 +132,9 @@ report::Report bisect_packed(const Prepared& prepared, const Options& options, c
     evidence.push_back("no known wrong way makes these tensors, alone or in twos");
     for (const std::string& line : packed_statements(seen, right)) evidence.push_back(line);
   }
-  accuse(fits, evidence, options, report);
-  describe_stages(report, kRepackingStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit",
-                  report.stages);
+  report.culprits = culprits_of(fits, evidence, options);
+  report.stages =
+      stage_lines(report.culprits, kRepackingStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit");
   return report;
 }
 
@@ -142,7 +142,7 @@ namespace {
 
 constexpr int kMostRecordedFaults = 2;
 
-/// One output is all that is known, so every name comes with what was tried.
+/// One output is weak evidence: every name comes with the number of predictions tried.
 std::vector<report::Culprit> culprits_of_output(const probe::NamedRecipes& named, probe::Evidence& evidence,
                                                 const Options& options) {
   const std::string tried =
@@ -159,18 +159,17 @@ std::vector<report::Culprit> culprits_of_output(const probe::NamedRecipes& named
 }  // namespace
 
 report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress) {
-  report::Report report = new_report(prepared, options);
   kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
-  task.launch.fill = 0;  // somebody's buffer was fresh, if anything is known of it
+  task.launch.fill = 0;  // most callers allocate zeroed buffers
   progress("oracle");
   const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
   kernel::RunResult seen;
   seen.C = recorded_output(prepared, options.recorded);
-  describe_output(seen, expected, report);
+  report::Report report = new_report(prepared, options, seen, expected);
   report.reason = report.comparison->failed_gate;
   if (report.comparison->right()) {
     report.verdict = report::Verdict::match;
-    describe_stages(report, kAllStages, "the output is right", report.stages);
+    report.stages = stage_lines(report.culprits, kAllStages, "the output is right");
     return report;
   }
   report.verdict = report::Verdict::mismatch;
@@ -181,7 +180,7 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(
         "a recorded zero may be written or never written: only a run with a filled buffer tells");
-  describe_stages(report, {}, "", report.stages);
+  report.stages = stage_lines(report.culprits, {}, "");
   return report;
 }
 

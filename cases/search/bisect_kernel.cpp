@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Somebody's kernel on packed tensors that are known to be right: a plug-in or a command.
+// The user's kernel, a plug-in or a command, on packed tensors that are known to be right.
 #include "cases/case/task.h"
 #include "cases/search/bisect.h"
 #include "cases/search/bisect_box.h"
-#include "cases/search/hypotheses.h"
+#include "cases/search/examine.h"
 #include "cases/search/launch_rules.h"
-#include "cases/search/launch_symptoms.h"
 #include "cases/search/magnitude.h"
 #include "cases/search/new_report.h"
-#include "cases/search/repack_search.h"
+#include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 
@@ -21,32 +20,31 @@ namespace {
 using kernel::RunResult;
 using kernel::Task;
 
-/// One bisection of a kernel, from its launches to what explains them.
-class ForeignBisection {
+/// One bisection of a kernel, from its examination to what explains it.
+class KernelBisection {
  public:
-  ForeignBisection(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
-                   const Progress& progress)
+  KernelBisection(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
+                  const Progress& progress)
       : prepared_(prepared),
         options_(options),
         step_(progress),
-        report_(new_report(prepared, options)),
         walk_(walk_repack(Subject({}), prepared.layer, {}, progress)),
-        trials_(kernel, prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress) {}
+        seen_(examine(kernel, prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress)),
+        report_(new_report(prepared, options, first(), trials_.expected())) {}
 
   report::Report run() {
     describe_kernel();
-    describe_output(seen(), trials_.expected(), report_);
     report_.repeats = judge::repeats_of(trials_.launches(), trials_.expected());
-    look_at_symptoms();
+    report_.notes.insert(report_.notes.end(), seen_.symptoms.notes.begin(), seen_.symptoms.notes.end());
     ask_sanitizers();
     judge();
-    describe();
+    describe_stages();
     report_.runs += trials_.launches_made();
     return std::move(report_);
   }
 
  private:
-  const RunResult& seen() const { return trials_.first(); }
+  const RunResult& first() const { return trials_.first(); }
 
   void describe_kernel() {
     const kernel::child::ForeignKernel& kernel = trials_.kernel();
@@ -55,15 +53,9 @@ class ForeignBisection {
     report_.launch = kernel.name() == file ? "" : kernel.name() + ", ";
     report_.launch +=
         fmt::format("{}up to {} launches", kernel.on_device() ? kernel.device() + ", " : "", options_.repeat);
-    report_.launches = seen().kernel_launches;
+    report_.launches = first().kernel_launches;
     if (kernel.on_device() && !kernel.unwatched().empty())
       report_.notes.push_back("launches are not watched: " + kernel.unwatched());
-  }
-
-  void look_at_symptoms() {
-    Symptoms symptoms = symptoms_of(trials_, options_.timeout_seconds);
-    evidence_ = std::move(symptoms.wrong);
-    report_.notes.insert(report_.notes.end(), symptoms.notes.begin(), symptoms.notes.end());
   }
 
   void ask_sanitizers() {
@@ -83,8 +75,7 @@ class ForeignBisection {
 
   void judge() {
     find_culprits();
-    const bool right = report_.comparison->right();
-    if (right && evidence_.empty() && report_.culprits.empty() && walk_.broken.empty() && !sanitizers_complain()) {
+    if (seen_.right() && report_.culprits.empty() && walk_.broken.empty() && !sanitizers_complain()) {
       report_.verdict = report::Verdict::match;
       return;
     }
@@ -98,16 +89,14 @@ class ForeignBisection {
     if (report_.culprits.empty()) explain();
     if (report_.culprits.empty()) report_.culprits.push_back({.stage = "", .fault = "unexplained", .evidence = {}});
     for (report::Culprit& culprit : report_.culprits) complete(culprit);
-    report_.reason = !evidence_.empty() && (right || !seen().ran()) ? evidence_[0]
-                     : right                                        ? report_.culprits[0].evidence.at(0)
-                                                                    : report_.comparison->failed_gate;
+    report_.reason = seen_.right() ? report_.culprits[0].evidence.at(0) : seen_.reason;
   }
 
   void add_all(std::vector<report::Culprit> found) {
     report_.culprits.insert(report_.culprits.end(), found.begin(), found.end());
   }
 
-  /// Rules on how it ends and what it leaves; its numbers are explained when none of them says anything.
+  /// The rules on how launches end and what they leave behind. Its output is explained when no rule names a culprit.
   void find_culprits() {
     if (const std::vector<report::Culprit> ended = faults_of_end(trials_); !ended.empty()) return add_all(ended);
     add_all(faults_of_side_effects(trials_));
@@ -115,7 +104,7 @@ class ForeignBisection {
     if (report_.culprits.empty()) add_all(faults_of_workspace(trials_, options_.workspace));
   }
 
-  bool ended_badly() const { return seen().timed_out || !seen().signal.empty() || seen().exit_code.has_value(); }
+  bool ended_badly() const { return first().timed_out || !first().signal.empty() || first().exit_code.has_value(); }
 
   void explain() {
     if (ended_badly()) {
@@ -127,21 +116,22 @@ class ForeignBisection {
     if (report_.culprits.empty()) explain_by_probes();
   }
 
-  /// Probes of its parts, and the known ways that predict what it answers: as it came, and, where the thread blocks are
-  /// its own choice, on one of them, if it is wrong there too. That stripe is known whoever cuts it.
+  /// Probes of its parts, and the known faults that predict the answers: as launched, then, where the kernel chooses
+  /// the thread blocks, on one thread block, if it is wrong there too. One block's stripe is known, whatever the
+  /// kernel's plan.
   void explain_by_probes() {
     probe::KernelBox box(trials_.kernel());
     kernel::Launch launch = trials_.task().launch;
     auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, step_);
     add_named(probing->name());
-    if (report_.culprits.empty() && seen().ran()) add_all(faults_of_magnitude(trials_, prepared_));
-    const bool on_device = trials_.kernel().on_device() && seen().ran();
+    if (report_.culprits.empty() && first().ran()) add_all(faults_of_magnitude(trials_, prepared_));
+    const bool on_device = trials_.kernel().on_device() && first().ran();
     if (report_.culprits.empty() && on_device && !trials_.right(trials_.with_one_block())) {
       launch.thread_blocks = 1;
       const std::vector<RunResult> alone = {trials_.with_one_block()};
       probing = std::make_unique<Probing>(prepared_, box, alone, launch, options_, step_);
       add_named(probing->name());
-      evidence_.push_back("probes are made on one thread block, where it is wrong as well");
+      seen_.symptoms.wrong.push_back("probes are made on one thread block, where it is wrong as well");
     }
     if (report_.culprits.empty()) add_all(probing->localise());
     probing->describe(report_);
@@ -153,14 +143,14 @@ class ForeignBisection {
       const bool of_repack = !culprit.variant.empty() && is_repacking(faults::parse_stage(culprit.stage));
       if (of_repack)
         culprit.evidence.push_back(
-            "what it was given is right in every bit: it reads it as if it were made the way that is named");
+            "its packed tensors are right in every bit: it reads them as if they had been made with this fault");
       report_.culprits.push_back(std::move(culprit));
     }
   }
 
-  /// A culprit's own evidence first, then all that was seen.
+  /// A culprit's own evidence first, then all symptoms.
   void complete(report::Culprit& culprit) const {
-    for (const std::string& line : evidence_)
+    for (const std::string& line : seen_.symptoms.wrong)
       if (std::ranges::find(culprit.evidence, line) == culprit.evidence.end()) culprit.evidence.push_back(line);
     for (const kernel::child::SanitizerAnswer& answer : sanitizers_) culprit.evidence.push_back(answer.text());
     if (culprit.rerun.empty()) culprit.rerun = report_.rerun;
@@ -171,43 +161,44 @@ class ForeignBisection {
     try {
       const RunResult good = kernel::lane_model::run_lane_model(for_lane_model(trials_.task()));
       return trials_.compared(good).failed_gate;
-    } catch (const CannotTest&) {  // theirs may take what the lane model does not: the oracle still judges
+    } catch (
+        const CannotTest&) {  // the user's kernel may take what the lane model does not: the oracle still judges it
       return "";
     }
   }
 
   static std::string stage_of(const BrokenStage& broken) { return name_of(broken.stage); }
 
-  void describe() {
+  void describe_stages() {
     const bool match = report_.verdict == report::Verdict::match;
-    describe_stages(report_, match ? std::span<const StageId>(kAllStages) : kRepackingStages, "the output is right",
-                    report_.stages);
+    const std::span<const StageId> sound = match ? std::span<const StageId>(kAllStages) : kRepackingStages;
+    report_.stages = stage_lines(report_.culprits, sound, "the output is right");
     if (match)
       report_.stages[kRepackingStages.size()].evidence =
           fmt::format("return code 0 from {} launches; guards whole, {} words of workspace zero",
-                      trials_.launches_made(), seen().workspace.size());
-    for (report::StageLine& line : report_.stages)
-      if (const auto check = walk_.checks.find(faults::parse_stage(line.stage));
-          check != walk_.checks.end() && line.verdict == report::StageVerdict::ok)
-        line.evidence = check->second.what + " equal in every bit, in what it was given";
+                      trials_.launches_made(), first().workspace.size());
+    for (const auto& [stage, check] : walk_.checks)
+      if (report::StageLine& line = report_.stages[static_cast<std::size_t>(stage)];
+          line.verdict == report::StageVerdict::ok)
+        line.evidence = check.what + " equal in every bit, in what it was given";
   }
 
   const Prepared& prepared_;
   const Options& options_;
   const Progress& step_;
-  report::Report report_;
   RepackWalk walk_;
-  Trials trials_;
+  KernelExamination seen_;
+  LaunchTrials& trials_ = seen_.trials;
+  report::Report report_;
   std::vector<kernel::child::SanitizerAnswer> sanitizers_;
-  std::vector<std::string> evidence_;
 };
 
 }  // namespace
 
-report::Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress) {
+report::Report bisect_kernel(const Prepared& prepared, const Options& options, const Progress& progress) {
   auto kernel = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
   const Prepared asked = kernel->takes_bias() ? prepared : without_bias(prepared);
-  return ForeignBisection(*kernel, asked, options, progress).run();
+  return KernelBisection(*kernel, asked, options, progress).run();
 }
 
 }  // namespace w4::cases::search

@@ -10,7 +10,7 @@ namespace {
 
 using repack::Recipe;
 
-/// What is left of `items` when each is kept once, as one text.
+/// Distinct items, joined by " or ".
 std::string joined(const std::vector<std::string>& items) {
   std::vector<std::string> once;
   for (const std::string& item : items)
@@ -18,8 +18,7 @@ std::string joined(const std::vector<std::string>& items) {
   return fmt::format("{}", fmt::join(once, " or "));
 }
 
-/// One culprit of hypotheses that all fit: the faults at `position` of each, a name or a class that nothing tells
-/// apart.
+/// The faults at `position` of hypotheses that all fit, as one culprit.
 report::Culprit culprit_of(const std::vector<Hypothesis>& fits, std::size_t position, const Options& options) {
   std::vector<std::string> ids, stages;
   for (const Hypothesis& fit : fits) {
@@ -62,30 +61,16 @@ std::vector<Hypothesis> repack_hypotheses(int size) {
   return all;
 }
 
-void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence, const Options& options,
-            report::Report& report) {
-  if (fits.empty()) {
-    report.culprits.push_back({.stage = "", .fault = "unexplained", .evidence = evidence});
-    return;
-  }
+std::vector<report::Culprit> culprits_of(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence,
+                                         const Options& options) {
+  if (fits.empty()) return {{.stage = "", .fault = "unexplained", .evidence = evidence}};
+  std::vector<report::Culprit> culprits;
   for (std::size_t position = 0; position < fits[0].size(); ++position) {
-    report::Culprit culprit = culprit_of(fits, position, options);
-    culprit.evidence = evidence;
-    if (fits.size() > 1) culprit.evidence.push_back("what was given does not tell these apart");
-    report.culprits.push_back(std::move(culprit));
+    culprits.push_back(culprit_of(fits, position, options));
+    culprits.back().evidence = evidence;
+    if (fits.size() > 1) culprits.back().evidence.push_back("what was given does not tell these apart");
   }
-}
-
-void describe_stages(const report::Report& report, std::span<const StageId> seen, std::string_view implied,
-                     std::vector<report::StageLine>& lines) {
-  for (const StageId stage : kAllStages) {
-    report::StageLine line{name_of(stage), report::StageVerdict::not_visible, "inside a black box"};
-    if (std::ranges::find(seen, stage) != seen.end() && !implied.empty())
-      line = {line.stage, report::StageVerdict::ok, std::string(implied)};
-    for (const report::Culprit& culprit : report.culprits)
-      if (culprit.stage == line.stage) line = {line.stage, report::StageVerdict::broken, culprit.fault};
-    lines.push_back(std::move(line));
-  }
+  return culprits;
 }
 
 }  // namespace w4::cases::search

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/options.h"
 #include "cases/faults/faults.h"
-#include "cases/search/bisect.h"
+#include "cases/report/report.h"
 
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace w4::cases::search {
 
-/// Known wrong ways of different stages, as one guess at what somebody did.
+/// Known faults of different stages that may have made what was given.
 using Hypothesis = std::vector<const faults::Fault*>;
 
 repack::Recipe recipe_of(const Hypothesis& hypothesis);
@@ -22,12 +22,7 @@ std::vector<Hypothesis> repack_hypotheses(int size);
 
 /// Culprits of the hypotheses that fit: one is a name, several are a class that nothing here tells apart, none is
 /// "unexplained".
-void accuse(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence, const Options& options,
-            report::Report& report);
-
-/// Stage lines of a black box: the named stages are broken; those `seen` are sound by implication when `implied`
-/// says why; the rest cannot be seen.
-void describe_stages(const report::Report& report, std::span<const StageId> seen, std::string_view implied,
-                     std::vector<report::StageLine>& lines);
+std::vector<report::Culprit> culprits_of(const std::vector<Hypothesis>& fits, const std::vector<std::string>& evidence,
+                                         const Options& options);
 
 }  // namespace w4::cases::search

@@ -13,31 +13,21 @@ using kernel::RunResult;
 using kernel::Task;
 using repack::Recipe;
 
-std::size_t differing(const Grid<std::uint16_t>& a, const Grid<std::uint16_t>& b) {
-  if (a.rows() != b.rows() || a.cols() != b.cols()) return std::max(a.size(), b.size());
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) count += a[i] != b[i];
-  return count;
-}
-
-std::size_t unwritten(const RunResult& result, std::uint16_t fill) {
-  return static_cast<std::size_t>(std::count(result.C.cells().begin(), result.C.cells().end(), fill));
-}
-
-std::vector<RunResult> launches_of(const Subject& subject, Task task, int repeat, const Recipe& put_right) {
-  std::vector<RunResult> results;
-  for (int i = 0; i < repeat; ++i) {
-    task.launch.number = static_cast<std::uint64_t>(i);
-    results.push_back(subject.run(task, put_right));
+void launch_up_to(int repeat, const Subject& subject, Task task, const Recipe& put_right,
+                  std::vector<RunResult>& launches) {
+  while (std::ssize(launches) < repeat) {
+    task.launch.number = launches.size();
+    launches.push_back(subject.run(task, put_right));
   }
-  return results;
 }
 
-bool all_equal(const std::vector<RunResult>& results) {
-  return std::all_of(results.begin(), results.end(), [&](const RunResult& r) { return same_result(r, results[0]); });
+std::vector<RunResult> launches_of(const Subject& subject, const Task& task, int repeat, const Recipe& put_right) {
+  std::vector<RunResult> launches;
+  launch_up_to(repeat, subject, task, put_right, launches);
+  return launches;
 }
 
-/// The kernel's known wrong ways: all, or those of stages that `except` does not name.
+/// The kernel's faults, races or all others, of stages that `except` does not name.
 std::vector<const faults::Fault*> kernel_faults(const Recipe& except, bool races) {
   std::vector<const faults::Fault*> found;
   for (const faults::Fault& fault : faults::faults())
@@ -49,23 +39,25 @@ std::vector<const faults::Fault*> kernel_faults(const Recipe& except, bool races
 
 using Ways = std::vector<const faults::Fault*>;  // of different stages, acting together
 
-/// One search: the task, what was seen, and what has been put right so far.
-class Search {
+/// One search: the culprits found so far, and the stages that were put right for them.
+class KernelSearch {
  public:
-  Search(const Subject& subject, const Task& task, int repeat, KernelSearch& out)
-      : subject_(subject), task_(task), repeat_(repeat), out_(out) {}
+  KernelSearch(const Subject& subject, const Task& task, int repeat, const RunResult& good)
+      : subject_(subject), task_(task), repeat_(repeat), good_(good) {}
+
+  /// What an unexplained culprit tells of the kernel: the first differences from the known-good one that are seen.
+  void note_differences(const RunResult& seen) {
+    if (differences_.empty()) differences_ = judge::differences(seen, good_);
+  }
 
   /// Names the race, when there is one. True: something was put right, look again.
   bool find_race(const std::vector<RunResult>& seen) {
-    if (all_equal(seen)) return false;
+    if (judge::all_equal(seen)) return false;
     Ways cured;
     for (const faults::Fault* fault : kernel_faults(right_, true))
-      if (all_equal(launches_of(subject_, task_, repeat_, with_right({fault}))) && differs_alone(*fault))
+      if (judge::all_equal(launches_of(subject_, task_, repeat_, with_right({fault}))) && differs_alone(*fault))
         cured.push_back(fault);
-    std::size_t most = 0;
-    for (const RunResult& result : seen) most = std::max(most, differing(result.C, seen[0].C));
-    const std::string what = fmt::format("{} launches of the same task differ in up to {} of {} outputs", seen.size(),
-                                         most, seen[0].C.size());
+    const std::string what = judge::difference_text(seen);
     if (cured.empty()) return unexplained(what);
     accuse(cured,
            {what, fmt::format("with {} put right alone, {} launches are equal in every bit", cured[0]->stage, repeat_),
@@ -73,15 +65,15 @@ class Search {
     return true;
   }
 
-  /// Leaves one stage after another as the path does it, and all others right: what differs then is that stage's doing,
-  /// however many faults there are. True: at least one was named.
+  /// Leaves one stage after another as the path does it, and puts all others right: that stage alone causes what
+  /// differs then, however many faults there are. True: at least one was named.
   bool find_isolated() {
     bool found = false;
     for (const StageId stage : kKernelStages) {
       const std::string id = name_of(stage);
       if (right_.contains(id)) continue;
       const RunResult seen = subject_.run(task_, all_right_but(id));
-      if (same_result(seen, out_.good)) continue;
+      if (judge::same_result(seen, good_)) continue;
       const std::vector<Ways> hits = reproductions(seen, of_stage(id));
       if (hits.empty()) continue;
       Ways alternatives;
@@ -110,6 +102,7 @@ class Search {
   }
 
   const Recipe& put_right() const { return right_; }
+  std::vector<report::Culprit> take() { return std::move(culprits_); }
 
  private:
   Recipe with_right(const Ways& ways) const {
@@ -119,7 +112,7 @@ class Search {
   }
 
   bool differs_alone(const faults::Fault& fault) const {
-    return !all_equal(launches_of(Subject(Recipe{{fault.stage, fault.variant}}), task_, repeat_, {}));
+    return !judge::all_equal(launches_of(Subject(Recipe{{fault.stage, fault.variant}}), task_, repeat_, {}));
   }
 
   static Recipe all_right_but(const std::string& stage) {
@@ -145,20 +138,20 @@ class Search {
     return all;
   }
 
-  /// The hypotheses that make exactly what was seen on the same packed tensors.
+  /// The hypotheses that give the same result on the same packed tensors.
   std::vector<Ways> reproductions(const RunResult& seen, const std::vector<Ways>& hypotheses) {
     std::vector<Ways> hits;
     for (const Ways& ways : hypotheses) {
       Recipe recipe;
       for (const faults::Fault* fault : ways) recipe[fault->stage] = fault->variant;
       ++tried_;
-      if (same_result(kernel::lane_model::run_lane_model(task_, recipe), seen)) hits.push_back(ways);
+      if (judge::same_result(kernel::lane_model::run_lane_model(task_, recipe), seen)) hits.push_back(ways);
     }
     return hits;
   }
 
   std::vector<std::string> evidence_for(const RunResult& seen, std::size_t hits) const {
-    std::vector<std::string> lines = differences(seen, out_.good);
+    std::vector<std::string> lines = judge::differences(seen, good_);
     lines.push_back(
         fmt::format("reproduced bit for bit by {} of {} known wrong ways on the same packed tensors", hits, tried_));
     const bool dirty = std::any_of(seen.workspace.begin(), seen.workspace.end(), [](int lock) { return lock != 0; });
@@ -172,7 +165,7 @@ class Search {
     again.launch.number = 1;
     const RunResult result = subject_.run(again, right_);
     if (result.timed_out) return "a second launch on the workspace it left hangs on its locks";
-    const std::size_t wrong = differing(result.C, out_.good.C);
+    const std::size_t wrong = judge::differing(result.C, good_.C);
     return fmt::format("a second launch on the workspace it left has {} of {} outputs wrong", wrong, result.C.size());
   }
 
@@ -184,7 +177,7 @@ class Search {
     small.A = Grid<std::uint16_t>::made(kCalmRows, task_.A.cols(), [&](std::span<std::uint16_t> out) {
       std::copy_n(task_.A.cells().begin(), out.size(), out.begin());
     });
-    const bool calm = all_equal(launches_of(subject_, small, repeat_, right_));
+    const bool calm = judge::all_equal(launches_of(subject_, small, repeat_, right_));
     return calm ? fmt::format("; at M={} the launches of this path are equal", kCalmRows) : "";
   }
 
@@ -197,72 +190,45 @@ class Search {
     for (std::size_t i = 1; i < ways.size(); ++i) culprit.fault += " or " + ways[i]->name;
     if (ways.size() > 1) culprit.evidence.push_back("these cannot be told apart in this case");
     for (const faults::Fault* fault : ways) right_[fault->stage] = "reference";
-    out_.culprits.push_back(std::move(culprit));
+    culprits_.push_back(std::move(culprit));
   }
 
   bool unexplained(const std::string& why) {
-    out_.culprits.push_back({.stage = "", .fault = "unexplained", .evidence = {why}});
+    culprits_.push_back({.stage = "", .fault = "unexplained", .evidence = {why}});
+    std::ranges::copy(differences_, std::back_inserter(culprits_.back().evidence));
     return false;
   }
 
   const Subject& subject_;
   const Task& task_;
   int repeat_;
-  KernelSearch& out_;
+  const RunResult& good_;
+  std::vector<report::Culprit> culprits_;
+  std::vector<std::string> differences_;
   Recipe right_;
   int tried_ = 0;
 };
 
 }  // namespace
 
-bool same_result(const RunResult& a, const RunResult& b) {
-  return a.return_code == b.return_code && a.launch_error == b.launch_error &&
-         a.synchronise_error == b.synchronise_error && a.signal == b.signal && a.timed_out == b.timed_out &&
-         a.C == b.C && a.workspace == b.workspace && a.guards_intact == b.guards_intact &&
-         a.block_tiles_done == b.block_tiles_done;
+KernelRuns run_kernels(const Subject& subject, const Task& task, int repeat, std::optional<RunResult> first) {
+  KernelRuns runs{.launches = {}, .good = kernel::lane_model::run_lane_model(task)};
+  if (first) runs.launches.push_back(*std::move(first));
+  launch_up_to(repeat, subject, task, {}, runs.launches);
+  return runs;
 }
 
-std::vector<std::string> differences(const RunResult& got, const RunResult& good) {
-  std::vector<std::string> lines;
-  const std::uint16_t fill = kernel::Launch{}.fill;
-  if (got.return_code != good.return_code) lines.push_back(fmt::format("return code {}", got.return_code));
-  if (!got.launch_error.empty()) lines.push_back("launch error " + got.launch_error);
-  if (!got.synchronise_error.empty()) lines.push_back("synchronise error " + got.synchronise_error);
-  if (!got.signal.empty()) lines.push_back("ended by " + got.signal);
-  if (got.timed_out) lines.push_back("hangs: a thread block waits for a lock that nobody sets");
-  if (const std::size_t lost = unwritten(got, fill); lost > 0)
-    lines.push_back(fmt::format("{} of {} outputs keep the fill: never written, not zero", lost, got.C.size()));
-  if (const std::size_t other = differing(got.C, good.C); other > 0)
-    lines.push_back(fmt::format("{} of {} outputs differ from the known-good kernel's on the same packed tensors",
-                                other, got.C.size()));
-  const auto locks = std::count_if(got.workspace.begin(), got.workspace.end(), [](int lock) { return lock != 0; });
-  if (locks > 0) lines.push_back(fmt::format("{} of {} locks are left non-zero", locks, got.workspace.size()));
-  if (!got.guards_intact) lines.push_back("wrote outside its buffers");
-  if (got.block_tiles_done != good.block_tiles_done)
-    lines.push_back(
-        fmt::format("{} block_tiles done where {} are needed", got.block_tiles_done, good.block_tiles_done));
-  else if (unwritten(got, fill) == got.C.size())
-    lines.push_back(fmt::format("{} block_tiles were multiplied all the same", got.block_tiles_done));
-  return lines;
-}
-
-KernelSearch search_kernel(const Subject& subject, const Task& task, int repeat,
-                           const std::function<void(std::string_view)>& step) {
-  KernelSearch out;
-  step("kernel");
-  out.launches = launches_of(subject, task, repeat, {});
-  step("known-good kernel");
-  out.good = kernel::lane_model::run_lane_model(task);
-  Search search(subject, task, repeat, out);
-  for (std::vector<RunResult> seen = out.launches;; seen = launches_of(subject, task, repeat, search.put_right())) {
-    if (all_equal(seen) && same_result(seen[0], out.good)) break;
+std::vector<report::Culprit> search_kernel(const Subject& subject, const Task& task, const KernelRuns& seen,
+                                           const Progress& step) {
+  const int repeat = static_cast<int>(seen.launches.size());
+  KernelSearch search(subject, task, repeat, seen.good);
+  for (KernelRuns now = seen; !now.all_good(); now.launches = launches_of(subject, task, repeat, search.put_right())) {
     step("kernel stages");
-    if (out.differences.empty()) out.differences = differences(seen[0], out.good);
-    if (search.find_race(seen)) continue;
-    if (search.find_isolated()) continue;
-    if (!all_equal(seen) || !search.find_together(seen[0])) break;
+    search.note_differences(now.launches[0]);
+    if (search.find_race(now.launches) || search.find_isolated()) continue;
+    if (!judge::all_equal(now.launches) || !search.find_together(now.launches[0])) break;
   }
-  return out;
+  return search.take();
 }
 
 }  // namespace w4::cases::search

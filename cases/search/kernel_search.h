@@ -3,34 +3,32 @@
 
 #include "cases/case/own_path.h"
 #include "cases/report/report.h"
+#include "cases/search/progress.h"
 
-#include <functional>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace w4::cases::search {
 
-/// What is wrong with the kernel half of a path, judged on the packed tensors that it was really given.
-struct KernelSearch {
-  std::vector<kernel::RunResult> launches;  // as the path came, launch numbers 0, 1, ...
-  kernel::RunResult good;                   // the known-good kernel on the same packed tensors
-  std::vector<report::Culprit> culprits;    // evidence so far; no rerun command yet
-  std::vector<std::string> differences;     // how the path's launches differ from the good one; empty: they do not
+/// Launches of the path's kernel, numbered 0, 1, ..., and one of the known-good kernel on the same packed tensors.
+struct KernelRuns {
+  std::vector<kernel::RunResult> launches;
+  kernel::RunResult good;
+
+  bool all_good() const { return judge::all_equal(launches) && judge::same_result(launches[0], good); }
 };
 
-/// Runs the kernel `repeat` times and the known-good one once. Where they differ, leaves one stage at a time as the
-/// path does it, all others put right, and looks for the known wrong way that reproduces what is seen then bit for bit
-/// (output, unwritten elements, return code, errors, workspace); then for two ways that act only together. Puts right
-/// what it found and goes on, because faults stack. A race cannot be reproduced: it is named when repetitions differ,
-/// and its stage put right alone makes them equal.
-KernelSearch search_kernel(const Subject& subject, const kernel::Task& task, int repeat,
-                           const std::function<void(std::string_view)>& step);
+/// `repeat` launches and the known-good one. `first` is launch 0, where it was made already.
+KernelRuns run_kernels(const Subject& subject, const kernel::Task& task, int repeat,
+                       std::optional<kernel::RunResult> first = {});
 
-/// Equal in every bit and in the way it ended.
-bool same_result(const kernel::RunResult& a, const kernel::RunResult& b);
-
-/// "output: 12 of 512 differ", "workspace: 3 locks not zero", "return code 2", ...
-std::vector<std::string> differences(const kernel::RunResult& got, const kernel::RunResult& good);
+/// The faults of the kernel half of a path, with evidence and no rerun command. `seen` are its launches of `task`.
+/// Where they differ from the known-good one, leaves one stage at a time as the path does it, all others put right, and
+/// looks for the known wrong way that reproduces the result bit for bit (output, unwritten elements, return code,
+/// errors, workspace); then for two ways that act only together. Puts right what it found and goes on, because faults
+/// stack. A race cannot be reproduced: it is named when launches differ and its stage put right alone makes them equal.
+std::vector<report::Culprit> search_kernel(const Subject& subject, const kernel::Task& task, const KernelRuns& seen,
+                                           const Progress& step);
 
 }  // namespace w4::cases::search

@@ -27,7 +27,7 @@ report::Culprit unexplained(const std::string& stage, std::vector<std::string> e
   return {.stage = stage, .fault = "unexplained", .evidence = std::move(evidence)};
 }
 
-bool all_unwritten(const Trials& trials, const RunResult& result) {
+bool all_unwritten(const LaunchTrials& trials, const RunResult& result) {
   const std::uint16_t fill = trials.task().launch.fill;
   return std::all_of(result.C.cells().begin(), result.C.cells().end(), [&](std::uint16_t c) { return c == fill; });
 }
@@ -76,7 +76,7 @@ report::Culprit fault_of_refusal(const RunResult& seen, const std::string& error
 
 // How a launch is lost after it was good.
 
-report::Culprit fault_of_illegal_instruction(Trials& trials) {
+report::Culprit fault_of_illegal_instruction(LaunchTrials& trials) {
   constexpr int kOtherRows = 32;
   const int M = trials.task().A.rows();
   if (M > kOtherRows) return named("ptx-illegal-on-arch", {});
@@ -87,14 +87,16 @@ report::Culprit fault_of_illegal_instruction(Trials& trials) {
   return named(hint ? "l2-hint-illegal" : "ptx-illegal-on-arch", {other});
 }
 
-report::Culprit fault_of_illegal_address(Trials& trials) {
+report::Culprit fault_of_illegal_address(LaunchTrials& trials) {
   const RunResult& alone = trials.with_one_block();
   if (trials.right(alone)) {
     const std::string cure = "with one thread block, where no partial sum is handed over, the output is right";
     const auto locks = trials.first().workspace.size();
     const bool larger =
         locks > 0 && trials.right(trials.with_workspace("larger workspace", std::vector<std::int32_t>(8 * locks)));
-    if (larger) return named("lock-workspace-small", {cure, "so it is with eight times the workspace it asks for"});
+    if (larger)
+      return named("lock-workspace-small",
+                   {cure, "with eight times the workspace it asks for the output is right too"});
     return named("ctmp-null-or-small", {cure, locks > 0 ? "eight times the workspace it asks for changes nothing"
                                                         : "it asks for no workspace"});
   }
@@ -102,32 +104,32 @@ report::Culprit fault_of_illegal_address(Trials& trials) {
                                       : "with one thread block it ends badly as well"});
 }
 
-report::Culprit fault_of_hang(Trials& trials) {
+report::Culprit fault_of_hang(LaunchTrials& trials) {
   const RunResult& alone = trials.with_one_block();
   if (!alone.timed_out)
-    return named("lock-never-set", {fmt::format("with one thread block, where nobody waits for a lock, it ends{}",
+    return named("lock-never-set", {fmt::format("with one thread block, where no block waits for a lock, it ends{}",
                                                 trials.right(alone) ? ", and the output is right" : "")});
-  return named("endless-spin", {"with one thread block, where nobody waits for a lock, it hangs as well"});
+  return named("endless-spin", {"with one thread block, where no block waits for a lock, it hangs as well"});
 }
 
-report::Culprit fault_of_loss(Trials& trials) {
+report::Culprit fault_of_loss(LaunchTrials& trials) {
   const RunResult& seen = trials.first();
   const std::string& error = seen.synchronise_error;
   if (seen.timed_out) return fault_of_hang(trials);
   if (error == "cudaErrorIllegalInstruction") return fault_of_illegal_instruction(trials);
   if (error == "cudaErrorIllegalAddress") return fault_of_illegal_address(trials);
-  if (error == "cudaErrorAssert") return named("device-assert", {"what it asserts was printed by CUDA, on stderr"});
+  if (error == "cudaErrorAssert") return named("device-assert", {"CUDA printed the failed assertion on stderr"});
   if (error == "cudaErrorLaunchFailure")
-    return named("device-trap", {"CUDA has this name for a trap, and for exceptions that have no name of their own"});
+    return named("device-trap", {"CUDA reports a trap by this name, and exceptions without a name of their own"});
   return unexplained("launch", {});
 }
 
-// How nothing is written although all went well.
+// Nothing is written, and no error is reported.
 
 /// An empty function still has a frame and its parameters; one that multiplies has some ten times more.
 constexpr int kRegistersOfNothing = 8;
 
-Culprits fault_of_silence(const Trials& trials) {
+Culprits fault_of_silence(const LaunchTrials& trials) {
   const RunResult& seen = trials.first();
   if (!trials.kernel().on_device() || !seen.launches_watched) return {};
   if (seen.launch_count == 0)
@@ -136,7 +138,7 @@ Culprits fault_of_silence(const Trials& trials) {
   for (const KernelLaunch& launch : seen.kernel_launches) most = std::max(most, launch.registers);
   if (most <= kRegistersOfNothing)
     return {named("arch-guard-empty-body",
-                  {fmt::format("it was launched and ended well, with {} registers: there is nothing in it", most)})};
+                  {fmt::format("it was launched and ended well, with {} registers: its body is empty", most)})};
   return {named(
       "output-to-temporary",
       {fmt::format("it was launched and ended well, with {} registers, and changed nothing that it was given", most)})};
@@ -144,7 +146,7 @@ Culprits fault_of_silence(const Trials& trials) {
 
 }  // namespace
 
-Culprits faults_of_end(Trials& trials) {
+Culprits faults_of_end(LaunchTrials& trials) {
   const RunResult& seen = trials.first();
   if (!seen.launch_error.empty()) return {fault_of_refusal(seen, seen.launch_error)};
   if (seen.timed_out || !seen.synchronise_error.empty()) {
@@ -185,8 +187,8 @@ std::ptrdiff_t dirty_words(const RunResult& result) {
   return std::count_if(result.workspace.begin(), result.workspace.end(), [](std::int32_t word) { return word != 0; });
 }
 
-/// What a second launch on the workspace that the first left shows; empty: it is right.
-std::string second_launch(Trials& trials, const RunResult& second) {
+/// What is wrong with a second launch on the workspace that the first one left; empty: nothing.
+std::string second_launch(LaunchTrials& trials, const RunResult& second) {
   const std::string what = "a second launch on the workspace it left ";
   if (second.timed_out) return what + "hangs";
   if (!second.ran()) return what + "does not return 0";
@@ -194,7 +196,7 @@ std::string second_launch(Trials& trials, const RunResult& second) {
   return output.right() ? "" : what + fmt::format("has {} of {} outputs wrong", output.wrong, output.count);
 }
 
-void look_at_locks(Trials& trials, const RunResult& seen, Culprits& found) {
+void look_at_locks(LaunchTrials& trials, const RunResult& seen, Culprits& found) {
   const auto dirty = dirty_words(seen);
   if (dirty == 0 || !seen.ran()) return;
   std::vector<std::string> evidence = {
@@ -207,7 +209,7 @@ void look_at_locks(Trials& trials, const RunResult& seen, Culprits& found) {
     found.push_back(named("lock-workspace-dirty", evidence));
 }
 
-void look_at_stream(Trials& trials, Culprits& found) {
+void look_at_stream(LaunchTrials& trials, Culprits& found) {
   const RunResult& seen = trials.first();
   if (!trials.kernel().on_device() || !trials.right(seen)) return;
   const RunResult& late = trials.with_late_A();
@@ -220,31 +222,21 @@ void look_at_stream(Trials& trials, Culprits& found) {
   found.push_back(named("wrong-stream", evidence));
 }
 
-/// The first launch that something is seen of, which need not be the first one; of none it is that.
+/// First launch that matches `seen`, else launch 0.
 template <class Seen>
-const RunResult& first_that(const Trials& trials, Seen seen) {
+const RunResult& first_that(const LaunchTrials& trials, Seen seen) {
   const auto found = std::ranges::find_if(trials.launches(), seen);
   return found == trials.launches().end() ? trials.first() : *found;
 }
 
 }  // namespace
 
-Culprits faults_of_side_effects(Trials& trials) {
+Culprits faults_of_side_effects(LaunchTrials& trials) {
   Culprits found;
   look_at_guards(first_that(trials, [](const RunResult& result) { return !result.trespasses.empty(); }), found);
   look_at_locks(trials, first_that(trials, [](const RunResult& result) { return dirty_words(result) > 0; }), found);
   look_at_stream(trials, found);
   return found;
-}
-
-std::size_t most_differing(const std::vector<RunResult>& launches) {
-  std::size_t most = 0;
-  for (const RunResult& result : launches) {
-    std::size_t differing = 0;
-    for (std::size_t i = 0; i < result.C.size(); ++i) differing += result.C[i] != launches[0].C[i];
-    most = std::max(most, differing);
-  }
-  return most;
 }
 
 namespace {
@@ -264,9 +256,10 @@ report::Culprit race(const std::vector<kernel::child::SanitizerAnswer>& sanitize
   return culprit;
 }
 
-void look_at_repeats(Trials& trials, const std::vector<kernel::child::SanitizerAnswer>& sanitizers, Culprits& found) {
+void look_at_repeats(LaunchTrials& trials, const std::vector<kernel::child::SanitizerAnswer>& sanitizers,
+                     Culprits& found) {
   const std::vector<RunResult>& launches = trials.launches();
-  const std::size_t most = most_differing(launches);
+  const std::size_t most = judge::most_differing(launches);
   const bool benign =
       std::all_of(launches.begin(), launches.end(), [&](const RunResult& r) { return trials.right(r); });
   const bool hazards =
@@ -276,8 +269,7 @@ void look_at_repeats(Trials& trials, const std::vector<kernel::child::SanitizerA
   if (!launches.back().ran() || benign || (most == 0 && !hazards)) return;
   std::vector<std::string> evidence = {
       most == 0 ? fmt::format("{} launches of the same task are equal, and wrong", launches.size())
-                : fmt::format("{} launches of the same task differ in up to {} of {} outputs", launches.size(), most,
-                              launches[0].C.size())};
+                : judge::difference_text(launches)};
   if (trials.kernel().on_device()) {
     found.push_back(race(sanitizers, std::move(evidence)));
   } else {
@@ -285,7 +277,7 @@ void look_at_repeats(Trials& trials, const std::vector<kernel::child::SanitizerA
   }
 }
 
-void look_at_zeroed_output(Trials& trials, Culprits& found) {
+void look_at_zeroed_output(LaunchTrials& trials, Culprits& found) {
   const RunResult& seen = trials.first();
   const judge::Comparison output = trials.compared(seen);
   if (!seen.ran() || output.nan == 0 || output.unwritten == output.count) return;
@@ -297,14 +289,14 @@ void look_at_zeroed_output(Trials& trials, Culprits& found) {
 
 }  // namespace
 
-Culprits faults_of_repeats(Trials& trials, const std::vector<kernel::child::SanitizerAnswer>& sanitizers) {
+Culprits faults_of_repeats(LaunchTrials& trials, const std::vector<kernel::child::SanitizerAnswer>& sanitizers) {
   Culprits found;
   look_at_zeroed_output(trials, found);
   if (found.empty()) look_at_repeats(trials, sanitizers, found);
   return found;
 }
 
-Culprits faults_of_workspace(Trials& trials, const std::string& how) {
+Culprits faults_of_workspace(LaunchTrials& trials, const std::string& how) {
   constexpr std::int32_t kDirt = 0x5A;
   const RunResult& seen = trials.first();
   if (how.empty() || !seen.ran() || seen.workspace.empty()) return {};

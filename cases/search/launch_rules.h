@@ -10,23 +10,20 @@
 
 namespace w4::cases::search {
 
-// Faults that show in how a launch ends and in what it leaves behind, before a number of its output is looked at. Each
-// is a rule: what must have been seen, and the change of one thing that cures it or makes it show.
+// Faults that show in how a launch ends and in what it leaves behind, whatever the numbers of its output. Each is a
+// rule: what must have been seen, and the one change that cures the fault or makes it show.
 
 /// What ended the launch, when it did not end well or wrote nothing: at most one culprit, or "unexplained".
-std::vector<report::Culprit> faults_of_end(Trials& trials);
+std::vector<report::Culprit> faults_of_end(LaunchTrials& trials);
 
 /// What it did beside its output: wrote outside its buffers, left its locks, took another stream.
-std::vector<report::Culprit> faults_of_side_effects(Trials& trials);
+std::vector<report::Culprit> faults_of_side_effects(LaunchTrials& trials);
 
 /// What its launches differ in, and what it does to an output that was not empty.
-std::vector<report::Culprit> faults_of_repeats(Trials& trials,
+std::vector<report::Culprit> faults_of_repeats(LaunchTrials& trials,
                                                const std::vector<kernel::child::SanitizerAnswer>& sanitizers);
 
 /// A launch with the workspace that --workspace asks for.
-std::vector<report::Culprit> faults_of_workspace(Trials& trials, const std::string& how);
-
-/// Most elements that two launches of the same task differ in.
-std::size_t most_differing(const std::vector<kernel::RunResult>& launches);
+std::vector<report::Culprit> faults_of_workspace(LaunchTrials& trials, const std::string& how);
 
 }  // namespace w4::cases::search

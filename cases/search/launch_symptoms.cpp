@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/search/launch_symptoms.h"
 
-#include "cases/search/launch_rules.h"
+#include "cases/judge/launch_repeats.h"
 
 #include <fmt/format.h>
 
@@ -28,24 +28,24 @@ void look_at_end(const RunResult& result, int timeout_seconds, std::vector<std::
                            result.launch_error.empty() ? ", after a launch that was good" : ""));
 }
 
-/// A launch that failed and was made up for by another is no fault.
-void look_at_unchecked_error(const Trials& trials, const RunResult& result, Symptoms& symptoms) {
+/// A failed launch is no fault where another launch made up for it.
+void look_at_unchecked_error(const LaunchTrials& trials, const RunResult& result, LaunchSymptoms& symptoms) {
   if (result.unchecked_launch_error.empty()) return;
   const std::string line =
-      fmt::format("launch error {}, at which it did not look: it returned 0", result.unchecked_launch_error);
+      fmt::format("launch error {} was ignored by the kernel, which returned 0", result.unchecked_launch_error);
   if (trials.right(result))
     add(symptoms.notes, line + "; the output is right all the same");
   else
     add(symptoms.wrong, line);
 }
 
-/// A kernel may say what it likes of a launch that is right.
-void look_at_message(const Trials& trials, const RunResult& result, Symptoms& symptoms) {
+/// The message of a launch that is right is a note, not a symptom.
+void look_at_message(const LaunchTrials& trials, const RunResult& result, LaunchSymptoms& symptoms) {
   if (!result.message.empty())
     add(trials.right(result) ? symptoms.notes : symptoms.wrong, "it says: " + result.message);
 }
 
-void look_at_writes(const Trials& trials, std::vector<std::string>& wrong) {
+void look_at_writes(const LaunchTrials& trials, std::vector<std::string>& wrong) {
   const judge::Comparison output = trials.compared(trials.first());
   if (output.unwritten > 0)
     add(wrong, fmt::format("{} of {} outputs keep the fill: never written, not zero", output.unwritten, output.count));
@@ -54,22 +54,19 @@ void look_at_writes(const Trials& trials, std::vector<std::string>& wrong) {
     for (const std::string& trespass : result.trespasses) add(wrong, trespass);
 }
 
-/// Launches that differ within the bound add in another order.
-void look_at_repeats(const Trials& trials, std::vector<std::string>& notes) {
+/// Launches that differ within the bound sum in another order.
+void look_at_repeats(const LaunchTrials& trials, std::vector<std::string>& notes) {
   const std::vector<RunResult>& launches = trials.launches();
-  const std::size_t most = most_differing(launches);
-  if (most == 0 || !std::ranges::all_of(launches, [&](const RunResult& result) { return trials.right(result); }))
+  if (judge::most_differing(launches) == 0 ||
+      !std::ranges::all_of(launches, [&](const RunResult& result) { return trials.right(result); }))
     return;
-  notes.push_back(
-      fmt::format("{} launches of the same task differ in up to {} of {} outputs, each within the bound: sums are "
-                  "taken in another order",
-                  launches.size(), most, trials.first().C.size()));
+  notes.push_back(judge::difference_text(launches) + ", each within the bound: sums are taken in another order");
 }
 
 }  // namespace
 
-Symptoms symptoms_of(const Trials& trials, int timeout_seconds) {
-  Symptoms symptoms;
+LaunchSymptoms symptoms_of(const LaunchTrials& trials, int timeout_seconds) {
+  LaunchSymptoms symptoms;
   for (const RunResult& result : trials.launches()) look_at_end(result, timeout_seconds, symptoms.wrong);
   for (const RunResult& result : trials.launches()) look_at_unchecked_error(trials, result, symptoms);
   for (const RunResult& result : trials.launches()) look_at_message(trials, result, symptoms);

@@ -8,14 +8,13 @@
 
 namespace w4::cases::search {
 
-/// What the launches of somebody's kernel show beside the numbers of their output: how they end, what they leave
-/// unwritten and where else they write.
-struct Symptoms {
-  std::vector<std::string> wrong = {};  // a line each; empty: nothing
-  std::vector<std::string> notes = {};  // what is unusual, and no fault
+/// Failures of the user's kernel other than wrong values: how launches end, outputs left unwritten, stray writes.
+struct LaunchSymptoms {
+  std::vector<std::string> wrong = {};  // a line each; empty: nothing is wrong
+  std::vector<std::string> notes = {};  // unusual, but no fault
 };
 
-/// `timeout_seconds`: of one run, for the line of one that hangs.
-Symptoms symptoms_of(const Trials& trials, int timeout_seconds);
+/// `timeout_seconds`: the time limit of one run, for the line about one that hangs.
+LaunchSymptoms symptoms_of(const LaunchTrials& trials, int timeout_seconds);
 
 }  // namespace w4::cases::search

@@ -23,8 +23,8 @@ judge::Rounding rounding_for(const Prepared& prepared, const Options& options, c
   return rounding;
 }
 
-Trials::Trials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options, const Task& task,
-               const Progress& progress)
+LaunchTrials::LaunchTrials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
+                           const Task& task, const Progress& progress)
     : step_(progress), task_(task), kernel_(kernel) {
   for (int i = 0; i < options.repeat && (i == 0 || launches_.back().ran()); ++i) {
     Task numbered = task_;
@@ -36,42 +36,42 @@ Trials::Trials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, c
                                      rounding_for(prepared, options, task_, kernel_.multiprocessors()));
 }
 
-RunResult Trials::launch(const std::string& what, const Task& task) {
+RunResult LaunchTrials::launch(const std::string& what, const Task& task) {
   step_(what);
   ++made_;
   return kernel_.run(task);
 }
 
-const RunResult& Trials::changed(const std::string& how, const Task& task) {
+const RunResult& LaunchTrials::changed(const std::string& how, const Task& task) {
   const auto known = changed_.find(how);
   return known != changed_.end() ? known->second : changed_.emplace(how, launch(how, task)).first->second;
 }
 
-const RunResult& Trials::with_one_block() {
+const RunResult& LaunchTrials::with_one_block() {
   Task task = task_;
   task.launch.thread_blocks = 1;
   return changed("one thread block", task);
 }
 
-const RunResult& Trials::with_late_A() {
+const RunResult& LaunchTrials::with_late_A() {
   Task task = task_;
   task.launch.late_A = true;
   return changed("late activations", task);
 }
 
-const RunResult& Trials::with_zeroed_C() {
+const RunResult& LaunchTrials::with_zeroed_C() {
   Task task = task_;
   task.launch.fill = 0;
   return changed("zeroed output", task);
 }
 
-const RunResult& Trials::with_workspace(const std::string& how, std::vector<std::int32_t> workspace) {
+const RunResult& LaunchTrials::with_workspace(const std::string& how, std::vector<std::int32_t> workspace) {
   Task task = task_;
   task.launch.workspace = std::move(workspace);
   return changed(how, task);
 }
 
-const RunResult& Trials::with_rows(int rows) {
+const RunResult& LaunchTrials::with_rows(int rows) {
   Task task = task_;
   task.A = Grid<std::uint16_t>::made(rows, task_.A.cols(), [&](std::span<std::uint16_t> out) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = task_.A[i % task_.A.size()];
@@ -79,17 +79,17 @@ const RunResult& Trials::with_rows(int rows) {
   return changed(fmt::format("M={}", rows), task);
 }
 
-RunResult Trials::with_activations(const Grid<std::uint16_t>& A) {
+RunResult LaunchTrials::with_activations(const Grid<std::uint16_t>& A) {
   Task task = task_;
   task.A = A;
   if (kernel_.on_device()) task.launch.thread_blocks = 1;
   return launch("other activations", task);
 }
 
-judge::Comparison Trials::compared(const RunResult& result) const {
+judge::Comparison LaunchTrials::compared(const RunResult& result) const {
   return judge::compare(result.C, expected_, task_.launch.fill);
 }
 
-bool Trials::right(const RunResult& result) const { return result.ran() && compared(result).right(); }
+bool LaunchTrials::right(const RunResult& result) const { return result.ran() && compared(result).right(); }
 
 }  // namespace w4::cases::search

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/prepare.h"
 #include "cases/judge/compare.h"
-#include "cases/search/bisect.h"
+#include "cases/search/progress.h"
 #include "kernel/child/open_kernel.h"
 
 #include <map>
@@ -11,38 +12,39 @@
 
 namespace w4::cases::search {
 
-/// Where a kernel of these options rounds: ours says how it shares work out, anybody else is taken for the lane model.
+/// Where a kernel of these options rounds: our CUDA kernel tells its plan, all others are taken to share work out as
+/// the lane model does.
 judge::Rounding rounding_for(const Prepared& prepared, const Options& options, const kernel::Task& task,
                              int multiprocessors);
 
-/// Launches of somebody's kernel: the task as it came, several times, and the task with one thing changed. Each change
-/// is launched when it is first asked for, and once.
-class Trials {
+/// Launches of the user's kernel: the task as asked, several times, and the task with one thing changed. Each change is
+/// launched once, when it is first asked for.
+class LaunchTrials {
  public:
-  Trials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
-         const kernel::Task& task, const Progress& progress);
+  LaunchTrials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
+               const kernel::Task& task, const Progress& progress);
 
   const kernel::Task& task() const { return task_; }
   kernel::child::ForeignKernel& kernel() const { return kernel_; }
   const judge::Expected& expected() const { return expected_; }
 
-  /// As many launches as asked for, numbered; one that did not return is not repeated.
+  /// options.repeat launches, numbered; none after one that did not run to its end.
   const std::vector<kernel::RunResult>& launches() const { return launches_; }
   const kernel::RunResult& first() const { return launches_[0]; }
 
-  /// One thread block a launch: nobody to hand a partial sum to, and a stripe that goes through all problems.
+  /// One thread block: no partial sum is handed over, and its stripe goes through all problems.
   const kernel::RunResult& with_one_block();
-  /// A arrives late on the stream that the launch was given; on a GPU only.
+  /// A is copied late, on the stream that the launch was given; on a GPU only.
   const kernel::RunResult& with_late_A();
   /// C holds zeros before the launch.
   const kernel::RunResult& with_zeroed_C();
   const kernel::RunResult& with_workspace(const std::string& how, std::vector<std::int32_t> workspace);
-  /// `rows` rows of A, those there are again and again.
+  /// M = `rows`: the rows of A, repeated.
   const kernel::RunResult& with_rows(int rows);
-  /// Other activations (M, K), on one thread block where the kernel can be told: sums are not cut into slices.
+  /// Other activations (M, K). On a GPU on one thread block: sums are not cut into slices.
   kernel::RunResult with_activations(const Grid<std::uint16_t>& A);
 
-  /// Whether a run of the task, with whatever changed but A, gave the right output.
+  /// Whether a run of the task, changed in anything but A, gave the right output.
   bool right(const kernel::RunResult& result) const;
   judge::Comparison compared(const kernel::RunResult& result) const;
 

@@ -26,7 +26,7 @@ struct Aim {
 /// Signs for the products of a column, one after another; given the sum so far.
 using Sign = double (*)(int k, int K, double sum);
 
-/// The first half piles up, the second half takes it away again: the result is small, the way to it is not.
+/// The first half adds up, the second half subtracts it again: partial sums are large, the result is small.
 double up_and_down(int k, int K, double sum) { return k < K / 2 || sum < 0 ? 1 : -1; }
 double up(int, int, double) { return 1; }
 
@@ -69,8 +69,8 @@ Hits hits(const kernel::RunResult& result, const Aim& aim, float magnitude) {
   return count;
 }
 
-/// Infinite where sums are large, right where the same are small.
-bool overflows(Trials& trials, const fixtures::Layer& layer, float large, Sign sign) {
+/// Infinite where sums are large, right where the activations are scaled down.
+bool overflows(LaunchTrials& trials, const fixtures::Layer& layer, float large, Sign sign) {
   const Aim big = aimed(layer, large, sign);
   const kernel::RunResult at_large = trials.with_activations(big.A);
   if (!at_large.ran() || hits(at_large, big, large).infinite < kRows / 2) return false;
@@ -89,7 +89,7 @@ float magnitude_of_up(const fixtures::Layer& layer) {
 
 }  // namespace
 
-std::vector<report::Culprit> faults_of_magnitude(Trials& trials, const Prepared& prepared) {
+std::vector<report::Culprit> faults_of_magnitude(LaunchTrials& trials, const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   if (layer.dtype != DType::fp16 || layer.bias || trials.task().launch.reduce_bits == 16) return {};
   const std::string halves =

@@ -13,7 +13,7 @@
 namespace w4::cases::search {
 namespace {
 
-constexpr std::size_t kFirstOutputs = 20;
+constexpr std::size_t kFirstOutputs = 20;  // numbers of the output that a report prints
 
 }  // namespace
 
@@ -32,13 +32,16 @@ report::Report new_report(const Prepared& prepared, const Options& options) {
   return report;
 }
 
-void describe_output(const kernel::RunResult& result, const judge::Expected& expected, report::Report& report) {
+report::Report new_report(const Prepared& prepared, const Options& options, const kernel::RunResult& result,
+                          const judge::Expected& expected) {
+  report::Report report = new_report(prepared, options);
   report.comparison = judge::compare(result.C, expected, kernel::Launch{}.fill);
   report.pictures =
       std::make_shared<nlohmann::ordered_json>(judge::pictures_of(result.C, expected, kernel::Launch{}.fill));
   report.audit = judge::audit(result.C, expected, kernel::Launch{}.fill);
   for (std::size_t i = 0; i < std::min(kFirstOutputs, result.C.size()); ++i)
     report.first.push_back(value_of(result.C[i], expected.dtype));
+  return report;
 }
 
 }  // namespace w4::cases::search

@@ -10,7 +10,8 @@ namespace w4::cases::search {
 /// What every report begins with.
 report::Report new_report(const Prepared& prepared, const Options& options);
 
-/// Output, counts, error and audit of a run, and the first 20 numbers.
-void describe_output(const kernel::RunResult& result, const judge::Expected& expected, report::Report& report);
+/// The same with the output of a run: its first numbers, comparison, pictures and audit.
+report::Report new_report(const Prepared& prepared, const Options& options, const kernel::RunResult& result,
+                          const judge::Expected& expected);
 
 }  // namespace w4::cases::search

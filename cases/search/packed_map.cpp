@@ -21,7 +21,7 @@ using Hashes = std::vector<std::uint64_t>;
 
 std::uint64_t joined(std::uint64_t hash, std::uint64_t value) { return fixtures::random::mixed(hash * 31 + value + 1); }
 
-/// Codes as the kernel counts rows: row i meets column perm[i] of A.
+/// Codes in the kernel's row order: row i multiplies column perm[i] of A.
 Codes in_packed_order(const repack::Packed& packed, const Codes& stored) {
   return Codes::made(stored.rows(), stored.cols(), [&](std::span<std::uint8_t> out) {
     for (int i = 0; i < stored.rows(); ++i) {
@@ -31,7 +31,7 @@ Codes in_packed_order(const repack::Packed& packed, const Codes& stored) {
   });
 }
 
-/// The source of each place by what it holds; empty where a content stands twice in `want`, or nowhere.
+/// The source of each place, by contents; empty where one occurs twice in `want`, or not at all.
 std::vector<int> sources_by_content(const Hashes& got, const Hashes& want) {
   std::map<std::uint64_t, int> places;
   for (std::size_t i = 0; i < want.size(); ++i)
@@ -77,7 +77,7 @@ std::string place_of_difference(const char* what, const Grid<T>& got, const Grid
   return fmt::format("{} differ from ours at {}", what, probe::text_of_region(differs, got.cols(), row, "n", what));
 }
 
-/// How often each code stands in each tile.
+/// Count of each code in each tile.
 std::vector<std::array<int, 16>> multisets(const Codes& codes) {
   const int columns = codes.cols() / kTileN;
   std::vector<std::array<int, 16>> counts(static_cast<std::size_t>(codes.rows() / kTileK) * columns);

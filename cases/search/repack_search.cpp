@@ -6,24 +6,8 @@
 #include <algorithm>
 
 namespace w4::cases::search {
-namespace {
 
 using repack::Weights;
-
-/// The known ways to do a stage that make exactly `after` of `before`. A way that cannot even run on this input is not
-/// one.
-std::vector<std::string> ways_that_make(StageId stage, const Weights& before, const Weights& after) {
-  std::vector<std::string> found;
-  for (const repack::Variant& variant : repack::stage_of(stage).variants.subspan(1)) {
-    try {
-      if (same_output(stage, variant.apply(before), after)) found.emplace_back(variant.id);
-    } catch (const CannotTest&) {
-    }
-  }
-  return found;
-}
-
-}  // namespace
 
 bool same_output(StageId stage, const Weights& a, const Weights& b) {
   switch (stage) {
@@ -44,44 +28,30 @@ bool same_output(StageId stage, const Weights& a, const Weights& b) {
   }
 }
 
-namespace {
-
-/// Walks, and lets `explain(broken, before, after)` complete what is said of each broken stage.
-template <class Explain>
-RepackWalk walked(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
-                  const std::function<void(std::string_view)>& step, Explain explain) {
+RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
+                       const Progress& step) {
   RepackWalk walk;
   Weights value = repack::weights_of(layer);
   for (const StageId stage : kRepackingStages) {
     step(name_of(stage));
     Weights next = subject.stage(stage, value, put_right);
-    judge::StageCheck check = judge::check_stage(stage, value, next);
-    if (!check.ok()) {
-      BrokenStage broken{.stage = stage, .check = check, .variants = {}};
-      explain(broken, value, next);
-      walk.broken.push_back(std::move(broken));
-    }
-    walk.checks.emplace(stage, std::move(check));
+    const judge::StageCheck& check = walk.checks.emplace(stage, judge::check_stage(stage, value, next)).first->second;
+    if (!check.ok()) walk.broken.push_back({stage, check, value, next});
     value = std::move(next);
   }
   walk.last = std::move(value);
   return walk;
 }
 
-}  // namespace
-
-RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
-                       const std::function<void(std::string_view)>& step) {
-  return walked(subject, layer, put_right, step, [&](BrokenStage& broken, const Weights& before, const Weights& after) {
-    const auto way = [&](const Weights& of) { return subject.stage(broken.stage, of, put_right); };
-    broken.variants = ways_that_make(broken.stage, before, after);
-    broken.map = judge::map_of_stage(broken.stage, before, way);
-  });
-}
-
-RepackWalk checked_repack(const Subject& subject, const fixtures::Layer& layer) {
-  return walked(
-      subject, layer, {}, [](std::string_view) {}, [](BrokenStage&, const Weights&, const Weights&) {});
+std::vector<std::string> variants_that_make(const BrokenStage& broken) {
+  std::vector<std::string> found;
+  for (const repack::Variant& variant : repack::stage_of(broken.stage).variants.subspan(1)) {
+    try {
+      if (same_output(broken.stage, variant.apply(broken.before), broken.after)) found.emplace_back(variant.id);
+    } catch (const CannotTest&) {  // the variant cannot be applied to this input, so it was not
+    }
+  }
+  return found;
 }
 
 Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe) {
@@ -93,7 +63,7 @@ Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe) 
 
 fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer) {
   fixtures::Layer flipped = layer;
-  flipped.cut_from = nullptr;  // it is no cut of that layer any more
+  flipped.cut_from = nullptr;  // no longer a cut of that layer
   const auto words = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
   const auto changed = Grid<std::uint32_t>::made(words.rows(), words.cols(), [&](std::span<std::uint32_t> out) {
     std::copy(words.cells().begin(), words.cells().end(), out.begin());
@@ -108,7 +78,7 @@ ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& 
   if (!layer.symmetric || !layer.qzeros || layer.qzeros->dtype != DType::i32) return {};
   if (std::ranges::any_of(walk.broken, of_zero_points)) return {};
   ZeroPointProbe probe{.made = true};
-  RepackWalk flipped = walk_repack(subject, with_flipped_zero_point(layer), {}, [](std::string_view) {});
+  RepackWalk flipped = walk_repack(subject, with_flipped_zero_point(layer));
   std::ranges::copy_if(flipped.broken, std::back_inserter(probe.broken), of_zero_points);
   return probe;
 }

@@ -3,24 +3,20 @@
 
 #include "cases/case/own_path.h"
 #include "cases/judge/stage_check.h"
-#include "cases/judge/stage_map.h"
-#include "cases/report/report.h"
+#include "cases/search/progress.h"
 #include "fixtures/layer/layer.h"
 
-#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace w4::cases::search {
 
-/// A repacking stage that did not make what its definition says, and the known ways that make exactly what it made.
+/// A repacking stage whose output is not what its definition makes of its input.
 struct BrokenStage {
   StageId stage = {};
   judge::StageCheck check;
-  std::vector<std::string> variants;        // one: named; several: cannot be told apart here; none: unexplained
-  std::optional<judge::StageMap> map = {};  // where it puts values, when it puts them elsewhere
+  repack::Weights before, after;
 };
 
 /// What the eight repacking stages of the path under test made of a layer.
@@ -30,22 +26,23 @@ struct RepackWalk {
   repack::Weights last;  // the value behind `fragments`
 };
 
-/// Walks a layer through the path's stages, each compared bit for bit with its definition on its own input, and names
-/// every stage that differs by the variant that reproduces it bit for bit. `step` is told the stage that begins.
-RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
-                       const std::function<void(std::string_view)>& step);
+/// Walks a layer through the path's stages, each compared bit for bit with its definition on its own input.
+RepackWalk walk_repack(
+    const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right = {},
+    const Progress& step = [](std::string_view) {});
 
-/// The same walk without a look for the ways that make what is broken.
-RepackWalk checked_repack(const Subject& subject, const fixtures::Layer& layer);
+/// The stage's variants that make the same of its input, bit for bit. One: named; several: nothing here tells them
+/// apart; none: unexplained.
+std::vector<std::string> variants_that_make(const BrokenStage& broken);
 
 /// The reference repack of a layer with one stage, or some, done another way.
 repack::Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe);
 
-/// The layer with one bit of its first stored zero point flipped. A symmetric layer must not feel it.
+/// The layer with one bit of its first stored zero point flipped. A symmetric layer means the same weights.
 fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer);
 
-/// What only stored zero points that differ by one bit bring to light: a symmetric layer must not feel them. Nothing
-/// where the layer stores none, or where `walk`, as it is stored, shows that stage broken already.
+/// Flips one bit of the stored zero points: a symmetric layer must not depend on them. Not made where the layer stores
+/// none, or where `walk`, on the layer as stored, shows that stage broken already.
 struct ZeroPointProbe {
   bool made = false;
   std::vector<BrokenStage> broken = {};

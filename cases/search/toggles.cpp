@@ -18,7 +18,7 @@ namespace {
 
 using repack::Recipe;
 
-/// The permutation stages, and the way of each that leaves it out.
+/// The permutation stages, and the variant of each that leaves it out.
 struct Skip {
   const char* stage;
   const char* variant;
@@ -52,7 +52,7 @@ class Toggler {
  public:
   Toggler(const Options& options, const Recipe& planted) : options_(options), subject_(planted) {}
 
-  /// `ways`: stages done otherwise than the path does them.
+  /// `ways`: variants that replace the path's own.
   judge::Comparison outcome(const DataToggles& data, const Recipe& ways) const {
     Options options = options_;
     options.source = data.source;
@@ -113,7 +113,7 @@ std::vector<Set> smallest_sets(std::size_t count, const std::function<bool(const
   return found;
 }
 
-/// Of `all`, a set for which `holds` and from which nothing can be taken away; empty when it does not hold for all.
+/// A minimal subset of `all` for which `holds`: it fails without any one member. Empty when it does not hold for `all`.
 Set shrunk(Set all, const std::function<bool(const Set&)>& holds) {
   if (!holds(all)) return {};
   for (std::size_t i = 0; i < all.size();) {
@@ -127,7 +127,7 @@ Set shrunk(Set all, const std::function<bool(const Set&)>& holds) {
   return all;
 }
 
-/// The smallest sets, or where two things are not enough one that cannot be made smaller, of the first `stages` things.
+/// The smallest sets of `count` things; where two are not enough, one minimal set of the first `stages` of them.
 std::vector<Set> sets_that(std::size_t count, std::size_t stages, const std::function<bool(const Set&)>& holds) {
   std::vector<Set> found = smallest_sets(count, holds);
   if (!found.empty()) return found;
@@ -138,7 +138,7 @@ std::vector<Set> sets_that(std::size_t count, std::size_t stages, const std::fun
   return found;
 }
 
-/// Something that can be changed about a failing run. The first ones put a stage right, in the order of the stages.
+/// One change to a failing run. The first ones put a stage right, in the order of the stages.
 struct Switch {
   std::string name;
   std::function<void(DataToggles&, Recipe&)> flip;
@@ -234,7 +234,7 @@ class Table {
     return toggler_.outcome(data, ways).right();
   }
 
-  /// The known-good path with this path's way in the stages of `set` alone.
+  /// The known-good path with this path's variants in the stages of `set` alone.
   bool wrong_with_only(const Set& set) const {
     Recipe ways;
     for (const StageId stage : kAllStages) ways[name_of(stage)] = "reference";

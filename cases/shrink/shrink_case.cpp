@@ -2,6 +2,7 @@
 #include "cases/shrink/shrink_case.h"
 
 #include "cases/ask.h"
+#include "cases/faults/faults.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
 #include "fixtures/files/write_beside.h"
@@ -19,10 +20,6 @@ namespace fs = std::filesystem;
 
 /// How often a case is asked before it is believed not to fail: launches that race may be right by luck.
 constexpr int kMostTries = 5;
-
-/// Three known faults at once are thousands of predictions, in every trial of a failure that nothing known explains.
-/// What is left is asked with as many as the whole case.
-constexpr int kMostFaultsOfTrial = 2;
 
 bool is_unexplained(const Failure& failure) {
   return std::ranges::any_of(failure.culprits, [](const auto& culprit) { return culprit.second == "unexplained"; });
@@ -69,7 +66,7 @@ report::Report asked_of(const Prepared& prepared, const Options& options) {
 Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
   const Prepared prepared = prepared_of(plain, "");
   Options options = options_for(wanted.asked, plain, wanted.asked.fixture);
-  if (is_unexplained(wanted.failure)) options.most_faults = kMostFaultsOfTrial;
+  if (is_unexplained(wanted.failure)) options.most_faults = faults::kFewFaultsAtOnce;
   try {
     for (int tries = wanted.comes_and_goes ? kMostTries : 1; tries > 0; --tries)
       if (failure_of(asked_of(prepared, options)) == wanted.failure) return Answer::same_failure;

@@ -191,10 +191,10 @@ def test_cases_that_hang_hoard_or_crash_take_no_other_with_them(tmp_path, kernel
     assert done.returncode == 1, done.stdout + done.stderr
     came = {int(r["case"][1]): (r["outcome"], r["reason"]) for r in records_in(tmp_path / "r.jsonl")}
     assert [came[M][0] for M in (1, 7, 8)] == ["pass"] * 3
-    assert came[2] == ("timed-out", "the kernel is not done after 15 s")
+    assert came[2] == ("timed-out", "hangs: not done after 15 s, ended by force")
     assert came[3][0] == "crashed" and "--memory" in came[3][1]
-    assert came[4] == ("crashed", "SIGABRT")
-    assert came[5] == ("crashed", "exit code 3")
+    assert came[4] == ("crashed", "ended by SIGABRT")
+    assert came[5] == ("crashed", "ended its process with exit code 3")
     assert came[6][0] == "fail" and "NaN" in came[6][1]
 
 

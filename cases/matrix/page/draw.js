@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures, as SVG: they print, and their colours follow the theme without being drawn again.
+// Pictures, as SVG: they print, and their colours follow the theme without a redraw.
 const kLevelText = {
   0: "z ≤ 2", 1: "≤ 4", 2: "≤ 8, the limit", 3: "≤ 16", 4: "≤ 64", 5: "≤ 256", 6: "≤ 4096", 7: "more", I: "inf", N: "NaN",
   U: "never written",
@@ -19,7 +19,7 @@ function drawing(width, height, label) {
 
 function text(x, y, words, anchor = "start") { return svg("text", {x, y, "text-anchor": anchor}, words); }
 
-/** Hatches for what is no number: told apart without any colour. One copy in the document serves all pictures. */
+/** Hatches for cells that hold no number, distinct without colour. One copy in the document serves all pictures. */
 function hatches() {
   const pattern = (id, ground, lines) =>
     svg("pattern", {id, width: 4, height: 4, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)"},
@@ -39,10 +39,10 @@ function cells(picture, levels, {x0, y0, cw, ch}, name) {
   }));
 }
 
-/** Numbers along an edge, at most about eight of them, at multiples of a power of two of cells. */
+/** Cells between two numbers along an edge: a power of two, for at most about eight numbers. */
 function stepOf(count) { return 2 ** Math.max(0, Math.ceil(Math.log2(count / 8))); }
 
-/** "64", "64..127": what a cell covers of an axis. */
+/** "64", "64..127": the part of an axis that a cell covers. */
 function span(cell, per) { return per === 1 ? String(cell) : `${cell * per}..${cell * per + per - 1}`; }
 
 /** The worst error over (m, n). */
@@ -100,7 +100,7 @@ function normalBelow(x) {
   return x < 0 ? tail : 1 - tail;
 }
 
-/** Counts of z on a logarithmic scale, what lies beyond the limits at the sides, and what rounding alone may leave. */
+/** Counts of z on a logarithmic scale, counts beyond the limits at the sides, and the curve of rounding alone. */
 function histogramOf(histogram) {
   const {from, width, counts, below, above} = histogram;
   const bars = [below, ...counts, above], total = bars.reduce((a, b) => a + b, 0);

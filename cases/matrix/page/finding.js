@@ -2,7 +2,7 @@
 // The page of one case.
 const kVerdictSigns = {ok: "✓", broken: "✗", "not-reached": "▸", "not-visible": "·"};
 
-/** A command that can be reached with the keyboard, and copied. */
+/** A command with a copy button, reachable by keyboard. */
 function command(words) {
   const code = h("code", {tabindex: 0}, words);
   const button = h("button", {type: "button", "aria-label": "copy the command"}, "copy");
@@ -77,7 +77,7 @@ function permutationFigure(permutation) {
   const moved = permutation.source.filter((source, place) => source >= 0 && source !== place).length;
   const outside = permutation.source.filter((source) => source < 0).length;
   return figureOf("Recovered permutation:", `${permutation.what}. ${moved} of ${permutation.size} moved` +
-    (outside > 0 ? `, ${outside} hold what belongs to none of these places` : "") + "; the diagonal is right.",
+    (outside > 0 ? `, ${outside} hold a value from outside these places` : "") + "; the diagonal is right.",
     permutationOf(permutation));
 }
 
@@ -139,7 +139,7 @@ function navigation(record) {
            link(before, "[ previous red"), link(after, "next red ]"));
 }
 
-/** Says what this page does not carry, and how to get it. */
+/** What this page leaves out, and how to get it. */
 function missing(record, detail) {
   if (!kRed.has(record.outcome) || (detail.finding && detail.pictures)) return [];
   const what = detail.finding ? "pictures" : "finding";

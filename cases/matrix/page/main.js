@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Summary, filters, theme, and which of the two views is shown: it stands in the address, #case=..., so that a finding
-// can be linked to and the browser's own back works.
+// Summary, filters, theme, and the choice between the two views. The address holds the open case, #case=..., so that
+// a finding can be linked to and the browser's back button works.
 const kThemes = ["auto", "light", "dark"];
 const outcomesChosen = new Set();
 const at = (id) => document.getElementById(id);
 
-function stored(name, value) {  // not every browser lets a file remember something
+function stored(name, value) {  // browsers may deny storage to a local file
   try {
     if (value !== undefined) localStorage.setItem(name, value);
     return localStorage.getItem(name);
@@ -54,7 +54,7 @@ function headingFacts() {
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
   return facts([
     ["set", set],
-    ["selection", selection.join(" ") || "all of it"],
+    ["selection", selection.join(" ") || "all"],
     ["shard", shard[1] === 1 ? null : `${shard[0]} of ${shard[1]}`],
     ["cases", records.length === cases ? grouped(cases) : `${grouped(records.length)} here, of ${grouped(cases)}`],
     ["time", `${seconds.toFixed(1)} s, cases added up`],
@@ -74,7 +74,7 @@ function foundTable() {
            found.length > kMost ? h("p", {class: "note"}, `and ${found.length - kMost} other findings`) : null);
 }
 
-/** A case that the result lacks has no page to go to. */
+/** A case that is not in the result has no page to link to. */
 function newsTable() {
   const kMost = 100;
   const row = ({kind, name, text}) => h("tr", {}, h("td", {class: "kind"}, kind),
@@ -108,7 +108,7 @@ function summary() {
     leftOut()].filter(Boolean));
 }
 
-/** On paper the list is the red cases alone. */
+/** In print the list holds red cases only. */
 function printed() {
   const kMost = 1000;
   const red = records.filter((record) => kRed.has(record.outcome));

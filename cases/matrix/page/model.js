@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The data of this page: a list of cases, read at once, and a piece for each finding, read when it is opened.
+// The data of this page: the list of cases, read at once, and the finding of each case, read when its page is opened.
 const kSigns = {pass: "✓", fail: "✗", flaky: "≈", unsupported: "–", skipped: "○", crashed: "☠", "timed-out": "∞"};
 const kRed = new Set(["fail", "flaky", "crashed", "timed-out"]);
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-// Against a baseline: what is new, and of which failures it knows. Without one neither is there.
+// News against a baseline, and its known failures; both empty without a baseline.
 const news = (data.news?.items ?? []).map(([kind, name, text]) => ({kind, name, text}));
 const known = new Map(Object.entries(data.news?.known ?? {}));
 
@@ -24,7 +24,7 @@ function detailOf(record) {
   return element ? JSON.parse(element.textContent) : {finding: null, pictures: null};
 }
 
-/** What is shown now: the records of some outcomes (none chosen: all) that hold every word. */
+/** The records to show: of the chosen outcomes (none chosen: all), containing every word. */
 function selected(outcomes, text, order) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const found = records.filter((record) =>
@@ -48,7 +48,7 @@ function findings() {
   return [...counts].sort((a, b) => b[1] - a[1]);
 }
 
-/** "1.2e+04", "3.37", "–" of what could not be judged. */
+/** "1.2e+04", "3.37"; "–" where nothing could be judged. */
 function figure(value) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";
@@ -59,7 +59,7 @@ function grouped(count) {
   return String(count).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
-/** An element: h("p", {class: "note"}, "text", child...). What is null is left out. */
+/** An element: h("p", {class: "note"}, "text", child...). Null children are left out. */
 function h(tag, attributes, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {}))

@@ -32,7 +32,7 @@ const Rules kAll = {"mean abs error / mean abs < 0.04",
                     "relative 0.05 with a floor of 1/256",
                     "z <= 8"};
 
-/// Those that numerics.md says refuse no right kernel.
+/// The rules that pass every right kernel, by numerics.md.
 const Rules kRefuseNoneRight = {kAll[0], kAll[1], kAll[2], kAll[3], kAll[4], kAll[6], kAll[8]};
 
 const judge::AuditLine& line_of(const std::vector<judge::AuditLine>& audit, const std::string& rule) {

@@ -85,7 +85,7 @@ TEST_CASE("merge: a shard count that no machine has is answered at once") {
   CHECK(files.error() ==
         "the result of 3 cases in 2000000000 shards has gaps: shards 2 to 2000000000 (2 cases) are missing");
   files.results[0].heading.shard = 0;
-  CHECK(files.error() == "a: shard 0 of 2000000000 is none");
+  CHECK(files.error() == "a: there is no shard 0 of 2000000000");
 }
 
 TEST_CASE("merge: a case with two outcomes is a contradiction that names both files") {

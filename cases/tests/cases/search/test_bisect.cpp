@@ -125,7 +125,7 @@ TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
 
 namespace {
 
-/// What bisect says of a path that does something in a way that is in no list.
+/// bisect's report on a path with a stage that no known fault reproduces.
 report::Report ask_unknown(const std::function<void(Subject&)>& spoil) {
   const Options options = w4::test::options_of("b 128");
   Subject subject(repack::Recipe{});

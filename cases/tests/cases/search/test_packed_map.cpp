@@ -11,7 +11,7 @@ namespace {
 using namespace w4;
 using namespace w4::cases;
 
-/// What is said of tensors in whose making `change` came behind a stage.
+/// The statements about tensors that were made with `change` applied after a stage.
 template <class Change>
 std::string said_behind(StageId changed, Change change, const char* command = "b 128 --m 1") {
   const fixtures::Layer layer = prepare(test::options_of(command)).layer;
@@ -31,7 +31,7 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// (k, n) of a matrix of codes takes what stands at from(k, n).
+/// A matrix of codes whose (k, n) is the code at from(k, n).
 template <class From>
 Grid<std::uint8_t> moved(const Grid<std::uint8_t>& codes, From from) {
   return Grid<std::uint8_t>::made(codes.rows(), codes.cols(), [&](std::span<std::uint8_t> out) {

@@ -21,11 +21,11 @@ ForeignCase::ForeignCase(const std::string& command)
       prepared(cases::prepare(options)),
       task(cases::task_of(prepared, repack::repack(prepared.layer), options)) {}
 
-cases::report::Report ask_foreign(const std::string& spec, int timeout_seconds, const std::string& command) {
+cases::report::Report ask_kernel(const std::string& spec, int timeout_seconds, const std::string& command) {
   ForeignCase ready(command);
   ready.options.foreign = spec;
   ready.options.timeout_seconds = timeout_seconds;
-  return cases::search::bisect_foreign(ready.prepared, ready.options, [](std::string_view) {});
+  return cases::search::bisect_kernel(ready.prepared, ready.options, [](std::string_view) {});
 }
 
 std::string evidence_of(const cases::report::Report& report) {

@@ -17,7 +17,7 @@ using namespace w4;
 using namespace std::chrono_literals;
 using cases::report::Report;
 using cases::report::Verdict;
-using test::ask_foreign;
+using test::ask_kernel;
 using test::evidence_of;
 using test::ForeignCase;
 
@@ -62,14 +62,14 @@ int limit_for(const std::string& script) {
 
 TEST_CASE("exec: a command that runs once and one that stays alive are matches") {
   const Commands commands;
-  CHECK(ask_foreign(commands.script("cp \"$good\" \"$1/C.npy\"")).verdict == Verdict::match);
-  CHECK(ask_foreign(commands.script(kAlive)).verdict == Verdict::match);
+  CHECK(ask_kernel(commands.script("cp \"$good\" \"$1/C.npy\"")).verdict == Verdict::match);
+  CHECK(ask_kernel(commands.script(kAlive)).verdict == Verdict::match);
   CHECK(commands.clean());
 }
 
 TEST_CASE("exec: what a command says of a launch that is right is a note and no fault") {
   const Commands commands;
-  const Report report = ask_foreign(commands.script(
+  const Report report = ask_kernel(commands.script(
       "cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true, \"return_code\": 0, \"message\": \"took 3 ms\"}'"));
   CHECK(report.verdict == Verdict::match);
   CHECK(std::ranges::find(report.notes, "it says: took 3 ms") != report.notes.end());
@@ -108,7 +108,7 @@ TEST_CASE("exec: each way to go wrong is told apart") {
   for (const auto& [text, evidence] : kWrong) {
     const std::string script = text;
     CAPTURE(script);
-    const Report report = ask_foreign(commands.script(script), limit_for(script));
+    const Report report = ask_kernel(commands.script(script), limit_for(script));
     CHECK(report.verdict == Verdict::mismatch);
     CHECK_MESSAGE(evidence_of(report).find(evidence) != std::string::npos, evidence_of(report));
     CHECK(commands.clean());
@@ -118,7 +118,7 @@ TEST_CASE("exec: each way to go wrong is told apart") {
 TEST_CASE("exec: a hanging command is ended with all that it started") {
   const Commands commands;
   const std::string pid_file = (commands.scratch / "pid").string();
-  (void)ask_foreign(commands.script("sleep 60 & echo $! > " + pid_file + "; wait"), test::kShort);
+  (void)ask_kernel(commands.script("sleep 60 & echo $! > " + pid_file + "; wait"), test::kShort);
   const std::string pid = fixtures::test::content_of(pid_file);
   const std::string status =
       fixtures::test::content_of("/proc/" + pid.substr(0, pid.find('\n')) + "/status");  // empty: gone
@@ -129,7 +129,7 @@ TEST_CASE("exec: a command may be any text that a shell takes") {
   const Commands commands;
   const std::string script = commands.script("cp \"$good\" \"$1/C.npy\"").substr(std::string("exec:").size());
   for (const std::string before : {"", "NAME=value ", "cd / && ", "true; ", "exec "})
-    CHECK(ask_foreign("exec:" + before + script).verdict == Verdict::match);
+    CHECK(ask_kernel("exec:" + before + script).verdict == Verdict::match);
 }
 
 TEST_CASE("exec: a command that the shell does not know is bad input") {
@@ -138,10 +138,10 @@ TEST_CASE("exec: a command that the shell does not know is bad input") {
 
 TEST_CASE("exec: no process and no descriptor is left behind") {
   const Commands commands;
-  (void)ask_foreign(commands.script(kAlive));
+  (void)ask_kernel(commands.script(kAlive));
   const test::Belongings before = test::belongings();
   for (const char* text : {":", "exit 3", "kill -SEGV $$", "sleep 60", kAlive}) {
-    (void)ask_foreign(commands.script(text), limit_for(text));
+    (void)ask_kernel(commands.script(text), limit_for(text));
     CHECK((test::belongings() == before));
   }
   CHECK(before.children == 0);

@@ -14,7 +14,7 @@ using namespace w4;
 using namespace std::chrono_literals;
 using cases::report::Report;
 using cases::report::Verdict;
-using test::ask_foreign;
+using test::ask_kernel;
 using test::evidence_of;
 using test::ForeignCase;
 using test::plugin;
@@ -35,7 +35,7 @@ TEST_CASE("plugin: the example is a match in every mode and group and type on ev
         for (const char* dtype : {"fp16", "bf16"}) {
           const std::string command = fmt::format("{} {} --fixture {} --m 2 --dtype {}", mode, group, fixture, dtype);
           CAPTURE(command);
-          const Report report = ask_foreign(plugin("sound"), test::kLong, command);
+          const Report report = ask_kernel(plugin("sound"), test::kLong, command);
           CHECK_MESSAGE(report.verdict == Verdict::match, report.reason, evidence_of(report));
           CHECK(report.culprits.empty());
         }
@@ -43,7 +43,7 @@ TEST_CASE("plugin: the example is a match in every mode and group and type on ev
 
 TEST_CASE("plugin: padded shapes and one row are a match") {
   for (const char* command : {"r 32 --shape 96,160 --m 1", "r -1 --shape 400,256 --m 3"})
-    CHECK(ask_foreign(plugin("sound"), test::kLong, command).verdict == Verdict::match);
+    CHECK(ask_kernel(plugin("sound"), test::kLong, command).verdict == Verdict::match);
 }
 
 TEST_CASE("plugin: each way to go wrong is told apart by its own evidence") {
@@ -69,7 +69,7 @@ TEST_CASE("plugin: each way to go wrong is told apart by its own evidence") {
   };
   for (const Wrong& wrong : kWrong) {
     CAPTURE(wrong.fault);
-    const Report report = ask_foreign(plugin(wrong.fault), limit_for(wrong.fault));
+    const Report report = ask_kernel(plugin(wrong.fault), limit_for(wrong.fault));
     CHECK(report.verdict == Verdict::mismatch);
     REQUIRE(report.culprits.size() == 1);
     for (const Wrong& other : kWrong) {
@@ -88,7 +88,7 @@ TEST_CASE("plugin: what is written beside a buffer and what is left in the works
                                                         {"leaves_workspace", "lock-workspace-dirty"}};
   for (const auto& [plug_in, name] : kNames) {
     CAPTURE(plug_in);
-    const Report report = ask_foreign(plugin(plug_in));
+    const Report report = ask_kernel(plugin(plug_in));
     REQUIRE(report.culprits.size() == 1);
     CHECK(report.culprits[0].fault == name);
     CHECK(report.culprits[0].cure != "");
@@ -96,34 +96,34 @@ TEST_CASE("plugin: what is written beside a buffer and what is left in the works
 }
 
 TEST_CASE("plugin: a bias that is forgotten is named by the lane model") {
-  const Report report = ask_foreign(plugin("forgets_bias"));
+  const Report report = ask_kernel(plugin("forgets_bias"));
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "bias-missing");
   CHECK(report.culprits[0].stage == "epilogue");
 }
 
 TEST_CASE("plugin: a code of 2 with nothing written is a missing instantiation and silence alone is not") {
-  CHECK(ask_foreign(plugin("returns_code")).culprits.at(0).fault == "instantiation-missing-rc-ignored");
-  const std::string silent = ask_foreign(plugin("writes_nothing")).culprits.at(0).fault;
+  CHECK(ask_kernel(plugin("returns_code")).culprits.at(0).fault == "instantiation-missing-rc-ignored");
+  const std::string silent = ask_kernel(plugin("writes_nothing")).culprits.at(0).fault;
   CHECK(silent.find("output-to-temporary") != std::string::npos);
   CHECK(silent.find("instantiation-missing") == std::string::npos);
 }
 
 TEST_CASE("plugin: zeros that were written are not taken for unwritten outputs") {
-  const Report report = ask_foreign(plugin("writes_zeros"));
+  const Report report = ask_kernel(plugin("writes_zeros"));
   CHECK(report.comparison->unwritten == 0);
   CHECK(report.comparison->zero == 6144);
   CHECK(report.culprits.at(0).fault == "unexplained");
 }
 
 TEST_CASE("plugin: a dirty workspace is followed up with a second launch on it") {
-  CHECK(says(ask_foreign(plugin("leaves_workspace")), "a second launch on the workspace it left does not return 0"));
+  CHECK(says(ask_kernel(plugin("leaves_workspace")), "a second launch on the workspace it left does not return 0"));
 }
 
 TEST_CASE("plugin: an unexplained fault lies in the stage that was seen to fail") {
-  CHECK(ask_foreign(plugin("segfaults")).culprits.at(0).stage == "launch");
-  CHECK(ask_foreign(plugin("leaves_workspace")).culprits.at(0).stage == "reduce");
-  const Report zeros = ask_foreign(plugin("writes_zeros"));
+  CHECK(ask_kernel(plugin("segfaults")).culprits.at(0).stage == "launch");
+  CHECK(ask_kernel(plugin("leaves_workspace")).culprits.at(0).stage == "reduce");
+  const Report zeros = ask_kernel(plugin("writes_zeros"));
   REQUIRE(zeros.culprits.size() == 1);
   CHECK(zeros.culprits[0].stage.empty());
   CHECK(says(zeros, "it writes zeros whatever it is given"));
@@ -165,7 +165,7 @@ TEST_CASE("plugin: what is no plug-in or cannot run here is refused in one line"
 }
 
 TEST_CASE("plugin: a kernel that takes no bias is asked without one") {
-  const Report report = ask_foreign(plugin("takes_no_bias"));
+  const Report report = ask_kernel(plugin("takes_no_bias"));
   CHECK(report.verdict == Verdict::match);
   CHECK(report.case_id.find("bias") == std::string::npos);
   CHECK(std::find(report.notes.begin(), report.notes.end(), "the kernel takes no bias: this layer's is left out") !=
@@ -183,11 +183,11 @@ TEST_CASE("plugin: device pointers and the marlin_cuda symbol need a GPU and say
 }
 
 TEST_CASE("plugin: no process and no descriptor is left behind") {
-  (void)ask_foreign(plugin("sound"));  // what the first use of libraries opens
+  (void)ask_kernel(plugin("sound"));  // what the first use of libraries opens
   const test::Belongings before = test::belongings();
   for (const char* name : {"sound", "segfaults", "exits", "spins", "prints"}) {
     CAPTURE(name);
-    (void)ask_foreign(plugin(name), limit_for(name));
+    (void)ask_kernel(plugin(name), limit_for(name));
     CHECK((test::belongings() == before));
   }
   (void)refusal_of(plugin("other_version"));

@@ -4,7 +4,7 @@
 #include "cases/case/prepare.h"
 #include "cases/case/task.h"
 #include "cases/judge/compare.h"
-#include "cases/matrix/ctest_gpu.h"
+#include "cases/matrix/matrix_options.h"
 #include "cases/tests/skip.h"
 #include "fixtures/random/random_layer.h"
 #include "kernel/cuda/device.h"

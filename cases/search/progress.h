@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+namespace w4::cases::search {
+
+/// Receives the name of each step as it begins, for progress on stderr.
+using Progress = std::function<void(std::string_view)>;
+
+}  // namespace w4::cases::search
