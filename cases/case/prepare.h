@@ -30,12 +30,12 @@ Prepared random_case(const CaseId& id, int magnitude);
 /// The folder of a layer that is shipped: "up".
 std::filesystem::path shipped_fixture(const std::string& name);
 
-/// The file or folder of the options' fixture: the shipped layer's where none is named, the cached one's for hf:REPO,
+/// The file or folder of the fixture: the shipped layer's where none is named, the cached one's for hf:REPO,
 /// which is fetched first and may take as long as the network does.
-std::filesystem::path fixture_path(const Options& options);
+std::filesystem::path fixture_path(const CaseRequest& request);
 
 /// Reads or makes the layer, takes codes and scales from it or from the seed, brings it to the group and type asked
 /// for. Throws InputError for what contradicts itself.
-Prepared prepare(const Options& options);
+Prepared prepare(const CaseRequest& request);
 
 }  // namespace w4::cases

@@ -38,13 +38,14 @@ std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& tas
 }
 
 kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options) {
+  const bool own_choice = std::holds_alternative<asked::Kernel>(options.asked);
+  const kernel::Launch unsaid =
+      own_choice ? kernel::Launch{.block_tile = {.thread_k = 0, .thread_n = 0}, .thread_blocks = 0} : kernel::Launch{};
   kernel::Task task{.A = prepared.A, .packed = packed, .launch = {}};
-  if (!options.foreign.empty()) task.stored = std::make_shared<const fixtures::Layer>(prepared.layer);
-  const kernel::Launch own_choice{.block_tile = {.thread_k = 0, .thread_n = 0}, .thread_blocks = 0};
-  const kernel::Launch unsaid = options.foreign.empty() ? kernel::Launch{} : own_choice;
-  task.launch.block_tile = options.block_tile.value_or(unsaid.block_tile);
-  task.launch.thread_blocks = options.thread_blocks.value_or(unsaid.thread_blocks);
-  task.launch.reduce_bits = options.reduce_bits;
+  if (own_choice) task.stored = std::make_shared<const fixtures::Layer>(prepared.layer);
+  task.launch.block_tile = options.request.block_tile.value_or(unsaid.block_tile);
+  task.launch.thread_blocks = options.request.thread_blocks.value_or(unsaid.thread_blocks);
+  task.launch.reduce_bits = options.request.reduce_bits;
   return task;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // explain M N MODE GROUP [options]: one output or one weight, traced. See --help.
+#include "cases/ask.h"
 #include "cases/commands/explain_options.h"
 #include "cases/explain/explain.h"
 #include "cases/explain/explain_report.h"
-#include "cases/faults/faults.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 
@@ -28,13 +28,12 @@ void write(const explain::Trace& trace, const std::filesystem::path& json) {
 int run(int argc, char** argv) {
   const ExplainOptions options = parse_explain_options(argc, argv);
   const Options& shared = options.shared;
-  const repack::Recipe planted =
-      faults::merged(faults::recipe_of_faults(shared.inject), faults::recipe_of_settings(shared.settings));
-  report::check_writable(shared.json);
-  explain::Trace trace = explain::explain(prepare(shared), planted, shared, options.question);
+  const repack::Recipe planted = planted_by(shared);
+  report::check_writable(shared.outputs.json);
+  explain::Trace trace = explain::explain(prepare(shared.request), planted, shared, options.question);
   trace.rerun = command_line(options);
   trace.bisect = command_line(shared);
-  write(trace, shared.json);
+  write(trace, shared.outputs.json);
   return trace.right() ? kMatch : kMismatch;
 }
 

@@ -93,9 +93,9 @@ void remove_empty(const fs::path& folder) {
 }
 
 void check_options(const Options& options, const OwnOptions& own) {
-  if (options.toggles || options.list_faults || !options.json.empty())
+  if (options.effort.toggles || options.outputs.list_faults || !options.outputs.json.empty())
     throw InputError("--toggles, --list-faults and --json are for bisect alone");
-  if (!options.html.empty()) throw InputError("--html is for bisect alone");
+  if (!options.outputs.html.empty()) throw InputError("--html is for bisect alone");
   make_way(own.output);
   if (own.reproducer.empty()) return;
   make_way(own.reproducer);
@@ -105,7 +105,7 @@ void check_options(const Options& options, const OwnOptions& own) {
 }
 
 search::Progress progress_to_stderr(const Options& options) {
-  if (options.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
+  if (options.outputs.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
   return [](std::string_view step) { fmt::print(stderr, "\r\033[Kshrink: {}", step); };
 }
 
@@ -121,7 +121,7 @@ int run(int argc, char** argv) {
     remove_empty(own.reproducer);
     shrink::write_reproducer(shrunk, own.reproducer);
   }
-  if (!options.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+  if (!options.outputs.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
   fmt::print("{}", shrink::text_of(shrunk, own.output, own.reproducer, report));
   return kMatch;
 }

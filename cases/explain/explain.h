@@ -86,7 +86,7 @@ struct Trace {
 };
 
 /// Traces an output or a weight: of our own path as `recipe` does it, through somebody's packed tensors
-/// (options.packed), of somebody's recorded output (options.recorded), or of somebody's kernel (options.foreign), which
+/// (asked::PackedTensors), of a recorded output (asked::RecordedOutput), or of the user's kernel (asked::Kernel), which
 /// is launched a few times. Throws InputError for an index outside the case and CannotTest for what the format or the
 /// kernel does not take.
 Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question);

@@ -58,7 +58,7 @@ std::string wrong_beside_output(search::Trials& trials, int timeout_seconds) {
 /// A combination of axes that no layer can have is not this kernel's fault, nor the user's.
 Prepared made_ready(const Options& options) {
   try {
-    return prepare(options);
+    return prepare(options.request);
   } catch (const InputError& error) {
     throw CannotTest("{}", error.what());
   }
@@ -79,12 +79,10 @@ long long bytes_needed(const CaseId& id) {
 
 Options CaseRunner::options_of_case(const CaseId& id) const {
   Options options = options_of(id);
-  options.timeout_seconds = plan_.timeout_seconds;
-  options.most_faults = kMostFaultsAtOnce;
-  options.sweep_unexplained = false;
-  if (!options.foreign.empty()) return options;
-  options.inject = plan_.inject;
-  options.settings = plan_.settings;
+  options.effort.timeout_seconds = plan_.timeout_seconds;
+  options.effort.most_faults = kMostFaultsAtOnce;
+  options.effort.sweep_unexplained = false;
+  if (auto* own = std::get_if<asked::OwnPath>(&options.asked)) own->planted = {plan_.inject, plan_.settings};
   return options;
 }
 
@@ -103,7 +101,7 @@ CaseRunner::Checked CaseRunner::lane_model(const Options& options) const {
   const judge::Comparison comparison = judge::compare(result.C, expected, task.launch.fill);
   Checked checked{.error = figures_of(comparison)};
   if (result.ran() && comparison.right()) {
-    checked.reason = path.wrong_beside_output(task, result, options.repeat);
+    checked.reason = path.wrong_beside_output(task, result, options.effort.repeat);
     if (!checked.reason.empty()) checked.outcome = Outcome::fail;
     return checked;
   }
@@ -118,7 +116,7 @@ CaseRunner::Checked CaseRunner::lane_model(const Options& options) const {
 CaseRunner::Checked CaseRunner::foreign(const Options& options) {
   kernel::child::ForeignKernel* kernel = nullptr;
   try {
-    kernel = &opened(options.foreign);
+    kernel = &opened(kernel_spec(options.asked));
   } catch (const CannotTest& error) {
     return {.outcome = Outcome::skipped, .reason = one_line(error.what())};
   }
@@ -147,7 +145,7 @@ CaseRunner::Checked CaseRunner::foreign(const Options& options) {
 
 CaseRunner::Checked CaseRunner::once(const Options& options) {
   try {
-    Checked checked = options.foreign.empty() ? lane_model(options) : foreign(options);
+    Checked checked = kernel_spec(options.asked).empty() ? lane_model(options) : foreign(options);
     checked.reason = one_line(checked.reason);
     return checked;
   } catch (const CannotTest& error) {

@@ -153,7 +153,7 @@ std::string accusation(const ProofCase& proof_case, const MakeBox& make_box) {
 
 /// A case as somebody's kernel is asked it.
 ProofCase for_kernel(ProofCase proof_case, const kernel::child::ForeignKernel& kernel, const std::string& spec) {
-  proof_case.options.foreign = spec;
+  proof_case.options.asked = asked::Kernel{.spec = spec, .hidden_repack = asked::Planted{}};
   if (!kernel.takes_bias()) proof_case.prepared = without_bias(proof_case.prepared);
   return proof_case;
 }

@@ -41,7 +41,7 @@ class Bisection {
     step_("zero-point probe");
     zero_points_ = probe_zero_points(subject_, prepared_.layer, walk_);
     const Task sound = with_sound_repack(task);
-    kernel_ = search_kernel(subject_, sound, options_.repeat, step_);
+    kernel_ = search_kernel(subject_, sound, options_.effort.repeat, step_);
     report_.repeats = judge::repeats_of(kernel_.launches, expected_);
     judge();
     describe_repack_stages();

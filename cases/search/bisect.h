@@ -21,12 +21,12 @@ using Progress = std::function<void(std::string_view)>;
 report::Report bisect(const Prepared& prepared, const Subject& subject, const Options& options,
                       const Progress& progress);
 
-/// The same question of somebody's recorded output (options.recorded) or packed tensors (options.packed): stages in
+/// The same question of a recorded output (asked::RecordedOutput) or packed tensors (asked::PackedTensors): stages in
 /// between cannot be seen; hypotheses are tried on what can.
 report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
 report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
 
-/// The same question of somebody's kernel (options.foreign), which is run on what our repack makes, in a process of its
+/// The same question of the user's kernel (asked::Kernel), which is run on what our repack makes, in a process of its
 /// own: how it ends, what it writes and leaves behind are looked at before its output is.
 report::Report bisect_foreign(const Prepared& prepared, const Options& options, const Progress& progress);
 

@@ -96,7 +96,7 @@ int Probing::most_at_once() const {
   constexpr long long kLarge = 1 << 20;  // codes
   const int most =
       1LL * prepared_.layer.K * prepared_.layer.N > kLarge ? probe::kMostFaultsAtOnce - 1 : probe::kMostFaultsAtOnce;
-  return std::min(most, options_.most_faults);
+  return std::min(most, options_.effort.most_faults);
 }
 
 /// What is stale in somebody's kernel depends on what ran before, so probes may differ where the case does not.
@@ -140,14 +140,15 @@ void Probing::describe(report::Report& report) {
 
 report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Options& options, const Progress& progress) {
   report::Report report = new_report(prepared, options);
-  if (!options.foreign.empty()) report.kernel = options.foreign;
-  report.launch = "a black box, " + (options.foreign.empty() ? report.launch : "on what a hidden repack makes");
+  const std::string spec = kernel_spec(options.asked);
+  if (!spec.empty()) report.kernel = spec;
+  report.launch = "a black box, " + (spec.empty() ? report.launch : "on what a hidden repack makes");
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   progress("oracle");
   const judge::Expected expected =
       judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, for_lane_model(task)));
   std::vector<RunResult> seen;
-  for (const probe::Probe& probe : probe::case_probes(prepared, task.launch, options.repeat)) {
+  for (const probe::Probe& probe : probe::case_probes(prepared, task.launch, options.effort.repeat)) {
     progress("case");
     seen.push_back(box.ask(probe.question));
   }

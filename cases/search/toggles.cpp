@@ -55,10 +55,10 @@ class Toggler {
   /// `ways`: stages done otherwise than the path does them.
   judge::Comparison outcome(const DataToggles& data, const Recipe& ways) const {
     Options options = options_;
-    options.source = data.source;
-    options.group = data.group;
-    options.case_id.reset();
-    Prepared prepared = prepare(options);
+    options.request.source = data.source;
+    options.request.group = data.group;
+    options.request.case_id.reset();
+    Prepared prepared = prepare(options.request);
     if (data.all_eight) forget_zero_points(prepared.layer);
     return compared(prepared, options, ways);
   }
@@ -200,8 +200,9 @@ class Table {
   }
 
   void add_data_rows() {
-    const std::vector<int> groups = options_.group == -1 ? std::vector{-1} : std::vector{options_.group, -1};
-    const bool random_only = options_.fixture.empty() && options_.shape.has_value();
+    const std::vector<int> groups =
+        options_.request.group == -1 ? std::vector{-1} : std::vector{options_.request.group, -1};
+    const bool random_only = options_.request.fixture.empty() && options_.request.shape.has_value();
     for (const Source source : {Source::b, Source::w, Source::s, Source::r}) {
       if (random_only && source != Source::r) continue;
       for (const int group : groups)
@@ -217,7 +218,7 @@ class Table {
     table_.fails = !toggler_.outcome(asked(), {}).right();
     if (!table_.fails) return;
     step_("smallest sets");
-    const std::vector<Switch> all = switches(asked(), !prepare(options_).layer.symmetric);
+    const std::vector<Switch> all = switches(asked(), !prepare(options_.request).layer.symmetric);
     table_.turns_off = described(
         sets_that(all.size(), faults::stage_ids().size(), [&](const Set& set) { return right_with(all, set); }),
         [&](std::size_t i) { return all[i].name; });
@@ -241,7 +242,7 @@ class Table {
     return !toggler_.outcome(asked(), ways).right();
   }
 
-  DataToggles asked() const { return {options_.source, options_.group, false}; }
+  DataToggles asked() const { return {options_.request.source, options_.request.group, false}; }
 
   const Options& options_;
   const Progress& step_;

@@ -80,21 +80,22 @@ std::string readme(const ShrunkCase& shrunk, const Prepared& prepared) {
       "main.cpp -ldl -o reproducer`; exit 0: KERNEL.so is right, 1: it is wrong, 125: it does not take this.\n"
       "w4bisect names it: `{}`{}.\n",
       text_of(shrunk.failure), prepared.id.text(), shrunk.case_id, command_line(options),
-      options.foreign.empty() ? "; planted there, while data/ is right: a kernel that is right passes here" : "");
+      kernel_spec(options.asked).empty() ? "; planted there, while data/ is right: a kernel that is right passes here"
+                                         : "");
 }
 
 void write_folder(const ShrunkCase& shrunk, const fs::path& folder) {
   const Prepared prepared = prepared_of(shrunk.shrunk.best, "fixture");
   Options options = options_of(shrunk, "fixture");
-  const bool planted = options.foreign.empty();
-  if (planted) options.foreign = "plugin:KERNEL.so";  // whoever runs it chooses the launch
+  const bool planted = kernel_spec(options.asked).empty();
+  if (planted) options.asked = asked::Kernel{"plugin:KERNEL.so"};  // whoever runs it chooses the launch
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const judge::Expected expected =
       judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, kernel::Task(for_lane_model(task))));
   fs::create_directory(folder);
   fs::copy_file(source_root() / "docs/examples/reproducer.cpp", folder / "main.cpp");
   fs::copy_file(source_root() / "kernel/plugin.h", folder / "plugin.h");
-  fixtures::files::write_file(folder / "case.h", {case_header(task, prepared.id.text(), options.repeat)});
+  fixtures::files::write_file(folder / "case.h", {case_header(task, prepared.id.text(), options.effort.repeat)});
   fixtures::files::write_file(folder / "README.md", {readme(shrunk, prepared)});
   write_data(task, expected, folder / "data");
   fixtures::files::write_container(container_of(shrunk, "fixture"), folder / "fixture",

@@ -29,47 +29,40 @@ bool is_unexplained(const Failure& failure) {
 }
 
 void check_can_run_again(const Options& options) {
-  if (!options.recorded.empty())
+  if (std::holds_alternative<asked::RecordedOutput>(options.asked))
     throw InputError("--kernel recorded: shrink runs a kernel on smaller cases, a recorded output is no kernel");
-  if (!options.packed.empty())
+  if (std::holds_alternative<asked::PackedTensors>(options.asked))
     throw InputError("--packed: shrink packs smaller layers itself, tensors that are packed already cannot follow");
 }
 
 /// How many thread blocks a launch has: the lane model's default is a number, others choose.
 int thread_blocks_of(const Options& options) {
-  return options.thread_blocks.value_or(options.foreign.empty() ? kernel::Launch{}.thread_blocks : 0);
+  return options.request.thread_blocks.value_or(kernel_spec(options.asked).empty() ? kernel::Launch{}.thread_blocks
+                                                                                   : 0);
 }
 
 /// The options of a case in a fixture: codes, scales and activations are the fixture's, whatever they were.
 Options options_for(const Options& asked, const PlainCase& plain, const fs::path& fixture) {
-  const Options unsaid;
   Options options = asked;
-  options.source = Source::b;
-  options.group = plain.group;
-  options.fixture = fixture;
-  options.layer.clear();
-  options.shape.reset();
-  options.slices.clear();
-  options.case_id.reset();
-  options.M.reset();
-  options.dtype.reset();
-  options.seed = unsaid.seed;
-  options.magnitude = unsaid.magnitude;
-  options.per_column = unsaid.per_column;
-  if (plain.thread_blocks != thread_blocks_of(asked)) options.thread_blocks = plain.thread_blocks;
+  options.request = {.group = plain.group,
+                     .fixture = fixture,
+                     .block_tile = asked.request.block_tile,
+                     .thread_blocks = asked.request.thread_blocks,
+                     .reduce_bits = asked.request.reduce_bits};
+  if (plain.thread_blocks != thread_blocks_of(asked)) options.request.thread_blocks = plain.thread_blocks;
   return options;
 }
 
 /// Quiet: what a trial does inside is of no interest, only that it is made.
 report::Report asked_of(const Prepared& prepared, const Options& options) {
-  return report_on(prepared, options, planted_by(options), [](std::string_view) {});
+  return report_on(prepared, options, [](std::string_view) {});
 }
 
 /// A trial of a smaller case. CannotTest is the only refusal that says something about it; others end the search.
 Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
   const Prepared prepared = prepared_of(plain, "");
-  Options options = options_for(wanted.asked, plain, wanted.asked.fixture);
-  if (is_unexplained(wanted.failure)) options.most_faults = kMostFaultsOfTrial;
+  Options options = options_for(wanted.asked, plain, wanted.asked.request.fixture);
+  if (is_unexplained(wanted.failure)) options.effort.most_faults = kMostFaultsOfTrial;
   try {
     for (int tries = wanted.comes_and_goes ? kMostTries : 1; tries > 0; --tries)
       if (failure_of(asked_of(prepared, options)) == wanted.failure) return Answer::same_failure;
@@ -81,7 +74,7 @@ Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
 
 /// The lane model's races are the same in every run; a kernel's are not.
 bool comes_and_goes(const report::Report& report, const Options& options) {
-  return !options.foreign.empty() && report.repeats && report.repeats->apart;
+  return !kernel_spec(options.asked).empty() && report.repeats && report.repeats->apart;
 }
 
 /// A layer that is decoded and stored again must still fail: what a format holds beside its content may be the cause.
@@ -89,7 +82,7 @@ void check_survives_rewriting(const ShrunkCase& wanted, const PlainCase& plain) 
   if (answer_of(plain, wanted) != Answer::same_failure)
     throw CannotTest(
         "{}: stored anew{} it does not fail the same way: {}", wanted.case_id,
-        wanted.asked.slices.empty() ? " with the same content" : " as a layer of its own, no longer a slice,",
+        wanted.asked.request.cuts.empty() ? " with the same content" : " as a layer of its own, no longer a slice,",
         text_of(wanted.failure));
 }
 
@@ -110,13 +103,13 @@ report::Report read_back(const ShrunkCase& shrunk, const fs::path& written, cons
   for (int reading = 1; reading <= kMostTries; ++reading) {
     progress(fmt::format("the written fixture, run {}", reading));
     const Options options = options_of(shrunk, written);
-    report::Report report = asked_of(prepare(options), options);
+    report::Report report = asked_of(prepare(options.request), options);
     if (failure_of(report) == shrunk.failure) return report;
   }
   throw CannotTest(
       "the shrunken case, read back, did not fail the same way in {} runs: it comes and goes; --repeat {} "
       "launches more at a time",
-      kMostTries, 4 * shrunk.asked.repeat);
+      kMostTries, 4 * shrunk.asked.effort.repeat);
 }
 
 }  // namespace
@@ -136,7 +129,7 @@ fixtures::files::Container container_of(const ShrunkCase& shrunk, const fs::path
 ShrunkCase shrink_case(const Options& options, int budget, const search::Progress& progress) {
   check_can_run_again(options);
   progress("the case as it came");
-  const Prepared prepared = prepare(options);
+  const Prepared prepared = prepare(options.request);
   const report::Report report = asked_of(prepared, options);
   ShrunkCase out{.asked = options,
                  .case_id = report.case_id,
@@ -169,12 +162,12 @@ namespace {
 std::string racecheck_text(const ShrunkCase& shrunk, const fs::path& fixture, const fs::path& reproducer) {
   Options options = options_of(shrunk, fixture);
   std::string text;
-  if (options.foreign.starts_with("exec:")) {
+  if (kernel_spec(options.asked).starts_with("exec:")) {
     text = "compute-sanitizer --tool racecheck --target-processes all " + command_line(options) + "\n";
   } else {
-    options.sanitize = {"racecheck"};
-    const bool lane_model = options.foreign.empty();  // it has no threads to watch
-    if (lane_model) options.foreign = "cuda", options.inject.clear(), options.settings.clear();
+    const bool lane_model = kernel_spec(options.asked).empty();  // it has no threads to watch
+    if (lane_model) options.asked = asked::Kernel{"cuda"};
+    std::get<asked::Kernel>(options.asked).sanitize = {"racecheck"};
     text = command_line(options) + (lane_model ? "   # or your kernel: --kernel plugin:FILE" : "") + "\n";
   }
   if (!reproducer.empty())

@@ -130,7 +130,7 @@ report::Report ask_unknown(const std::function<void(Subject&)>& spoil) {
   const Options options = w4::test::options_of("b 128");
   Subject subject(repack::Recipe{});
   spoil(subject);
-  return search::bisect(prepare(options), subject, options, [](std::string_view) {});
+  return search::bisect(prepare(options.request), subject, options, [](std::string_view) {});
 }
 
 template <class T>
@@ -175,8 +175,9 @@ TEST_CASE("bisect: a kernel that is wrong in no known way is unexplained") {
 
 TEST_CASE("bisect: a toggle that is no fault of the catalogue goes by its own name") {
   const Options options = w4::test::options_of("b 128");
-  const report::Report report = search::bisect(prepare(options), Subject(faults::recipe_of_settings({"tiles=untiled"})),
-                                               options, [](std::string_view) {});
+  const report::Report report =
+      search::bisect(prepare(options.request), Subject(faults::recipe_of_settings({"tiles=untiled"})), options,
+                     [](std::string_view) {});
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "untiled");
 }

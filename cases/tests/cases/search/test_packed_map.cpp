@@ -14,7 +14,7 @@ using namespace w4::cases;
 /// What is said of tensors in whose making `change` came behind a stage.
 template <class Change>
 std::string said_behind(int stage, Change change, const char* command = "b 128 --m 1") {
-  const fixtures::Layer layer = prepare(test::options_of(command)).layer;
+  const fixtures::Layer layer = prepare(test::options_of(command).request).layer;
   repack::Weights value = repack::weights_of(layer);
   for (int i = 0; i < static_cast<int>(repack::stages().size()); ++i) {
     value = repack::stages()[static_cast<std::size_t>(i)].variants[0].apply(value);
@@ -111,7 +111,7 @@ TEST_CASE("packed map: what is no permutation is told by where it differs") {
 
 TEST_CASE("packed map: equal tensors leave nothing to say and a perm that is none is said") {
   CHECK(said_behind(kActOrder, [](repack::Weights&) {}).empty());
-  const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act --m 1")).layer;
+  const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act --m 1").request).layer;
   repack::Packed packed = repack::repack(layer);
   packed.perm = Grid<std::int32_t>::made(1, packed.perm.cols(),
                                          [](std::span<std::int32_t> out) { std::fill(out.begin(), out.end(), 3); });
