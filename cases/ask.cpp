@@ -18,12 +18,12 @@ bool names(const report::Report& report, const faults::Fault& fault) {
   return false;
 }
 
-/// The output of a path is all that is read of it.
+/// Reads nothing of the path but its output.
 report::Report ask_box(const Prepared& prepared, const repack::Recipe& planted, const Options& options,
                        const search::Progress& progress) {
   const std::string spec = kernel_spec(options.asked);
   if (spec.empty()) {
-    probe::PathBox box{Subject(planted)};
+    probe::PathBox box{OwnPath(planted)};
     return search::bisect_box(prepared, box, options, progress);
   }
   for (const auto& [stage, variant] : planted)
@@ -38,11 +38,10 @@ report::Report ask_box(const Prepared& prepared, const repack::Recipe& planted, 
 report::Report ask_planted(const Prepared& prepared, const repack::Recipe& planted, const Options& options,
                            const search::Progress& progress) {
   return is_black_box(options.asked) ? ask_box(prepared, planted, options, progress)
-                                     : search::bisect(prepared, Subject(planted), options, progress);
+                                     : search::bisect(prepared, OwnPath(planted), options, progress);
 }
 
-/// A planted fault that was not named either cannot show in this case or was missed. asked::Planted alone, it tells
-/// which.
+/// A planted fault that was not named cannot show in this case, or bisect missed it. Alone on the path, it tells which.
 void judge_planted(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
                    report::Report& report) {
   for (const auto& [stage, variant] : planted) {
@@ -85,7 +84,7 @@ struct Asking {
   report::Report operator()(const asked::OwnPath&) const { return planted_path(); }
 
   report::Report planted_path() const {
-    const repack::Recipe planted = planted_by(options);
+    const repack::Recipe planted = planted_by(options.asked);
     Options visible = options;
     visible.asked = without_planted(options.asked);
     report::Report report = ask_planted(prepared, planted, visible, progress);
@@ -97,13 +96,8 @@ struct Asking {
 
 }  // namespace
 
-repack::Recipe planted_by(const Options& options) {
-  const asked::Planted planted = planted_in(options.asked);
-  return faults::merged(faults::recipe_of_faults(planted.inject), faults::recipe_of_settings(planted.settings));
-}
-
 report::Report report_on(const Options& options, const search::Progress& progress) {
-  const repack::Recipe planted = planted_by(options);
+  const repack::Recipe planted = planted_by(options.asked);  // an unknown name is an error before anything is read
   progress("fixture");
   const Prepared prepared = prepare(options.request);
   report::Report report = report_on(prepared, options, progress);

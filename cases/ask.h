@@ -5,10 +5,6 @@
 
 namespace w4::cases {
 
-/// What --inject and --set of these options plant. Throws InputError for an unknown name and for two variants of a
-/// stage.
-repack::Recipe planted_by(const Options& options);
-
 /// The report that `bisect` gives for these options: prepares the case, asks the path that they name and, where that is
 /// wanted, looks for the condition on the shape. Throws InputError, CannotTest.
 report::Report report_on(const Options& options, const search::Progress& progress);

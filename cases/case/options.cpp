@@ -17,7 +17,7 @@
 namespace w4::cases {
 namespace {
 
-/// The words of the command line, before they are understood.
+/// The words of the command line, not yet parsed.
 struct Words {
   std::string mode, group, case_text, shape, kernel, packed, workspace, dtype, block_tile, per_column;
   std::vector<std::string> inject, settings, sanitize, slices;
@@ -35,7 +35,7 @@ constexpr const char* kAbout =
     "GROUP  rows of K that share a scale: -1 (one group), 32, 64, 128\n\n"
     "Exit: 0 match, 1 mismatch, 125 cannot be tested here, 129 bad input.";
 
-/// "A<separator>B", two positive numbers.
+/// "A<separator>B": two positive numbers.
 std::pair<int, int> parse_pair(const std::string& text, char separator, const char* option) {
   int a = 0, b = 0;
   const char* end = text.data() + text.size();
@@ -82,7 +82,7 @@ Asked asked_by(const Words& words) {
                        .hidden_repack = words.black_box ? std::optional(planted) : std::nullopt};
 }
 
-/// A case that says how it is launched, or by which kernel, leaves the options no say in it.
+/// The launch and the kernel come from the case or from options, not from both.
 void check_launch(const CaseId& id, const Words& words, const CaseRequest& request) {
   const CaseRequest defaults;
   const bool twice = (id.block_tile && !words.block_tile.empty()) || (id.thread_blocks && request.thread_blocks) ||
@@ -137,12 +137,12 @@ void check_numbers(const Options& options) {
   const auto positive = [](const char* name, int value) {
     if (value < 1) throw InputError("{} {}: a positive number is expected", name, value);
   };
-  const auto& [repeat, timeout_seconds, toggles, sweep, sweep_budget, most_faults, unexplained] = options.effort;
+  const Effort& effort = options.effort;
   if (options.request.M) positive("--m", *options.request.M);
   if (options.request.thread_blocks) positive("--sms", *options.request.thread_blocks);
-  if (repeat < 2) throw InputError("--repeat {}: at least 2 launches show whether they differ", repeat);
-  positive("--timeout", timeout_seconds);
-  positive("--sweep-budget", sweep_budget);
+  if (effort.repeat < 2) throw InputError("--repeat {}: at least 2 launches show whether they differ", effort.repeat);
+  positive("--timeout", effort.timeout_seconds);
+  positive("--sweep-budget", effort.sweep_budget);
 }
 
 /// --workspace and --sanitize.
@@ -209,7 +209,7 @@ void understand(Words words, const std::string& example, Options& options) {
   options.asked = asked_by(words);
 }
 
-/// CLI11 takes "-1" for an option; the second positional may be negative, so it is set aside before parsing.
+/// GROUP may be "-1", which CLI11 takes for an option: it is taken out before parsing.
 std::vector<std::string> without_negative_group(int argc, char** argv, std::string& group) {
   std::vector<std::string> rest;
   for (int i = 1; i < argc; ++i) {
@@ -221,11 +221,11 @@ std::vector<std::string> without_negative_group(int argc, char** argv, std::stri
       rest.push_back(word);
     }
   }
-  std::reverse(rest.begin(), rest.end());  // as CLI11 wants them
+  std::reverse(rest.begin(), rest.end());  // CLI11 parses from the back
   return rest;
 }
 
-/// CLI11 would read "-1" as the largest number there is.
+/// CLI11 would read "-1" as the largest unsigned number.
 std::string not_negative(const std::string& text) {
   return text.starts_with("-") ? fmt::format("{}: a number from 0 up is expected", text) : "";
 }
@@ -242,41 +242,41 @@ void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option(
          "--slice", words.slices,
          "a part of the layer: rows:R/N (rank R of N, K cut), columns:R/N (N cut) or expert:R/N (N experts side "
-         "by side); repeatable, one cut out of another")
+         "by side); repeatable, each cut is made in the one before")
       ->allow_extra_args(false);
   app.add_option("--case", words.case_text, "a case as reports print it, instead of MODE and GROUP");
   app.add_option(
       "--kernel", words.kernel,
       "cpu (the lane model), cuda or naive (ours on a GPU), plugin:FILE (a shared object of kernel/plugin.h, or one "
-      "that exports marlin_cuda), exec:COMMAND (a command that is given files) or recorded:FILE (somebody's output)");
-  app.add_option("--packed", words.packed,
-                 "somebody's packed tensors: B, scales, and where there are any zeros and perm");
+      "that exports marlin_cuda), exec:COMMAND (a command that is given files) or recorded:FILE (the C that your "
+      "kernel wrote)");
+  app.add_option("--packed", words.packed, "tensors of another packer: B, scales, and zeros and perm if there are any");
   app.add_option("--inject", words.inject, "plant known faults: FAULT[,FAULT], FAULT:FORM")
       ->delimiter(',')
       ->allow_extra_args(false);
-  app.add_flag("--list-faults", outputs.list_faults, "print what --inject knows");
-  app.add_option("--set", words.settings, "do a stage another way: STAGE=VARIANT (repeatable)")
+  app.add_flag("--list-faults", outputs.list_faults, "print the faults that --inject plants");
+  app.add_option("--set", words.settings, "use another variant of a stage: STAGE=VARIANT (repeatable)")
       ->allow_extra_args(false);
   app.add_flag("--toggles", effort.toggles,
                "print the table of toggles and the smallest set that turns the failure on and off");
   app.add_flag("--black-box", words.black_box,
-               "look at nothing but the output of our path: probes name what is wrong, as they do for another kernel");
+               "read only the output of our path: probes find the fault, as they do for another kernel");
   app.add_flag("--sweep", effort.sweep,
-               "of a mismatch, launch random layers of other M, K, N, group_size and thread blocks, and print the "
+               "after a mismatch, launch random layers of other M, K, N, group_size and thread blocks, and print the "
                "condition on the shape under which it fails");
   app.add_option("--sweep-budget", effort.sweep_budget, "shapes that --sweep may launch")->capture_default_str();
   app.add_option("--m", request.M, "rows of A (default: those of the fixture, else 16)");
   app.add_option("--dtype", words.dtype, "fp16 or bf16 (default: the layer's)");
-  app.add_option("--seed", request.seed, "seed of what is random")->capture_default_str()->check(not_negative);
-  app.add_option("--repeat", effort.repeat, "launches that are compared with each other")->capture_default_str();
+  app.add_option("--seed", request.seed, "seed of random data")->capture_default_str()->check(not_negative);
+  app.add_option("--repeat", effort.repeat, "launches to compare with each other")->capture_default_str();
   app.add_option("--block-tile", words.block_tile, "128x128 (the lane model's default) or 64x256");
-  app.add_option("--sms", request.thread_blocks, "thread blocks (the lane model's default: 10; others choose)");
+  app.add_option("--sms", request.thread_blocks, "thread blocks (default: 10 in the lane model; other kernels choose)");
   app.add_option("--reduce", request.reduce_bits, "bits of a partial sum in the global reduction: 16 or 32")
       ->capture_default_str();
   app.add_option("--per-column", words.per_column,
                  "how a grouped layer becomes one group: requantised (default) or averaged");
   app.add_option("--magnitude", request.magnitude, "multiply the activations by 2^POWER: sums beyond fp16's range");
-  app.add_option("--workspace", words.workspace, "launch with a workspace that is dirty, or short by half, as well");
+  app.add_option("--workspace", words.workspace, "launch once more with a workspace that is dirty, or short by half");
   app.add_option("--sanitize", words.sanitize,
                  "repeat the run under compute-sanitizer: memcheck,racecheck,initcheck,synccheck")
       ->delimiter(',')
@@ -286,6 +286,13 @@ void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("--html", outputs.html, "write the report as one HTML page, with pictures of the error, to FILE");
   app.add_flag("--quiet", outputs.quiet, "no progress on stderr");
   app.add_flag("--no-color", words.no_color, "no colours (none are used unless stdout is a terminal)");
+}
+
+/// Nothing where no stage is this project's.
+asked::Planted planted_in(const Asked& asked) {
+  if (const auto* own = std::get_if<asked::OwnPath>(&asked)) return own->planted;
+  const auto* kernel = std::get_if<asked::Kernel>(&asked);
+  return kernel ? kernel->hidden_repack.value_or(asked::Planted{}) : asked::Planted{};
 }
 
 std::string quoted(const std::string& word) {
@@ -309,10 +316,9 @@ bool is_black_box(const Asked& asked) {
   return kernel && kernel->hidden_repack;
 }
 
-asked::Planted planted_in(const Asked& asked) {
-  if (const auto* own = std::get_if<asked::OwnPath>(&asked)) return own->planted;
-  const auto* kernel = std::get_if<asked::Kernel>(&asked);
-  return kernel ? kernel->hidden_repack.value_or(asked::Planted{}) : asked::Planted{};
+repack::Recipe planted_by(const Asked& asked) {
+  const asked::Planted planted = planted_in(asked);
+  return faults::merged(faults::recipe_of_faults(planted.inject), faults::recipe_of_settings(planted.settings));
 }
 
 Options options_of(const CaseId& id) {

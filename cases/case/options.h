@@ -109,30 +109,29 @@ std::string kernel_spec(const Asked& asked);
 /// --black-box, of either kind of path.
 bool is_black_box(const Asked& asked);
 
-/// What is planted in the path; nothing where no stage is this project's.
-asked::Planted planted_in(const Asked& asked);
+/// The variants that --inject and --set plant. Throws InputError for an unknown name and for two variants of one stage.
+repack::Recipe planted_by(const Asked& asked);
 
 /// Parses a command line. Throws InputError; prints the help and exits 0 for --help.
 Options parse_options(int argc, char** argv);
 
-/// The options that ask of this case what `bisect --case` does: all that the case says, and defaults. Throws InputError
-/// for a kernel that is none.
+/// The options of `bisect --case ID`. Throws InputError for an unknown kernel.
 Options options_of(const CaseId& id);
 
-/// A command that takes the options of bisect and some of its own.
+/// A command with the options of bisect and its own.
 struct Command {
   std::string name;
   std::string about;
   std::string example;                          // "bisect b 128"
-  std::function<void(CLI::App&)> declare = {};  // its own, positionals before MODE
-  std::function<void()> check = {};             // of its own words, before anything else is understood
+  std::function<void(CLI::App&)> declare = {};  // its own options, and positionals before MODE
+  std::function<void()> check = {};             // checks its own words, before all others
 };
 Options parse_options(int argc, char** argv, const Command& command);
 
-/// "./bisect b 128 --fixture up": the command that asks the same again, shell-quoted, defaults left out.
+/// "./bisect b 128 --fixture up": the command that repeats the question, shell-quoted, without defaults.
 std::string command_line(const Options& options);
 
-/// The same with other things planted: only `settings` (STAGE=VARIANT), nothing injected.
+/// The command that asks about this project's own path with only `settings` (STAGE=VARIANT) planted.
 std::string command_line(Options options, const std::vector<std::string>& settings);
 
 }  // namespace w4::cases

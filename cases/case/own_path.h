@@ -9,21 +9,21 @@
 
 namespace w4::cases {
 
-/// The path under test. What it does wrong is its own secret: bisect may look at what stages make, run it, and put a
-/// stage right, but it cannot ask for the recipe.
-class Subject {
+/// This project's repack and lane model as the path under test. The search may run it, read the result of a stage and
+/// replace a stage, but cannot read the planted recipe.
+class OwnPath {
  public:
-  explicit Subject(repack::Recipe hidden) : hidden_(std::move(hidden)) {}
+  explicit OwnPath(repack::Recipe hidden) : hidden_(std::move(hidden)) {}
 
   using StageWay = std::function<repack::Weights(const repack::Weights&)>;
   using KernelWay = std::function<kernel::RunResult(const kernel::Task&)>;
 
-  /// Does a repacking stage (0..7), or the whole kernel, in a way that is in no list. Putting that stage, or any stage
-  /// of the kernel, right takes it back.
+  /// Replaces a repacking stage (0..7), or the whole kernel, by a function that no catalogue holds. Putting that stage,
+  /// or any stage of the kernel, right undoes the replacement.
   void replace_stage(int index, StageWay way) { stage_ways_[index] = std::move(way); }
   void replace_kernel(KernelWay way) { kernel_way_ = std::move(way); }
 
-  /// One repacking stage (0..7), done this path's way, or by the reference where `put_right` names the stage.
+  /// One repacking stage (0..7) as this path does it; `put_right` names a variant to be used instead.
   repack::Weights stage(int index, const repack::Weights& before, const repack::Recipe& put_right = {}) const;
 
   /// One launch of this path's kernel.

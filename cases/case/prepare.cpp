@@ -30,7 +30,7 @@ void check_group(const CaseId& id) {
   if (id.K % id.group_size() != 0) throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
 }
 
-/// Static checks, as notes; what is true of sound layers too is left out.
+/// Findings of lint, as notes. Notes of lint itself are left out: sound layers have them too.
 void note_lint(const Layer& layer, std::vector<std::string>& notes) {
   for (const fixtures::lint::LintLine& line : fixtures::lint::lint(layer))
     if (line.severity != fixtures::lint::Severity::note) notes.push_back("lint: " + line.sentence);
@@ -76,7 +76,7 @@ void change_dtype(Layer& layer, DType to, std::vector<std::string>& notes) {
   layer.dtype = to;
 }
 
-/// The layer with activations, random ones where it has none: the cost of a conversion is told of outputs too.
+/// The layer, with random activations where it has none: the cost of a conversion is measured on outputs too.
 Layer with_activations(Layer layer) {
   if (!layer.activations)
     layer.activations =
@@ -89,7 +89,7 @@ std::string_view name_of(repack::PerColumn way) {
   return way == repack::PerColumn::averaged ? "averaged scales" : "requantised codes";
 }
 
-/// One group of K out of a grouped layer, and what either way to do that costs.
+/// A grouped layer made one group of K, and notes with the cost of both ways to do that.
 Layer to_one_group(const Layer& layer, repack::PerColumn way, std::vector<std::string>& notes) {
   Layer chosen;
   for (const auto each : {repack::PerColumn::averaged, repack::PerColumn::requantised}) {
@@ -106,7 +106,7 @@ Layer to_one_group(const Layer& layer, repack::PerColumn way, std::vector<std::s
   return chosen;
 }
 
-/// The fixture's layer with the groups the command line asks for.
+/// The fixture's layer with the requested groups.
 Layer regrouped(const Layer& layer, int group, const CaseRequest& request, std::vector<std::string>& notes) {
   const int wanted = group == -1 ? layer.K : group;
   if (wanted == layer.group_size) return layer;
@@ -121,7 +121,7 @@ Layer regrouped(const Layer& layer, int group, const CaseRequest& request, std::
   return repack::split_groups(layer, wanted);
 }
 
-/// Codes of one layer, scales, zero points and the rest of the other; both have the same shape, format and groups.
+/// The codes of one layer, and all else of the other. Both have the same shape, format and groups.
 Layer with_codes_of(const Layer& codes, Layer rest) {
   rest.qweight = codes.qweight;
   return rest;
@@ -137,7 +137,7 @@ Layer mixed(const Layer& real, const CaseRequest& request) {
   random.activations = real.activations;
   random.name = real.name;
   if (request.source == Source::r) return random;
-  random.g_idx = real.g_idx;  // real codes or real scales are those of the real rows
+  random.g_idx = real.g_idx;  // real codes and scales belong to the real order of rows
   return real_codes(request.source) ? with_codes_of(real, random) : with_codes_of(random, real);
 }
 
@@ -145,11 +145,11 @@ Layer fixture_layer(const CaseRequest& request, std::vector<std::string>& notes)
   fixtures::LayerFile file = repack::read_layer(fixture_path(request), request.layer);
   for (const std::string& line : file.inferred) notes.push_back(line);
   Layer& real = file.layer;
-  if (request.source != Source::r) note_lint(real, notes);  // as it is stored: what is made of it is another layer
+  if (request.source != Source::r) note_lint(real, notes);  // as stored: a conversion makes another layer
   check_group(describe(real, request));
   if (request.dtype) change_dtype(real, *request.dtype, notes);
   if (request.source != Source::r) return mixed(regrouped(real, request.group, request, notes), request);
-  real.group_size = request.group == -1 ? real.K : request.group;  // everything that depends on it is made anew
+  real.group_size = request.group == -1 ? real.K : request.group;  // mode r makes all that depends on it
   return mixed(real, request);
 }
 
@@ -168,7 +168,7 @@ Layer made_layer(const CaseRequest& request) {
   return layer;
 }
 
-/// Times 2^magnitude, and inside the type's range.
+/// A * 2^magnitude, clamped to the type's range.
 Grid<std::uint16_t> scaled(const Grid<std::uint16_t>& A, int magnitude, DType dtype) {
   if (magnitude == 0) return A;
   const float most = dtype == DType::fp16 ? 65504.0f : 0x1.FEp127f;
@@ -178,7 +178,7 @@ Grid<std::uint16_t> scaled(const Grid<std::uint16_t>& A, int magnitude, DType dt
   });
 }
 
-/// M rows: the fixture's own as far as they go, random ones behind them.
+/// M rows: those of the fixture first, then random ones.
 Grid<std::uint16_t> activations_of(const Layer& layer, int M, std::uint64_t seed, std::vector<std::string>& notes) {
   const Grid<std::uint16_t> random = fixtures::random::random_activations(M, layer.K, layer.dtype, seed);
   if (!layer.activations) return random;

@@ -7,7 +7,7 @@
 namespace w4::cases {
 namespace {
 
-/// Rows of K as the kernel sums them: by group, and as stored within a group.
+/// Rows of K in the order in which the kernel sums them: by group, in stored order within a group.
 std::vector<int> summed_order(const fixtures::Layer& layer) {
   if (!layer.g_idx || layer.group_size == layer.K) return {};
   const auto group_of = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
@@ -53,7 +53,7 @@ kernel::Task for_lane_model(kernel::Task task) {
   const kernel::Launch defaults;
   if (task.launch.thread_blocks == 0) task.launch.thread_blocks = defaults.thread_blocks;
   if (task.launch.block_tile.thread_k == 0) task.launch.block_tile = defaults.block_tile;
-  task.launch.workspace.clear();  // another kernel's: it has other locks
+  task.launch.workspace.clear();  // other kernels have other locks
   return task;
 }
 

@@ -2,13 +2,13 @@
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
 #include "cases/ask.h"
 #include "cases/case/prepare.h"
+#include "cases/commands/main.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/page.h"
 #include "cases/report/report_text.h"
 #include "cases/report/write_file.h"
 #include "cases/search/bisect.h"
 #include "cases/search/toggles.h"
-#include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <unistd.h>
@@ -40,8 +40,7 @@ void list_faults() {
                  fault.visible);
 }
 
-/// Ends the process when the time limit is over; nothing here waits for anything, so only a run that is too large gets
-/// there.
+/// Ends the process at the time limit. The lane model cannot hang, so only a case that is too large gets there.
 void limit_time(const Effort& effort) {
   std::thread([seconds = effort.timeout_seconds] {
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
@@ -74,7 +73,7 @@ int run(int argc, char** argv) {
   report::check_writable(options.outputs.html);
   report::Report report = report_on(options, progress);
   if (options.effort.toggles) {
-    const search::ToggleTable table = search::toggle(options, planted_by(options), progress);
+    const search::ToggleTable table = search::toggle(options, planted_by(options.asked), progress);
     clear_progress(options.outputs);
     fmt::print("{}", search::text_of(table, report, options));
     return report::exit_code_of(report.verdict);
@@ -87,14 +86,4 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "bisect: {}\n", error.what());
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bisect: internal error: {}\n", error.what());
-    return kBadInput;
-  }
-}
+int main(int argc, char** argv) { return w4::cases::run_program("bisect", argc, argv, run); }

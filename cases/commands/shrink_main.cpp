@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // shrink MODE GROUP [options of bisect] -o FOLDER: the smallest case that fails the same way. See --help.
 #include "cases/ask.h"
+#include "cases/commands/main.h"
 #include "cases/shrink/reproducer.h"
 #include "cases/shrink/shrink_case.h"
-#include "fixtures/error.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ constexpr const char* kHelp =
     "Exit: 0 the fixture is written and fails the same way, 125 there is nothing to shrink (a match) or it cannot be\n"
     "tested here, 129 bad input.\n";
 
-/// What shrink knows and bisect does not; the rest goes to bisect's parser.
+/// The options of shrink; all others go to bisect's parser.
 struct OwnOptions {
   fs::path output;
   fs::path reproducer;
@@ -75,7 +75,7 @@ OwnOptions own_options(int argc, char** argv) {
   return own;
 }
 
-/// Before anything long begins. An empty folder gives way: what is written beside it is renamed to it.
+/// Checked before the search begins. An empty folder is allowed: it is removed before the new one is renamed to it.
 void make_way(const fs::path& folder) {
   if (!fs::exists(fs::symlink_status(folder))) {
     const fs::path to = folder.has_filename() ? folder : folder.parent_path();
@@ -89,7 +89,7 @@ void make_way(const fs::path& folder) {
 
 void remove_empty(const fs::path& folder) {
   std::error_code ignored;
-  if (fs::is_directory(folder)) fs::remove(folder, ignored);  // not remove_all: what came in meanwhile stays
+  if (fs::is_directory(folder)) fs::remove(folder, ignored);  // not remove_all: a file that appeared meanwhile stays
 }
 
 void check_options(const Options& options, const OwnOptions& own) {
@@ -128,14 +128,4 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "shrink: {}\n", error.what());
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "shrink: internal error: {}\n", error.what());
-    return kBadInput;
-  }
-}
+int main(int argc, char** argv) { return w4::cases::run_program("shrink", argc, argv, run); }

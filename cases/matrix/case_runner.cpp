@@ -94,7 +94,7 @@ kernel::child::ForeignKernel& CaseRunner::opened(const std::string& spec) {
 
 CaseRunner::Checked CaseRunner::lane_model(const Options& options) const {
   const Prepared prepared = made_ready(options);
-  const OwnPath path(planted_by(options), prepared.layer);
+  const OwnPath path(planted_by(options.asked), prepared.layer);
   const Task task = task_of(prepared, repack::packed_of(path.last()), options);
   const RunResult result = path.run(task);
   const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));

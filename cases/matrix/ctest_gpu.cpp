@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/ctest_gpu.h"
 
-#include "cases/case/split.h"
+#include "cases/case/case_id.h"
 
 #include <cstdlib>
 

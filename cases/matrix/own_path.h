@@ -30,7 +30,7 @@ class OwnPath {
 
   repack::Recipe planted_;
   const fixtures::Layer& layer_;
-  Subject subject_;
+  cases::OwnPath subject_;
   search::RepackWalk walk_;
 };
 

@@ -37,12 +37,12 @@ class Box {
 /// Our own repack and the lane model, doing things as `subject` does them.
 class PathBox final : public Box {
  public:
-  explicit PathBox(Subject subject) : subject_(std::move(subject)) {}
+  explicit PathBox(OwnPath subject) : subject_(std::move(subject)) {}
   bool sums_as_lane_model() const override { return true; }
 
  private:
   kernel::RunResult answer(const Question& question) override;
-  Subject subject_;
+  OwnPath subject_;
 };
 
 /// Somebody's kernel, on what our repack makes of the layer: rightly, unless a recipe for it is given.

@@ -72,7 +72,7 @@ std::string_view name_of(TrialOutcome outcome) {
 char letter_of(TrialOutcome outcome) { return "NCh-/?X"[static_cast<int>(outcome)]; }
 
 std::unique_ptr<probe::Box> box_of_path(const repack::Recipe& recipe) {
-  return std::make_unique<probe::PathBox>(Subject(recipe));
+  return std::make_unique<probe::PathBox>(OwnPath(recipe));
 }
 
 Trial try_planted(const ProofCase& proof_case, const Planted& planted, const MakeBox& make_box) {

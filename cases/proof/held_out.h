@@ -12,7 +12,7 @@ namespace w4::cases::proof {
 /// A path that is wrong in a way no catalogue has, and what must be said of it.
 struct HeldOut {
   std::string what;   // "codes inside a tile: k0 = n3, ..."
-  Subject subject;    // the path
+  OwnPath subject;    // the path
   std::string stage;  // that must be among those of the culprit
   std::string proof;  // that must stand in its evidence: the planted formula, or the planted line
 };

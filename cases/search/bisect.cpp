@@ -23,7 +23,7 @@ using repack::Recipe;
 /// One bisection, from the walk through the stages to the confirmed culprits.
 class Bisection {
  public:
-  Bisection(const Prepared& prepared, const Subject& subject, const Options& options, const Progress& progress)
+  Bisection(const Prepared& prepared, const OwnPath& subject, const Options& options, const Progress& progress)
       : prepared_(prepared),
         subject_(subject),
         options_(options),
@@ -174,7 +174,7 @@ class Bisection {
   const report::Culprit* culprit_at(const std::string& stage) const;
 
   const Prepared& prepared_;
-  const Subject& subject_;
+  const OwnPath& subject_;
   const Options& options_;
   const Progress& step_;
   report::Report report_;
@@ -267,7 +267,7 @@ void Bisection::describe_kernel_stages(const Task& task) {
 
 }  // namespace
 
-report::Report bisect(const Prepared& prepared, const Subject& subject, const Options& options,
+report::Report bisect(const Prepared& prepared, const OwnPath& subject, const Options& options,
                       const Progress& progress) {
   return Bisection(prepared, subject, options, progress).run();
 }

@@ -18,7 +18,7 @@ using Progress = std::function<void(std::string_view)>;
 /// things as `subject` does them. Every repacking stage is compared bit for bit with its definition, the kernel with
 /// the known-good one on the same packed tensors, the output with the oracle; culprits are confirmed from both sides.
 /// verdict cannot_test: the known-good path itself fails here.
-report::Report bisect(const Prepared& prepared, const Subject& subject, const Options& options,
+report::Report bisect(const Prepared& prepared, const OwnPath& subject, const Options& options,
                       const Progress& progress);
 
 /// The same question of a recorded output (asked::RecordedOutput) or packed tensors (asked::PackedTensors): stages in

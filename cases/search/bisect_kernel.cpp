@@ -31,7 +31,7 @@ class ForeignBisection {
         asked_(std::get<asked::Kernel>(options.asked)),
         step_(progress),
         report_(new_report(prepared, options)),
-        walk_(walk_repack(Subject({}), prepared.layer, {}, progress)),
+        walk_(walk_repack(OwnPath({}), prepared.layer, {}, progress)),
         trials_(kernel, prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress) {}
 
   report::Report run() {

@@ -24,7 +24,7 @@ std::size_t unwritten(const RunResult& result, std::uint16_t fill) {
   return static_cast<std::size_t>(std::count(result.C.cells().begin(), result.C.cells().end(), fill));
 }
 
-std::vector<RunResult> launches_of(const Subject& subject, Task task, int repeat, const Recipe& put_right) {
+std::vector<RunResult> launches_of(const OwnPath& subject, Task task, int repeat, const Recipe& put_right) {
   std::vector<RunResult> results;
   for (int i = 0; i < repeat; ++i) {
     task.launch.number = static_cast<std::uint64_t>(i);
@@ -52,7 +52,7 @@ using Ways = std::vector<const faults::Fault*>;  // of different stages, acting 
 /// One search: the task, what was seen, and what has been put right so far.
 class Search {
  public:
-  Search(const Subject& subject, const Task& task, int repeat, KernelSearch& out)
+  Search(const OwnPath& subject, const Task& task, int repeat, KernelSearch& out)
       : subject_(subject), task_(task), repeat_(repeat), out_(out) {}
 
   /// Names the race, when there is one. True: something was put right, look again.
@@ -119,7 +119,7 @@ class Search {
   }
 
   bool differs_alone(const faults::Fault& fault) const {
-    return !all_equal(launches_of(Subject(Recipe{{fault.stage, fault.variant}}), task_, repeat_, {}));
+    return !all_equal(launches_of(OwnPath(Recipe{{fault.stage, fault.variant}}), task_, repeat_, {}));
   }
 
   static Recipe all_right_but(const std::string& stage) {
@@ -205,7 +205,7 @@ class Search {
     return false;
   }
 
-  const Subject& subject_;
+  const OwnPath& subject_;
   const Task& task_;
   int repeat_;
   KernelSearch& out_;
@@ -246,7 +246,7 @@ std::vector<std::string> differences(const RunResult& got, const RunResult& good
   return lines;
 }
 
-KernelSearch search_kernel(const Subject& subject, const Task& task, int repeat,
+KernelSearch search_kernel(const OwnPath& subject, const Task& task, int repeat,
                            const std::function<void(std::string_view)>& step) {
   KernelSearch out;
   step("kernel");

@@ -24,7 +24,7 @@ struct KernelSearch {
 /// (output, unwritten elements, return code, errors, workspace); then for two ways that act only together. Puts right
 /// what it found and goes on, because faults stack. A race cannot be reproduced: it is named when repetitions differ,
 /// and its stage put right alone makes them equal.
-KernelSearch search_kernel(const Subject& subject, const kernel::Task& task, int repeat,
+KernelSearch search_kernel(const OwnPath& subject, const kernel::Task& task, int repeat,
                            const std::function<void(std::string_view)>& step);
 
 /// Equal in every bit and in the way it ended.

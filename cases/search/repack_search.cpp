@@ -48,7 +48,7 @@ namespace {
 
 /// Walks, and lets `explain(broken, before, after)` complete what is said of each broken stage.
 template <class Explain>
-RepackWalk walked(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
+RepackWalk walked(const OwnPath& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
                   const std::function<void(std::string_view)>& step, Explain explain) {
   RepackWalk walk;
   Weights value = repack::weights_of(layer);
@@ -70,7 +70,7 @@ RepackWalk walked(const Subject& subject, const fixtures::Layer& layer, const re
 
 }  // namespace
 
-RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
+RepackWalk walk_repack(const OwnPath& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
                        const std::function<void(std::string_view)>& step) {
   return walked(subject, layer, put_right, step, [&](BrokenStage& broken, const Weights& before, const Weights& after) {
     const auto way = [&](const Weights& of) { return subject.stage(broken.stage, of, put_right); };
@@ -79,13 +79,13 @@ RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, con
   });
 }
 
-RepackWalk checked_repack(const Subject& subject, const fixtures::Layer& layer) {
+RepackWalk checked_repack(const OwnPath& subject, const fixtures::Layer& layer) {
   return walked(
       subject, layer, {}, [](std::string_view) {}, [](BrokenStage&, const Weights&, const Weights&) {});
 }
 
 Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe) {
-  const Subject path(recipe);
+  const OwnPath path(recipe);
   Weights value = repack::weights_of(layer);
   for (int stage = 0; stage < static_cast<int>(repack::stages().size()); ++stage) value = path.stage(stage, value);
   return value;
@@ -103,7 +103,7 @@ fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer) {
   return flipped;
 }
 
-ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& layer, const RepackWalk& walk) {
+ZeroPointProbe probe_zero_points(const OwnPath& subject, const fixtures::Layer& layer, const RepackWalk& walk) {
   constexpr int kZeroPoints = 2;
   const auto of_zero_points = [](const BrokenStage& broken) { return broken.stage == kZeroPoints; };
   if (!layer.symmetric || !layer.qzeros || layer.qzeros->dtype != DType::i32) return {};

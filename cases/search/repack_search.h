@@ -31,11 +31,11 @@ struct RepackWalk {
 
 /// Walks a layer through the path's stages, each compared bit for bit with its definition on its own input, and names
 /// every stage that differs by the variant that reproduces it bit for bit. `step` is told the stage that begins.
-RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
+RepackWalk walk_repack(const OwnPath& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
                        const std::function<void(std::string_view)>& step);
 
 /// The same walk without a look for the ways that make what is broken.
-RepackWalk checked_repack(const Subject& subject, const fixtures::Layer& layer);
+RepackWalk checked_repack(const OwnPath& subject, const fixtures::Layer& layer);
 
 /// The reference repack of a layer with one stage, or some, done another way.
 repack::Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe);
@@ -49,7 +49,7 @@ struct ZeroPointProbe {
   bool made = false;
   std::vector<BrokenStage> broken = {};
 };
-ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& layer, const RepackWalk& walk);
+ZeroPointProbe probe_zero_points(const OwnPath& subject, const fixtures::Layer& layer, const RepackWalk& walk);
 
 /// Whether a stage (0..7) left the same value in two walks.
 bool same_output(int stage, const repack::Weights& a, const repack::Weights& b);

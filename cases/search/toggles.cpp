@@ -73,7 +73,7 @@ class Toggler {
   }
 
   const Options& options_;
-  Subject subject_;
+  OwnPath subject_;
 };
 
 std::string outcome_text(const judge::Comparison& c) {

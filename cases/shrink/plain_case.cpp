@@ -39,7 +39,7 @@ Grid<std::uint8_t> all_symmetric(int groups, int N) {
   });
 }
 
-/// What is stored, whether the layer uses it or not: a symmetric layer's zero points too.
+/// The stored zero points, also those that a symmetric layer stores and does not use.
 Grid<std::uint8_t> stored_zeros(const fixtures::Layer& layer, Weights weights) {
   weights.symmetric = false;
   const Grid<std::uint8_t> zeros = layer.qzeros ? by_reference(kZeroPointsStage, weights).zeros : Grid<std::uint8_t>();
@@ -55,14 +55,14 @@ Grid<std::uint16_t> natural_scales(const fixtures::Layer& layer) {
   });
 }
 
-/// GROUP as it is asked of the layer itself: a slice that cut a group has groups of another size.
+/// GROUP of the layer itself: a cut through a group changes the group size.
 int group_of(const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   const bool per_column = prepared.id.group == -1 && layer.group_size == layer.K;
   return prepared.id.slices.empty() || per_column ? prepared.id.group : layer.group_size;
 }
 
-/// FNV-1a, over all that is fed to it.
+/// FNV-1a over 64-bit words.
 class Hash {
  public:
   template <class T>
@@ -73,7 +73,7 @@ class Hash {
   void add(std::uint64_t value) {
     constexpr std::uint64_t kPrime = 0x100000001B3;
     value_ = (value_ ^ value) * kPrime;
-    value_ ^= value_ >> 29;  // whole words are fed: their upper bits must reach the lower ones
+    value_ ^= value_ >> 29;  // FNV-1a is defined for bytes: here the upper bits must reach the lower ones too
   }
   std::uint64_t value() const { return value_; }
 

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What main.cpp must know of a case beside its arrays; shapes follow from it.
+/// The constants of a case for main.cpp, which derives the shapes of the arrays from them.
 std::string case_header(const kernel::Task& task, const std::string& name, int launches) {
   const repack::Packed& packed = task.packed;
   std::string text = fmt::format("// SPDX-License-Identifier: Apache-2.0\n#pragma once\n\n// {}\n", name);
@@ -35,7 +35,7 @@ std::string case_header(const kernel::Task& task, const std::string& name, int l
   return text;
 }
 
-/// Each array as its bits, whatever they stand for: unsigned integers, which main.cpp reads by width.
+/// Each array as unsigned integers of its width, which main.cpp reads as bits.
 class Data {
  public:
   explicit Data(fs::path folder) : folder_(std::move(folder)) { fs::create_directory(folder_); }
@@ -70,7 +70,7 @@ void write_data(const kernel::Task& task, const judge::Expected& expected, const
   data.write("allowed", DType::fp64, bounds_of(expected));
 }
 
-/// What is wrong, how to build and run it, what w4bisect says: one line each.
+/// Three lines: the failure, how to build and run the program, the command of w4bisect.
 std::string readme(const ShrunkCase& shrunk, const Prepared& prepared) {
   const Options options = options_of(shrunk, "fixture");
   return fmt::format(
@@ -88,7 +88,7 @@ void write_folder(const ShrunkCase& shrunk, const fs::path& folder) {
   const Prepared prepared = prepared_of(shrunk.shrunk.best, "fixture");
   Options options = options_of(shrunk, "fixture");
   const bool planted = kernel_spec(options.asked).empty();
-  if (planted) options.asked = asked::Kernel{"plugin:KERNEL.so"};  // whoever runs it chooses the launch
+  if (planted) options.asked = asked::Kernel{"plugin:KERNEL.so"};  // the plug-in chooses the launch
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const judge::Expected expected =
       judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, kernel::Task(for_lane_model(task))));

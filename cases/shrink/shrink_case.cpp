@@ -17,11 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// How often a case is asked before it is believed not to fail: launches that race may be right by luck.
+/// Runs of a case before it counts as not failing: racing launches may be right by chance.
 constexpr int kMostTries = 5;
 
-/// Three known faults at once are thousands of predictions, in every trial of a failure that nothing known explains.
-/// What is left is asked with as many as the whole case.
+/// Three known faults at once are thousands of predictions, made in every trial of an unexplained failure. The final
+/// case is searched with the full number.
 constexpr int kMostFaultsOfTrial = 2;
 
 bool is_unexplained(const Failure& failure) {
@@ -35,13 +35,13 @@ void check_can_run_again(const Options& options) {
     throw InputError("--packed: shrink packs smaller layers itself, tensors that are packed already cannot follow");
 }
 
-/// How many thread blocks a launch has: the lane model's default is a number, others choose.
+/// Thread blocks of a launch; 0: the kernel chooses.
 int thread_blocks_of(const Options& options) {
   return options.request.thread_blocks.value_or(kernel_spec(options.asked).empty() ? kernel::Launch{}.thread_blocks
                                                                                    : 0);
 }
 
-/// The options of a case in a fixture: codes, scales and activations are the fixture's, whatever they were.
+/// The options of the case written as a fixture: codes, scales and activations are the fixture's.
 Options options_for(const Options& asked, const PlainCase& plain, const fs::path& fixture) {
   Options options = asked;
   options.request = {.group = plain.group,
@@ -53,12 +53,12 @@ Options options_for(const Options& asked, const PlainCase& plain, const fs::path
   return options;
 }
 
-/// Quiet: what a trial does inside is of no interest, only that it is made.
+/// Without progress: only the number of the trial is shown.
 report::Report asked_of(const Prepared& prepared, const Options& options) {
   return report_on(prepared, options, [](std::string_view) {});
 }
 
-/// A trial of a smaller case. CannotTest is the only refusal that says something about it; others end the search.
+/// One trial of a smaller case. CannotTest means that the kernel refused it; other errors end the search.
 Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
   const Prepared prepared = prepared_of(plain, "");
   Options options = options_for(wanted.asked, plain, wanted.asked.request.fixture);
@@ -72,12 +72,12 @@ Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
   }
 }
 
-/// The lane model's races are the same in every run; a kernel's are not.
+/// The lane model's races are deterministic; a kernel's are not.
 bool comes_and_goes(const report::Report& report, const Options& options) {
   return !kernel_spec(options.asked).empty() && report.repeats && report.repeats->apart;
 }
 
-/// A layer that is decoded and stored again must still fail: what a format holds beside its content may be the cause.
+/// A layer that is decoded and stored again must still fail: the cause may be something that decoding drops.
 void check_survives_rewriting(const ShrunkCase& wanted, const PlainCase& plain) {
   if (answer_of(plain, wanted) != Answer::same_failure)
     throw CannotTest(
@@ -158,14 +158,14 @@ report::Report write_shrunk(const ShrunkCase& shrunk, const fs::path& folder, co
 
 namespace {
 
-/// How to ask racecheck about launches that differ by more than rounding; it looks at kernels on a GPU.
+/// The command of racecheck, for launches that differ by more than rounding. It watches kernels on a GPU.
 std::string racecheck_text(const ShrunkCase& shrunk, const fs::path& fixture, const fs::path& reproducer) {
   Options options = options_of(shrunk, fixture);
   std::string text;
   if (kernel_spec(options.asked).starts_with("exec:")) {
     text = "compute-sanitizer --tool racecheck --target-processes all " + command_line(options) + "\n";
   } else {
-    const bool lane_model = kernel_spec(options.asked).empty();  // it has no threads to watch
+    const bool lane_model = kernel_spec(options.asked).empty();  // racecheck cannot watch it
     if (lane_model) options.asked = asked::Kernel{"cuda"};
     std::get<asked::Kernel>(options.asked).sanitize = {"racecheck"};
     text = command_line(options) + (lane_model ? "   # or your kernel: --kernel plugin:FILE" : "") + "\n";

@@ -96,7 +96,7 @@ report::Condition condition_of(const Shape& base, const SweptBox& box, const rep
 
 report::Condition of_own_path(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
                               const report::Report& report, const search::Progress& progress) {
-  const Subject subject(planted);
+  const OwnPath subject(planted);
   probe::PathBox box(subject);
   const kernel::Launch launch = task_of(prepared, {}, options).launch;
   Shape base = shape_of(prepared);

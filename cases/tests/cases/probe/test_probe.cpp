@@ -28,7 +28,7 @@ const search::Progress kSilent = [](std::string_view) {};
 
 report::Report ask_box(const std::string& command, const std::vector<std::string>& planted = {}) {
   const Options options = test::options_of(command);
-  probe::PathBox box{Subject(faults::recipe_of_faults(planted))};
+  probe::PathBox box{OwnPath(faults::recipe_of_faults(planted))};
   return search::bisect_box(prepare(options.request), box, options, kSilent);
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("black box: a class whose members a probe refutes together is not repo
 
 TEST_CASE("black box: rows that are left out of the sum are no matter of scales") {
   const Options options = test::options_of("r 128 --shape 256,64 --m 16");
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_kernel([](kernel::Task task) {
     task.A = Grid<std::uint16_t>::made(task.A.rows(), task.A.cols(), [&](std::span<std::uint16_t> out) {
       std::copy(task.A.cells().begin(), task.A.cells().end(), out.begin());
@@ -156,7 +156,7 @@ namespace {
 /// A lane model whose sums are changed before they are written: what(sum, m, n).
 report::Report ask_changed(const std::string& command, const std::function<float(float, int, int)>& what) {
   const Options options = test::options_of(command);
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_kernel([what](const kernel::Task& task) {
     kernel::RunResult result = kernel::lane_model::run_lane_model(task);
     const int N = result.C.cols();
@@ -210,7 +210,7 @@ TEST_CASE("black box: a fault that this output hides is found by a probe") {
 
 TEST_CASE("black box: a part that is read otherwise than any known way is unexplained and written as a formula") {
   const Options options = test::options_of("b 128 --m 16");
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_stage(7, [](const repack::Weights& before) {  // words of odd lanes in the other order
     repack::Weights after = repack::stages()[7].variants[0].apply(before);
     after.packed =
@@ -231,7 +231,7 @@ TEST_CASE("black box: a part that is read otherwise than any known way is unexpl
 
 TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums") {
   const Options options = test::options_of("b 128 --m 16");
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_kernel([](const kernel::Task& task) {  // sums of more than one product are too large
     kernel::RunResult result = kernel::lane_model::run_lane_model(task);
     const int N = result.C.cols();
@@ -307,7 +307,7 @@ TEST_CASE("evidence: an output that is slightly too large is not taken for one t
 TEST_CASE("readings: a sound box uses every code and scale and zero point from its own place") {
   const Options options = test::options_of("--case M4_K256_N128_g32_asym_act_fp16_r_s7");
   const Prepared prepared = prepare(options.request);
-  probe::PathBox box{Subject({})};
+  probe::PathBox box{OwnPath({})};
   const probe::Readings read = probe::read_box(prepared, box, {}, 64, kSilent);
   const std::vector<int> groups = probe::groups_of(prepared.layer);
   int wrong = 0;

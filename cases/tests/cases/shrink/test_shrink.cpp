@@ -196,7 +196,7 @@ TEST_CASE("shrink: the smallest case of a planted fault names it and is as small
     CHECK(best.N() <= smallest.N);
     CHECK(odd_values(best) <= smallest.odd);
     CHECK_FALSE(shrunk.shrunk.budget_ran_out);
-    // The command of the written fixture, as somebody else would type it.
+    // The command of the written fixture, as a user would type it.
     const std::string command = command_line(cases::shrink::options_of(shrunk, scratch / "f"));
     const report::Report again = report_on(options_of(command.substr(std::string("./bisect ").size())), kQuiet);
     CHECK(shrink::failure_of(again) == shrunk.failure);
