@@ -42,8 +42,8 @@ report::Report ask_planted(const Prepared& prepared, const repack::Recipe& plant
 }
 
 /// A planted fault that was not named cannot show in this case, or bisect missed it. Alone on the path, it tells which.
-void judge_planted(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
-                   report::Report& report) {
+report::Report with_unnamed(report::Report report, const Prepared& prepared, const Options& options,
+                            const repack::Recipe& planted) {
   for (const auto& [stage, variant] : planted) {
     if (variant == "reference" || names(report, faults::fault_of(stage, variant))) continue;
     const faults::Fault& fault = faults::fault_of(stage, variant);
@@ -56,6 +56,7 @@ void judge_planted(const Prepared& prepared, const Options& options, const repac
     report.reason += (report.reason.empty() ? "" : "; ") + line;
   }
   if (report.verdict == report::Verdict::match && !report.reason.empty()) report.verdict = report::Verdict::cannot_test;
+  return report;
 }
 
 /// The search is told everything but what was planted.
@@ -87,8 +88,7 @@ struct Asking {
     const repack::Recipe planted = planted_by(options.asked);
     Options visible = options;
     visible.asked = without_planted(options.asked);
-    report::Report report = ask_planted(prepared, planted, visible, progress);
-    judge_planted(prepared, visible, planted, report);
+    report::Report report = with_unnamed(ask_planted(prepared, planted, visible, progress), prepared, visible, planted);
     report.rerun = command_line(options);
     return report;
   }

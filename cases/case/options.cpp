@@ -174,9 +174,9 @@ void check_path(const Words& words, const Effort& effort) {
 }
 
 void check_outputs(const Effort& effort, const Outputs& outputs) {
-  if (effort.sweep && effort.toggles) throw InputError("--toggles prints a table: it does not go with --sweep");
-  if (effort.toggles && !outputs.json.empty()) throw InputError("--toggles prints a table: it does not go with --json");
-  if (effort.toggles && !outputs.html.empty()) throw InputError("--toggles prints a table: it does not go with --html");
+  for (const auto& [given, name] :
+       {std::pair{effort.sweep, "--sweep"}, {!outputs.json.empty(), "--json"}, {!outputs.html.empty(), "--html"}})
+    if (effort.toggles && given) throw InputError("--toggles prints a table: it does not go with {}", name);
   if (outputs.html == "-") throw InputError("--html -: a page is written to a file");
 }
 

@@ -203,8 +203,8 @@ int rows_of(const CaseRequest& request, const Layer& layer) {
   return layer.activations ? static_cast<int>(layer.activations->shape[0]) : kDefaultRows;
 }
 
-void cut_slices(const std::vector<fixtures::Slice>& slices, Prepared& out) {
-  for (const fixtures::Slice& slice : slices) {
+Prepared with_cuts(Prepared out, const std::vector<fixtures::Slice>& cuts) {
+  for (const fixtures::Slice& slice : cuts) {
     const int group_size = out.layer.group_size, K = out.layer.K;
     out.layer = fixtures::slice_of(out.layer, slice);
     std::string note = fmt::format("slice {}: K={} N={}", text_of(slice), out.layer.K, out.layer.N);
@@ -213,6 +213,7 @@ void cut_slices(const std::vector<fixtures::Slice>& slices, Prepared& out) {
                           out.layer.group_size);
     out.notes.push_back(std::move(note));
   }
+  return out;
 }
 
 }  // namespace
@@ -270,7 +271,7 @@ Prepared prepare(const CaseRequest& request) {
     throw InputError("case {} is asked of {}, which makes it {}", request.case_id->text(), out.fixture, out.id.text());
   if (out.id.M > kMostElements / std::max(out.id.K, out.id.N))
     throw CannotTest("M={} with K={} and N={}: more than {} elements", out.id.M, out.id.K, out.id.N, kMostElements);
-  cut_slices(request.cuts, out);
+  out = with_cuts(std::move(out), request.cuts);
   out.A = scaled(activations_of(out.layer, out.id.M, request.seed, out.notes), request.magnitude, out.layer.dtype);
   if (request.magnitude != 0) out.notes.push_back(fmt::format("activations times 2^{}", request.magnitude));
   return out;
