@@ -18,31 +18,36 @@ bool names(const report::Report& report, const faults::Fault& fault) {
   return false;
 }
 
-report::Report ask_own_path(const Prepared& prepared, const repack::Recipe& planted, const Options& options,
-                            const search::Progress& progress) {
-  const Subject subject(planted);
-  if (!options.black_box) return search::bisect(prepared, subject, options, progress);
-  if (options.foreign.empty()) {
-    probe::PathBox box(subject);
+/// Reads nothing of the path but its output.
+report::Report ask_box(const Prepared& prepared, const repack::Recipe& planted, const Options& options,
+                       const search::Progress& progress) {
+  const std::string spec = kernel_spec(options.asked);
+  if (spec.empty()) {
+    probe::PathBox box{OwnPath(planted)};
     return search::bisect_box(prepared, box, options, progress);
   }
   for (const auto& [stage, variant] : planted)
     if (!is_repacking(faults::parse_stage(stage)))
       throw InputError("{} is done by --kernel {}: only stages of the repack can be done another way in front of it",
-                       stage, options.foreign);
-  const auto kernel = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+                       stage, spec);
+  const auto kernel = kernel::child::open_kernel(spec, std::chrono::seconds(options.effort.timeout_seconds));
   probe::KernelBox box(*kernel, planted);
   return search::bisect_box(kernel->takes_bias() ? prepared : without_bias(prepared), box, options, progress);
 }
 
-/// What was planted and not named either cannot show in this case, or was missed: the two must not be confused, so it
-/// is planted alone and looked at again.
-void judge_planted(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
-                   report::Report& report) {
+report::Report ask_planted(const Prepared& prepared, const repack::Recipe& planted, const Options& options,
+                           const search::Progress& progress) {
+  return is_black_box(options.asked) ? ask_box(prepared, planted, options, progress)
+                                     : search::bisect(prepared, OwnPath(planted), options, progress);
+}
+
+/// A planted fault that was not named cannot show in this case, or bisect missed it. Alone on the path, it tells which.
+report::Report with_unnamed(report::Report report, const Prepared& prepared, const Options& options,
+                            const repack::Recipe& planted) {
   for (const auto& [stage, variant] : planted) {
     if (variant == "reference" || names(report, faults::fault_of(stage, variant))) continue;
     const faults::Fault& fault = faults::fault_of(stage, variant);
-    const report::Report alone = ask_own_path(prepared, {{stage, variant}}, options, [](std::string_view) {});
+    const report::Report alone = ask_planted(prepared, {{stage, variant}}, options, [](std::string_view) {});
     const bool shows = alone.verdict != report::Verdict::match;
     const std::string line = shows ? fault.name + " was planted too; alone it shows, here it was not named"
                                    : fault.name + " cannot show in this case: it is seen when " + fault.visible;
@@ -51,35 +56,57 @@ void judge_planted(const Prepared& prepared, const Options& options, const repac
     report.reason += (report.reason.empty() ? "" : "; ") + line;
   }
   if (report.verdict == report::Verdict::match && !report.reason.empty()) report.verdict = report::Verdict::cannot_test;
+  return report;
 }
+
+/// The search is told everything but what was planted.
+Asked without_planted(Asked asked) {
+  if (auto* own = std::get_if<asked::OwnPath>(&asked)) own->planted = {};
+  if (auto* kernel = std::get_if<asked::Kernel>(&asked); kernel && kernel->hidden_repack)
+    kernel->hidden_repack.emplace();
+  return asked;
+}
+
+/// Asks each kind of path in its own way.
+struct Asking {
+  const Prepared& prepared;
+  const Options& options;
+  const search::Progress& progress;
+
+  report::Report operator()(const asked::RecordedOutput&) const {
+    return search::bisect_recorded(prepared, options, progress);
+  }
+  report::Report operator()(const asked::PackedTensors&) const {
+    return search::bisect_packed(prepared, options, progress);
+  }
+  report::Report operator()(const asked::Kernel& kernel) const {
+    return kernel.hidden_repack ? planted_path() : search::bisect_kernel(prepared, options, progress);
+  }
+  report::Report operator()(const asked::OwnPath&) const { return planted_path(); }
+
+  report::Report planted_path() const {
+    const repack::Recipe planted = planted_by(options.asked);
+    Options visible = options;
+    visible.asked = without_planted(options.asked);
+    report::Report report = with_unnamed(ask_planted(prepared, planted, visible, progress), prepared, visible, planted);
+    report.rerun = command_line(options);
+    return report;
+  }
+};
 
 }  // namespace
 
-repack::Recipe planted_by(const Options& options) {
-  return faults::merged(faults::recipe_of_faults(options.inject), faults::recipe_of_settings(options.settings));
-}
-
 report::Report report_on(const Options& options, const search::Progress& progress) {
-  const repack::Recipe planted = planted_by(options);
+  const repack::Recipe planted = planted_by(options.asked);  // an unknown name is an error before anything is read
   progress("fixture");
-  const Prepared prepared = prepare(options);
-  report::Report report = report_on(prepared, options, planted, progress);
+  const Prepared prepared = prepare(options.request);
+  report::Report report = report_on(prepared, options, progress);
   if (sweep::wants_condition(report, options)) sweep::add_condition(prepared, options, planted, progress, report);
   return report;
 }
 
-report::Report report_on(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
-                         const search::Progress& progress) {
-  if (!options.recorded.empty()) return search::bisect_recorded(prepared, options, progress);
-  if (!options.packed.empty()) return search::bisect_packed(prepared, options, progress);
-  if (!options.foreign.empty() && !options.black_box) return search::bisect_kernel(prepared, options, progress);
-  Options visible = options;  // the search is not told what was planted
-  visible.inject.clear();
-  visible.settings.clear();
-  report::Report report = ask_own_path(prepared, planted, visible, progress);
-  judge_planted(prepared, visible, planted, report);
-  report.rerun = command_line(options);
-  return report;
+report::Report report_on(const Prepared& prepared, const Options& options, const search::Progress& progress) {
+  return std::visit(Asking{prepared, options, progress}, options.asked);
 }
 
 }  // namespace w4::cases

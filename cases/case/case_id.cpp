@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/case/case_id.h"
 
-#include "cases/case/split.h"
 #include "fixtures/error.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <vector>
@@ -189,6 +189,16 @@ Source parse_source(std::string_view text) {
 
 int parse_group(std::string_view text) {
   return choose<int>(text, "group", {{"-1", -1}, {"32", 32}, {"64", 64}, {"128", 128}});
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
 }
 
 }  // namespace w4::cases

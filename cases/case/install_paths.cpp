@@ -8,7 +8,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where `cmake --install` puts data, seen from programs in libexec/w4bisect: the installed tree can be moved.
+/// Where `cmake --install` puts data, relative to programs in libexec/w4bisect: the installed tree can be moved.
 fs::path installed_root() {
   std::error_code none;
   const fs::path program = fs::read_symlink("/proc/self/exe", none);

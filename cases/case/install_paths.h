@@ -6,11 +6,10 @@
 
 namespace w4::cases {
 
-/// Where this program's scripts and shipped layers lie: $W4_ROOT, the installed tree it is in, or its sources.
+/// The folder of the scripts and shipped layers: $W4_ROOT, the installed tree, or the sources.
 std::filesystem::path source_root();
 
-/// The command that starts this program for a person: "./bisect" in its sources, "w4bisect" in an installed tree, which
-/// has that one in its bin.
+/// The command that a user types: "./bisect" in the sources, "w4bisect" in an installed tree (it is in its bin).
 std::string launcher();
 
 }  // namespace w4::cases

@@ -9,11 +9,11 @@
 
 namespace w4::cases {
 
-/// The path under test. What it does wrong is its own secret: bisect may look at what stages make, run it, and put a
-/// stage right, but it cannot ask for the recipe.
-class Subject {
+/// This project's repack and lane model as the path under test. The search may run it, read the result of a stage and
+/// replace a stage, but cannot read the planted recipe.
+class OwnPath {
  public:
-  explicit Subject(repack::Recipe hidden) : hidden_(std::move(hidden)) {}
+  explicit OwnPath(repack::Recipe hidden) : hidden_(std::move(hidden)) {}
 
   using StageWay = std::function<repack::Weights(const repack::Weights&)>;
   using KernelWay = std::function<kernel::RunResult(const kernel::Task&)>;

@@ -30,26 +30,26 @@ void check_group(const CaseId& id) {
   if (id.K % id.group_size() != 0) throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
 }
 
-/// Static checks, as notes; what is true of sound layers too is left out.
+/// Findings of lint, as notes. Notes of lint itself are left out: sound layers have them too.
 void note_lint(const Layer& layer, std::vector<std::string>& notes) {
   for (const fixtures::lint::LintLine& line : fixtures::lint::lint(layer))
     if (line.severity != fixtures::lint::Severity::note) notes.push_back("lint: " + line.sentence);
 }
 
-CaseId describe(const Layer& layer, const Options& options) {
-  const CaseId launched = options.case_id.value_or(CaseId{});
+CaseId describe(const Layer& layer, const CaseRequest& request) {
+  const CaseId launched = request.case_id.value_or(CaseId{});
   return {.K = layer.K,
           .N = layer.N,
-          .group = options.group,
+          .group = request.group,
           .symmetric = layer.symmetric,
           .format = layer.format,
           .zero_encoding = layer.zero_encoding,
           .act_order = layer.act_order(),
           .bias = layer.bias.has_value(),
-          .cuts = options.cuts,
+          .cuts = request.cuts,
           .dtype = layer.dtype,
-          .source = options.source,
-          .seed = options.seed,
+          .source = request.source,
+          .seed = request.seed,
           .block_tile = launched.block_tile,
           .thread_blocks = launched.thread_blocks,
           .reduce_bits = launched.reduce_bits,
@@ -76,7 +76,7 @@ void change_dtype(Layer& layer, DType to, std::vector<std::string>& notes) {
   layer.dtype = to;
 }
 
-/// The layer with activations, random ones where it has none: the cost of a conversion is told of outputs too.
+/// The layer, with random activations where it has none: the cost of a conversion is measured on outputs too.
 Layer with_activations(Layer layer) {
   if (!layer.activations)
     layer.activations =
@@ -89,7 +89,7 @@ std::string_view name_of(repack::PerColumn way) {
   return way == repack::PerColumn::averaged ? "averaged scales" : "requantised codes";
 }
 
-/// One group of K out of a grouped layer, and what either way to do that costs.
+/// A grouped layer made one group of K, and notes with the cost of both ways to do that.
 Layer to_one_group(const Layer& layer, repack::PerColumn way, std::vector<std::string>& notes) {
   Layer chosen;
   for (const auto each : {repack::PerColumn::averaged, repack::PerColumn::requantised}) {
@@ -106,11 +106,11 @@ Layer to_one_group(const Layer& layer, repack::PerColumn way, std::vector<std::s
   return chosen;
 }
 
-/// The fixture's layer with the groups the command line asks for.
-Layer regrouped(const Layer& layer, int group, const Options& options, std::vector<std::string>& notes) {
+/// The fixture's layer with the requested groups.
+Layer regrouped(const Layer& layer, int group, const CaseRequest& request, std::vector<std::string>& notes) {
   const int wanted = group == -1 ? layer.K : group;
   if (wanted == layer.group_size) return layer;
-  if (group == -1) return to_one_group(layer, options.per_column, notes);
+  if (group == -1) return to_one_group(layer, request.per_column, notes);
   if (layer.group_size % wanted != 0)
     throw InputError(
         "{}: group {} asked of a layer with group_size {}: its scales do not exist; a divisor of {}, -1, or mode r "
@@ -121,54 +121,54 @@ Layer regrouped(const Layer& layer, int group, const Options& options, std::vect
   return repack::split_groups(layer, wanted);
 }
 
-/// Codes of one layer, scales, zero points and the rest of the other; both have the same shape, format and groups.
+/// The codes of one layer, and all else of the other. Both have the same shape, format and groups.
 Layer with_codes_of(const Layer& codes, Layer rest) {
   rest.qweight = codes.qweight;
   return rest;
 }
 
-Layer mixed(const Layer& real, const Options& options) {
-  if (options.source == Source::b) return real;
-  CaseId id = describe(real, options);
+Layer mixed(const Layer& real, const CaseRequest& request) {
+  if (request.source == Source::b) return real;
+  CaseId id = describe(real, request);
   id.group = real.group_size == real.K ? -1 : real.group_size;
   id.act_order = id.act_order && id.group != -1;
   Layer random = fixtures::random::random_layer(spec_of(id));
   random.bias = real.bias;
   random.activations = real.activations;
   random.name = real.name;
-  if (options.source == Source::r) return random;
-  random.g_idx = real.g_idx;  // real codes or real scales are those of the real rows
-  return real_codes(options.source) ? with_codes_of(real, random) : with_codes_of(random, real);
+  if (request.source == Source::r) return random;
+  random.g_idx = real.g_idx;  // real codes and scales belong to the real order of rows
+  return real_codes(request.source) ? with_codes_of(real, random) : with_codes_of(random, real);
 }
 
-Layer fixture_layer(const Options& options, std::vector<std::string>& notes) {
-  fixtures::LayerFile file = repack::read_layer(fixture_path(options), options.layer);
+Layer fixture_layer(const CaseRequest& request, std::vector<std::string>& notes) {
+  fixtures::LayerFile file = repack::read_layer(fixture_path(request), request.layer);
   for (const std::string& line : file.inferred) notes.push_back(line);
   Layer& real = file.layer;
-  if (options.source != Source::r) note_lint(real, notes);  // as it is stored: what is made of it is another layer
-  check_group(describe(real, options));
-  if (options.dtype) change_dtype(real, *options.dtype, notes);
-  if (options.source != Source::r) return mixed(regrouped(real, options.group, options, notes), options);
-  real.group_size = options.group == -1 ? real.K : options.group;  // everything that depends on it is made anew
-  return mixed(real, options);
+  if (request.source != Source::r) note_lint(real, notes);  // as stored: a conversion makes another layer
+  check_group(describe(real, request));
+  if (request.dtype) change_dtype(real, *request.dtype, notes);
+  if (request.source != Source::r) return mixed(regrouped(real, request.group, request, notes), request);
+  real.group_size = request.group == -1 ? real.K : request.group;  // mode r makes all that depends on it
+  return mixed(real, request);
 }
 
-Layer made_layer(const Options& options) {
-  if (options.source != Source::r)
+Layer made_layer(const CaseRequest& request) {
+  if (request.source != Source::r)
     throw InputError("mode {} takes real tensors: it needs --fixture; a random layer is mode r",
-                     letter_of(options.source));
-  CaseId id = options.case_id.value_or(CaseId{});
-  id.group = options.group;
-  id.seed = options.seed;
-  if (options.dtype) id.dtype = *options.dtype;
-  if (options.shape) std::tie(id.K, id.N) = *options.shape;
+                     letter_of(request.source));
+  CaseId id = request.case_id.value_or(CaseId{});
+  id.group = request.group;
+  id.seed = request.seed;
+  if (request.dtype) id.dtype = *request.dtype;
+  if (request.shape) std::tie(id.K, id.N) = *request.shape;
   check_group(id);
   Layer layer = fixtures::random::random_layer(spec_of(id));
   layer.name = "random";
   return layer;
 }
 
-/// Times 2^magnitude, and inside the type's range.
+/// A * 2^magnitude, clamped to the type's range.
 Grid<std::uint16_t> scaled(const Grid<std::uint16_t>& A, int magnitude, DType dtype) {
   if (magnitude == 0) return A;
   const float most = dtype == DType::fp16 ? 65504.0f : 0x1.FEp127f;
@@ -178,7 +178,7 @@ Grid<std::uint16_t> scaled(const Grid<std::uint16_t>& A, int magnitude, DType dt
   });
 }
 
-/// M rows: the fixture's own as far as they go, random ones behind them.
+/// M rows: those of the fixture first, then random ones.
 Grid<std::uint16_t> activations_of(const Layer& layer, int M, std::uint64_t seed, std::vector<std::string>& notes) {
   const Grid<std::uint16_t> random = fixtures::random::random_activations(M, layer.K, layer.dtype, seed);
   if (!layer.activations) return random;
@@ -198,12 +198,12 @@ Grid<std::uint16_t> activations_of(const Layer& layer, int M, std::uint64_t seed
   });
 }
 
-int rows_of(const Options& options, const Layer& layer) {
-  if (options.M) return *options.M;
+int rows_of(const CaseRequest& request, const Layer& layer) {
+  if (request.M) return *request.M;
   return layer.activations ? static_cast<int>(layer.activations->shape[0]) : kDefaultRows;
 }
 
-void cut_layer(const std::vector<fixtures::Cut>& cuts, Prepared& out) {
+Prepared with_cuts(Prepared out, const std::vector<fixtures::Cut>& cuts) {
   for (const fixtures::Cut& cut : cuts) {
     const int group_size = out.layer.group_size, K = out.layer.K;
     out.layer = fixtures::cut_of(out.layer, cut);
@@ -213,6 +213,7 @@ void cut_layer(const std::vector<fixtures::Cut>& cuts, Prepared& out) {
                           out.layer.group_size);
     out.notes.push_back(std::move(note));
   }
+  return out;
 }
 
 }  // namespace
@@ -227,10 +228,10 @@ Prepared without_bias(Prepared prepared) {
 
 fs::path shipped_fixture(const std::string& name) { return source_root() / "fixtures/data" / name; }
 
-fs::path fixture_path(const Options& options) {
-  if (options.fixture.empty()) return shipped_fixture("up");
-  if (!fixtures::files::is_on_hub(options.fixture)) return options.fixture;
-  return fixtures::files::fetched_from_hub(options.fixture, options.layer, source_root());
+fs::path fixture_path(const CaseRequest& request) {
+  if (request.fixture.empty()) return shipped_fixture("up");
+  if (!fixtures::files::is_on_hub(request.fixture)) return request.fixture;
+  return fixtures::files::fetched_from_hub(request.fixture, request.layer, source_root());
 }
 
 RandomSpec spec_of(const CaseId& id) {
@@ -258,21 +259,21 @@ Prepared random_case(const CaseId& id, int magnitude) {
   return out;
 }
 
-Prepared prepare(const Options& options) {
+Prepared prepare(const CaseRequest& request) {
   Prepared out;
-  const bool made = options.fixture.empty() && (options.shape || (options.case_id && options.source == Source::r));
-  out.layer = made ? made_layer(options) : fixture_layer(options, out.notes);
-  if (options.source == Source::r) note_lint(out.layer, out.notes);
-  out.fixture = made ? "random" : (options.fixture.empty() ? "fixtures/data/up" : options.fixture.string());
-  out.id = describe(out.layer, options);
-  out.id.M = rows_of(options, out.layer);
-  if (options.case_id && *options.case_id != out.id)
-    throw InputError("case {} is asked of {}, which makes it {}", options.case_id->text(), out.fixture, out.id.text());
+  const bool made = request.fixture.empty() && (request.shape || (request.case_id && request.source == Source::r));
+  out.layer = made ? made_layer(request) : fixture_layer(request, out.notes);
+  if (request.source == Source::r) note_lint(out.layer, out.notes);
+  out.fixture = made ? "random" : (request.fixture.empty() ? "fixtures/data/up" : request.fixture.string());
+  out.id = describe(out.layer, request);
+  out.id.M = rows_of(request, out.layer);
+  if (request.case_id && *request.case_id != out.id)
+    throw InputError("case {} is asked of {}, which makes it {}", request.case_id->text(), out.fixture, out.id.text());
   if (out.id.M > kMostElements / std::max(out.id.K, out.id.N))
     throw CannotTest("M={} with K={} and N={}: more than {} elements", out.id.M, out.id.K, out.id.N, kMostElements);
-  cut_layer(options.cuts, out);
-  out.A = scaled(activations_of(out.layer, out.id.M, options.seed, out.notes), options.magnitude, out.layer.dtype);
-  if (options.magnitude != 0) out.notes.push_back(fmt::format("activations times 2^{}", options.magnitude));
+  out = with_cuts(std::move(out), request.cuts);
+  out.A = scaled(activations_of(out.layer, out.id.M, request.seed, out.notes), request.magnitude, out.layer.dtype);
+  if (request.magnitude != 0) out.notes.push_back(fmt::format("activations times 2^{}", request.magnitude));
   return out;
 }
 

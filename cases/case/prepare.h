@@ -9,33 +9,33 @@
 
 namespace w4::cases {
 
-/// A case made ready: the layer under test and its activations.
+/// A prepared case: the layer under test and its activations.
 struct Prepared {
   CaseId id;
   std::string fixture;             // the path, or "random"
-  fixtures::Layer layer;           // dtype, groups, codes and scales as the case says
+  fixtures::Layer layer;           // with the dtype, groups, codes and scales of the case
   Grid<std::uint16_t> A;           // (M, K), bits of layer.dtype
-  std::vector<std::string> notes;  // inferred, converted, and at what cost
+  std::vector<std::string> notes;  // what was inferred or converted, and the cost of that
 };
 
-/// The random layer that a case of mode r is.
+/// The random layer of a case of mode r.
 fixtures::random::RandomSpec spec_of(const CaseId& id);
 
 /// The case for a kernel that takes no bias.
 Prepared without_bias(Prepared prepared);
 
-/// That case, M and K, N of the layer itself: nothing is cut out of it. Activations are multiplied by 2^magnitude.
+/// The random layer of a case, not cut, and its activations, multiplied by 2^magnitude.
 Prepared random_case(const CaseId& id, int magnitude);
 
-/// The folder of a layer that is shipped: "up".
+/// The folder of a shipped layer, by its name: "up".
 std::filesystem::path shipped_fixture(const std::string& name);
 
-/// The file or folder of the options' fixture: the shipped layer's where none is named, the cached one's for hf:REPO,
-/// which is fetched first and may take as long as the network does.
-std::filesystem::path fixture_path(const Options& options);
+/// The file or folder of the fixture: the shipped layer's where none is named. For hf:REPO it is the
+/// cached one, which is fetched first, without a time limit.
+std::filesystem::path fixture_path(const CaseRequest& request);
 
-/// Reads or makes the layer, takes codes and scales from it or from the seed, brings it to the group and type asked
-/// for. Throws InputError for what contradicts itself.
-Prepared prepare(const Options& options);
+/// Reads or makes the layer, takes codes and scales from it or from the seed, and converts it to the requested group
+/// and type. Throws InputError for a request that contradicts itself or the layer.
+Prepared prepare(const CaseRequest& request);
 
 }  // namespace w4::cases

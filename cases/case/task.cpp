@@ -7,7 +7,7 @@
 namespace w4::cases {
 namespace {
 
-/// Rows of K as the kernel sums them: by group, and as stored within a group.
+/// Rows of K in the order in which the kernel sums them: by group, in stored order within a group.
 std::vector<int> summed_order(const fixtures::Layer& layer) {
   if (!layer.g_idx || layer.group_size == layer.K) return {};
   const auto group_of = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
@@ -38,13 +38,14 @@ std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& tas
 }
 
 kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options) {
+  const bool own_choice = std::holds_alternative<asked::Kernel>(options.asked);
+  const kernel::Launch unsaid =
+      own_choice ? kernel::Launch{.block_tile = {.thread_k = 0, .thread_n = 0}, .thread_blocks = 0} : kernel::Launch{};
   kernel::Task task{.A = prepared.A, .packed = packed, .launch = {}};
-  if (!options.foreign.empty()) task.stored = std::make_shared<const fixtures::Layer>(prepared.layer);
-  const kernel::Launch own_choice{.block_tile = {.thread_k = 0, .thread_n = 0}, .thread_blocks = 0};
-  const kernel::Launch unsaid = options.foreign.empty() ? kernel::Launch{} : own_choice;
-  task.launch.block_tile = options.block_tile.value_or(unsaid.block_tile);
-  task.launch.thread_blocks = options.thread_blocks.value_or(unsaid.thread_blocks);
-  task.launch.reduce_bits = options.reduce_bits;
+  if (own_choice) task.stored = std::make_shared<const fixtures::Layer>(prepared.layer);
+  task.launch.block_tile = options.request.block_tile.value_or(unsaid.block_tile);
+  task.launch.thread_blocks = options.request.thread_blocks.value_or(unsaid.thread_blocks);
+  task.launch.reduce_bits = options.request.reduce_bits;
   return task;
 }
 
@@ -52,7 +53,7 @@ kernel::Task for_lane_model(kernel::Task task) {
   const kernel::Launch defaults;
   if (task.launch.thread_blocks == 0) task.launch.thread_blocks = defaults.thread_blocks;
   if (task.launch.block_tile.thread_k == 0) task.launch.block_tile = defaults.block_tile;
-  task.launch.workspace.clear();  // another kernel's: it has other locks
+  task.launch.workspace.clear();  // other kernels have other locks
   return task;
 }
 

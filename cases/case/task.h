@@ -9,20 +9,20 @@
 
 namespace w4::cases {
 
-/// Where this task rounds, for the oracle.
+/// Where the kernel rounds in this task; the oracle allows for it.
 judge::Rounding rounding_of(const Prepared& prepared, const kernel::Task& task);
 judge::Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task);
 
 /// The slices of every block_tile column of every 64-row problem, problem after problem.
 std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task);
 
-/// Where slices begin, but for the first; positions in the padding, from K on, are left out.
+/// First rows of all slices but the first one, without those in the padding (from K on).
 std::vector<int> slice_starts(const std::vector<kernel::Slice>& slices, int K);
 
-/// The task of a case on packed tensors. What a foreign kernel may choose by itself is 0.
+/// The task of a case on packed tensors. A launch parameter that a kernel in its own process chooses itself is 0.
 kernel::Task task_of(const Prepared& prepared, const repack::Packed& packed, const Options& options);
 
-/// A foreign kernel's task for the lane model: what that kernel chooses by itself is the lane model's default.
+/// The same task for the lane model: launch parameters that are 0 become the lane model's defaults.
 kernel::Task for_lane_model(kernel::Task task);
 
 }  // namespace w4::cases

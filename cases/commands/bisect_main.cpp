@@ -2,13 +2,13 @@
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
 #include "cases/ask.h"
 #include "cases/case/prepare.h"
+#include "cases/commands/main.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/page.h"
 #include "cases/report/report_text.h"
 #include "cases/report/write_file.h"
 #include "cases/search/bisect.h"
 #include "cases/search/toggles.h"
-#include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <unistd.h>
@@ -24,13 +24,13 @@ namespace {
 using namespace w4;
 using namespace w4::cases;
 
-search::Progress progress_to_stderr(const Options& options) {
-  if (options.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
+search::Progress progress_to_stderr(const Outputs& outputs) {
+  if (outputs.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
   return [](std::string_view step) { fmt::print(stderr, "\r\033[Kbisect: {}", step); };
 }
 
-void clear_progress(const Options& options) {
-  if (!options.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+void clear_progress(const Outputs& outputs) {
+  if (!outputs.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
 }
 
 void list_faults() {
@@ -40,61 +40,50 @@ void list_faults() {
                  fault.visible);
 }
 
-/// Ends the process when the time limit is over; nothing here waits for anything, so only a run that is too large gets
-/// there.
-void limit_time(const Options& options) {
-  std::thread([seconds = options.timeout_seconds] {
+/// Ends the process at the time limit. The lane model cannot hang, so only a case that is too large gets there.
+void limit_time(const Effort& effort) {
+  std::thread([seconds = effort.timeout_seconds] {
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
     fmt::print(stderr, "bisect: not done after {} s (--timeout)\n", seconds);
     std::_Exit(kCannotTest);
   }).detach();
 }
 
-void write(const report::Report& report, const Options& options) {
-  if (!options.html.empty()) report::write_json(options.html, matrix::page_of(matrix::results_of(report), nullptr));
-  if (options.json == "-") {
+void write(const report::Report& report, const Outputs& outputs) {
+  if (!outputs.html.empty()) report::write_json(outputs.html, matrix::page_of(matrix::results_of(report), nullptr));
+  if (outputs.json == "-") {
     fmt::print("{}\n", report::json_of(report).dump(2));
     return;
   }
-  if (!options.json.empty()) report::write_json(options.json, report::json_of(report).dump(2));
-  fmt::print("{}", report::text_of(report, options.color));
+  if (!outputs.json.empty()) report::write_json(outputs.json, report::json_of(report).dump(2));
+  fmt::print("{}", report::text_of(report, outputs.color));
 }
 
 int run(int argc, char** argv) {
   const auto begin = std::chrono::steady_clock::now();
   const Options options = parse_options(argc, argv);
-  if (options.list_faults) {
+  if (options.outputs.list_faults) {
     list_faults();
     return kMatch;
   }
-  fixture_path(options);  // before the time limit begins: a model of a hub may have to be fetched
-  if (options.foreign.empty()) limit_time(options);  // a foreign kernel has the limit for each of its runs
-  const search::Progress progress = progress_to_stderr(options);
-  report::check_writable(options.json);
-  report::check_writable(options.html);
+  fixture_path(options.request);  // before the time limit begins: a model of a hub may have to be fetched
+  if (kernel_spec(options.asked).empty()) limit_time(options.effort);  // other kernels have the limit for each run
+  const search::Progress progress = progress_to_stderr(options.outputs);
+  report::check_writable(options.outputs.json);
+  report::check_writable(options.outputs.html);
   report::Report report = report_on(options, progress);
-  if (options.toggles) {
-    const search::ToggleTable table = search::toggle(options, planted_by(options), progress);
-    clear_progress(options);
+  if (options.effort.toggles) {
+    const search::ToggleTable table = search::toggle(options, planted_by(options.asked), progress);
+    clear_progress(options.outputs);
     fmt::print("{}", search::text_of(table, report, options));
     return report::exit_code_of(report.verdict);
   }
-  clear_progress(options);
+  clear_progress(options.outputs);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  write(report, options);
+  write(report, options.outputs);
   return report::exit_code_of(report.verdict);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "bisect: {}\n", error.what());
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bisect: internal error: {}\n", error.what());
-    return kBadInput;
-  }
-}
+int main(int argc, char** argv) { return w4::cases::run_program("bisect", argc, argv, run); }

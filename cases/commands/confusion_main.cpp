@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// confusion: what bisect says of black boxes in which every known fault, every two of them, nothing, or something that
-// no catalogue has is planted. See --help.
+// confusion: plants every known fault, every pair, nothing, and unknown faults in black boxes, and counts what bisect
+// names. See --help.
+#include "cases/commands/main.h"
 #include "cases/proof/catalogue_report.h"
 #include "cases/proof/confusion.h"
 #include "cases/proof/confusion_report.h"
 #include "cases/proof/held_out.h"
-#include "fixtures/error.h"
 #include "fixtures/parallel.h"
 
 #include <unistd.h>
@@ -22,9 +22,9 @@ using namespace w4;
 using namespace w4::cases;
 
 constexpr int kHeldOut = 40;     // of each kind
-constexpr int kQuickPairs = 40;  // every so manieth
+constexpr int kQuickPairs = 40;  // stride: every 40th pair
 constexpr int kQuickHealthy = 100;
-constexpr std::chrono::seconds kLimit(60);  // of a run of somebody's kernel
+constexpr std::chrono::seconds kLimit(60);  // of one run of the user's kernel
 
 struct Asked {
   bool quick = false;
@@ -35,7 +35,7 @@ struct Asked {
   std::string kernel;
 };
 
-/// A line a minute would be too rare to see that it lives, one a trial too many.
+/// On a terminal after each trial, elsewhere every 500 trials.
 void tell(const char* what, int done, int count) {
   static std::mutex one_at_a_time;
   const std::scoped_lock lock(one_at_a_time);
@@ -83,7 +83,7 @@ void write(const std::string& file, const std::string& text) {
   if (!file.empty() && !(std::ofstream(file) << text)) throw InputError("{}: cannot be written", file);
 }
 
-/// Faults of the repack in front of somebody's kernel, and healthy cases on it.
+/// Faults of the repack in front of the user's kernel, and healthy cases on it.
 int prove_on_kernel(const Asked& asked) {
   const auto kernel = kernel::child::open_kernel(asked.kernel, kLimit);
   proof::Proof proof;
@@ -127,14 +127,4 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "confusion: {}\n", error.what());
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "confusion: internal error: {}\n", error.what());
-    return kBadInput;
-  }
-}
+int main(int argc, char** argv) { return w4::cases::run_program("confusion", argc, argv, run); }

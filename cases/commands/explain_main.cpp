@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// explain M N MODE GROUP [options]: one output or one weight, traced. See --help.
+// explain M N MODE GROUP [options]: traces one output or one weight. See --help.
 #include "cases/commands/explain_options.h"
+#include "cases/commands/main.h"
 #include "cases/explain/explain.h"
 #include "cases/explain/explain_report.h"
-#include "cases/faults/faults.h"
 #include "cases/report/write_file.h"
-#include "fixtures/error.h"
 
 #include <nlohmann/json.hpp>
 
@@ -28,26 +27,15 @@ void write(const explain::Trace& trace, const std::filesystem::path& json) {
 int run(int argc, char** argv) {
   const ExplainOptions options = parse_explain_options(argc, argv);
   const Options& shared = options.shared;
-  const repack::Recipe planted =
-      faults::merged(faults::recipe_of_faults(shared.inject), faults::recipe_of_settings(shared.settings));
-  report::check_writable(shared.json);
-  explain::Trace trace = explain::explain(prepare(shared), planted, shared, options.question);
+  const repack::Recipe planted = planted_by(shared.asked);
+  report::check_writable(shared.outputs.json);
+  explain::Trace trace = explain::explain(prepare(shared.request), planted, shared, options.question);
   trace.rerun = command_line(options);
   trace.bisect = command_line(shared);
-  write(trace, shared.json);
+  write(trace, shared.outputs.json);
   return trace.right() ? kMatch : kMismatch;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "explain: {}\n", error.what());
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "explain: internal error: {}\n", error.what());
-    return kBadInput;
-  }
-}
+int main(int argc, char** argv) { return w4::cases::run_program("explain", argc, argv, run); }

@@ -28,10 +28,12 @@ int index_of(const char* name, const std::string& word) {
 }
 
 void check_meant_for_explain(const Options& options) {
-  if (options.toggles || options.list_faults || !options.workspace.empty() || !options.sanitize.empty() ||
-      options.black_box || options.sweep)
+  const auto* kernel = std::get_if<asked::Kernel>(&options.asked);
+  const bool for_launches = kernel && (!kernel->workspace.empty() || !kernel->sanitize.empty());
+  if (options.effort.toggles || options.outputs.list_faults || for_launches || is_black_box(options.asked) ||
+      options.effort.sweep)
     throw InputError("--toggles, --list-faults, --workspace, --sanitize, --black-box and --sweep are for bisect");
-  if (!options.html.empty()) throw InputError("--html is for bisect");
+  if (!options.outputs.html.empty()) throw InputError("--html is for bisect");
 }
 
 }  // namespace

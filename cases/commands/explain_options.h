@@ -14,7 +14,7 @@ struct ExplainOptions {
 /// Throws InputError; prints the help and exits 0 for --help.
 ExplainOptions parse_explain_options(int argc, char** argv);
 
-/// "./bisect explain 0 3 b 128": asks the same again.
+/// "./bisect explain 0 3 b 128": the command that repeats the trace.
 std::string command_line(const ExplainOptions& options);
 
 }  // namespace w4::cases

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // matrix SET [options]: runs a set of cases and writes reports. See --help.
+#include "cases/commands/main.h"
 #include "cases/matrix/baseline.h"
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/merge.h"
 #include "cases/matrix/reports.h"
 #include "cases/matrix/worker.h"
 #include "cases/report/write_file.h"
-#include "fixtures/error.h"
 
 #include <fmt/format.h>
 
@@ -83,14 +83,6 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is said, not died of
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "matrix: {}\n", error.what());
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "matrix: internal error: {}\n", error.what());
-    return kBadInput;
-  }
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with an error
+  return w4::cases::run_program("matrix", argc, argv, run);
 }

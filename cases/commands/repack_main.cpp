@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // repack MODEL OUT: every quantised layer of a model into Marlin format. See --help.
+#include "cases/commands/main.h"
 #include "cases/layers/repack_model.h"
 #include "cases/report/write_file.h"
-#include "fixtures/error.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -60,14 +60,4 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "repack: {}\n", error.what());
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "repack: internal error: {}\n", error.what());
-    return kBadInput;
-  }
-}
+int main(int argc, char** argv) { return w4::cases::run_program("repack", argc, argv, run); }

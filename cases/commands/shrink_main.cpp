@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // shrink MODE GROUP [options of bisect] -o FOLDER: the smallest case that fails the same way. See --help.
 #include "cases/ask.h"
+#include "cases/commands/main.h"
 #include "cases/shrink/reproducer.h"
 #include "cases/shrink/shrink_case.h"
-#include "fixtures/error.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ constexpr const char* kHelp =
     "Exit: 0 the fixture is written and fails the same way, 125 there is nothing to shrink (a match) or it cannot be\n"
     "tested here, 129 bad input.\n";
 
-/// What shrink knows and bisect does not; the rest goes to bisect's parser.
+/// The options of shrink; all others go to bisect's parser.
 struct OwnOptions {
   fs::path output;
   fs::path reproducer;
@@ -75,7 +75,7 @@ OwnOptions own_options(int argc, char** argv) {
   return own;
 }
 
-/// Before anything long begins. An empty folder gives way: what is written beside it is renamed to it.
+/// Checked before the search begins. An empty folder is allowed: it is removed before the new one is renamed to it.
 void make_way(const fs::path& folder) {
   if (!fs::exists(fs::symlink_status(folder))) {
     const fs::path to = folder.has_filename() ? folder : folder.parent_path();
@@ -89,13 +89,13 @@ void make_way(const fs::path& folder) {
 
 void remove_empty(const fs::path& folder) {
   std::error_code ignored;
-  if (fs::is_directory(folder)) fs::remove(folder, ignored);  // not remove_all: what came in meanwhile stays
+  if (fs::is_directory(folder)) fs::remove(folder, ignored);  // not remove_all: a file that appeared meanwhile stays
 }
 
 void check_options(const Options& options, const OwnOptions& own) {
-  if (options.toggles || options.list_faults || !options.json.empty())
+  if (options.effort.toggles || options.outputs.list_faults || !options.outputs.json.empty())
     throw InputError("--toggles, --list-faults and --json are for bisect alone");
-  if (!options.html.empty()) throw InputError("--html is for bisect alone");
+  if (!options.outputs.html.empty()) throw InputError("--html is for bisect alone");
   make_way(own.output);
   if (own.reproducer.empty()) return;
   make_way(own.reproducer);
@@ -105,7 +105,7 @@ void check_options(const Options& options, const OwnOptions& own) {
 }
 
 search::Progress progress_to_stderr(const Options& options) {
-  if (options.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
+  if (options.outputs.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
   return [](std::string_view step) { fmt::print(stderr, "\r\033[Kshrink: {}", step); };
 }
 
@@ -121,21 +121,11 @@ int run(int argc, char** argv) {
     remove_empty(own.reproducer);
     shrink::write_reproducer(shrunk, own.reproducer);
   }
-  if (!options.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+  if (!options.outputs.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
   fmt::print("{}", shrink::text_of(shrunk, own.output, own.reproducer, report));
   return kMatch;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    fmt::print(stderr, "shrink: {}\n", error.what());
-    return error.exit_code();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "shrink: internal error: {}\n", error.what());
-    return kBadInput;
-  }
-}
+int main(int argc, char** argv) { return w4::cases::run_program("shrink", argc, argv, run); }

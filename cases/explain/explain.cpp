@@ -42,7 +42,12 @@ class Tracing {
   /// `foreign`: null for our own kernel and for a recorded output.
   Tracing(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question,
           kernel::child::ForeignKernel* foreign)
-      : prepared_(prepared), recipe_(recipe), options_(options), foreign_(foreign) {
+      : prepared_(prepared),
+        recipe_(recipe),
+        options_(options),
+        packed_(std::get_if<asked::PackedTensors>(&options.asked)),
+        recorded_(std::get_if<asked::RecordedOutput>(&options.asked)),
+        foreign_(foreign) {
     trace_.question = question;
     trace_.case_id = prepared.id.text();
     trace_.fixture = prepared.fixture;
@@ -51,7 +56,7 @@ class Tracing {
       trace_.kernel = "cpu: " + search::new_report(prepared, options).launch;
       return;
     }
-    trace_.kernel = foreign ? foreign->name() : "recorded:" + options.recorded.string();
+    trace_.kernel = foreign ? foreign->name() : "recorded:" + recorded_->file.string();
     trace_.notes.push_back(
         "thread blocks, slices and warps are the lane model's: this kernel may share work otherwise");
   }
@@ -77,12 +82,12 @@ class Tracing {
 
  private:
   Packed packed() const {
-    if (options_.packed.empty()) return repack::repack(prepared_.layer, recipe_);
-    return repack::read_packed(fixtures::files::read_container(options_.packed), prepared_.layer);
+    if (!packed_) return repack::repack(prepared_.layer, recipe_);
+    return repack::read_packed(fixtures::files::read_container(packed_->file), prepared_.layer);
   }
 
   void describe_path() {
-    trace_.path = options_.packed.empty() ? "our repack" : "packed tensors " + options_.packed.string();
+    trace_.path = packed_ ? "packed tensors " + packed_->file.string() : "our repack";
     for (const auto& [stage, variant] : recipe_)
       if (variant != "reference") trace_.path += fmt::format(", {}={}", stage, variant);
     trace_.plan = kernel::lane_model::plan_of(task_, task_.packed.N);
@@ -92,7 +97,7 @@ class Tracing {
   }
 
   /// Whether the kernel is the lane model, whose registers can be read.
-  bool is_ours() const { return options_.foreign.empty() && options_.recorded.empty(); }
+  bool is_ours() const { return !foreign_ && !recorded_; }
 
   double bias() const {
     if (!prepared_.layer.bias) return 0;
@@ -105,9 +110,9 @@ class Tracing {
   /// One run of the path, or a recorded output.
   kernel::RunResult run_of(const kernel::Task& task) {
     if (foreign_) return foreign_->run(task);
-    if (options_.recorded.empty()) return kernel::lane_model::run_lane_model(task, recipe_);
+    if (!recorded_) return kernel::lane_model::run_lane_model(task, recipe_);
     kernel::RunResult run;
-    run.C = search::recorded_output(prepared_, options_.recorded);
+    run.C = search::recorded_output(prepared_, recorded_->file);
     return run;
   }
 
@@ -205,7 +210,7 @@ class Tracing {
       lost.push_back(i);
       places.push_back(*trace_.terms[i].place);
     }
-    if (!options_.packed.empty()) return;  // other layers cannot be repacked by an external packer
+    if (packed_) return;  // other layers cannot be repacked by an external packer
     const std::vector<Origin> origins = origins_of(prepared_.layer, recipe_, places);
     for (std::size_t i = 0; i < origins.size(); ++i) {
       Term& term = trace_.terms[lost[i]];
@@ -231,6 +236,8 @@ class Tracing {
   const Prepared& prepared_;
   const repack::Recipe& recipe_;
   const Options& options_;
+  const asked::PackedTensors* packed_;
+  const asked::RecordedOutput* recorded_;
   kernel::child::ForeignKernel* foreign_;
   kernel::Task task_;              // for the lane model
   std::vector<double> effective_;  // of the user's kernel: what it adds for each k
@@ -240,8 +247,9 @@ class Tracing {
 }  // namespace
 
 Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question) {
-  if (options.foreign.empty()) return Tracing(prepared, recipe, options, question, nullptr).run();
-  const auto foreign = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+  const std::string spec = kernel_spec(options.asked);
+  if (spec.empty()) return Tracing(prepared, recipe, options, question, nullptr).run();
+  const auto foreign = kernel::child::open_kernel(spec, std::chrono::seconds(options.effort.timeout_seconds));
   Prepared asked = prepared;
   if (prepared.layer.bias && !foreign->takes_bias()) {
     asked.layer.bias.reset();

@@ -85,8 +85,8 @@ struct Trace {
   bool right() const { return wrong == 0 && (!output || (output->missing.empty() && output->error.right())); }
 };
 
-/// Traces an output or a weight: of our own path with `recipe`, of given packed tensors (options.packed), of a recorded
-/// output (options.recorded), or of the user's kernel (options.foreign), which is launched a few times. Throws
+/// Traces an output or a weight: of our own path with `recipe`, of given packed tensors, of a recorded
+/// output, or of the user's kernel, which is launched a few times. Throws
 /// InputError for an index outside the case, CannotTest for what the format or the kernel does not accept.
 Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Options& options, const Traced& question);
 

@@ -28,8 +28,8 @@ LayerOutcome outcome_of(const std::string& layer, const LayerWork& work) {
 
 }  // namespace
 
-// Threads of its own and not tasks: a task that waits for its inner loops would begin the next layer meanwhile, and
-// more layers than `at_once` would be in memory.
+// Threads, not oneTBB tasks: a task that waits for its inner loops may begin another layer, and more than `at_once`
+// layers would be in memory.
 std::vector<LayerOutcome> walk(const std::vector<std::string>& layers, int at_once, const LayerWork& work,
                                const std::function<void(const LayerOutcome&)>& told) {
   std::vector<LayerOutcome> outcomes(layers.size());

@@ -8,14 +8,14 @@
 
 namespace w4::cases::layers {
 
-/// What became of one layer of a model.
+/// The outcome of one layer of a model.
 struct LayerOutcome {
   enum class Kind {
     done,
     kept,       // done by an earlier run
-    cannot,     // sound, but not to be had in this form: unsupported
+    cannot,     // sound, but this form does not support it
     bad_input,  // unsound
-    differs,    // verified, and not the same
+    differs,    // verification found a difference
   };
   std::string layer;
   Kind kind = Kind::done;
@@ -23,16 +23,16 @@ struct LayerOutcome {
   std::uint64_t bytes = 0;  // of its tensors
 };
 
-/// Work on one layer; what it throws becomes the outcome: CannotTest is `cannot`, InputError `bad_input`.
+/// Work on one layer. CannotTest becomes the outcome `cannot`, InputError `bad_input`.
 using LayerWork = std::function<LayerOutcome(const std::string& layer)>;
 
-/// Works on every layer, `at_once` of them at a time, and tells each outcome as soon as it is there, one at a time. The
-/// result is in the order of `layers`. What is thrown beyond Error ends the walk and is thrown on.
+/// Works on every layer, `at_once` of them at a time, and reports each outcome as soon as it is known, one at a time.
+/// The result is in the order of `layers`. Exceptions other than Error end the walk and are rethrown.
 std::vector<LayerOutcome> walk(const std::vector<std::string>& layers, int at_once, const LayerWork& work,
                                const std::function<void(const LayerOutcome&)>& told);
 
-/// The layers whose names fit one of the shell patterns, or all when there are none. Throws InputError for a pattern
-/// that fits no layer.
+/// The layers whose names match one of the shell patterns, or all if there are no patterns. Throws InputError for a
+/// pattern that matches no layer.
 std::vector<std::string> layers_like(const std::vector<std::string>& layers, const std::vector<std::string>& patterns);
 
 }  // namespace w4::cases::layers

@@ -46,7 +46,7 @@ LintedLayer layer_from(const json& stored) {
   return layer;
 }
 
-/// Whatever is wrong with one layer is a line of it, and not the end of the walk.
+/// An error in one layer becomes a finding of that layer and does not end the walk.
 LintedLayer lint_layer(const Model& model, const std::string& name) {
   try {
     return {.layer = name, .lines = linted(model.container_of(name), name).lines};
@@ -65,7 +65,7 @@ struct Found {
 std::map<std::string, Found> findings(const LintedModel& model, Severity severity) {
   std::map<std::string, Found> found;
   for (const LintedLayer& layer : model.layers) {
-    std::map<std::string, std::string> ids;  // of this layer: one of an id is counted once
+    std::map<std::string, std::string> ids;  // of this layer: each id counts once
     for (const LintLine& line : layer.lines)
       if (line.severity == severity) ids.emplace(line.id, line.sentence);
     for (const auto& [id, sentence] : ids) {

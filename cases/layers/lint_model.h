@@ -14,7 +14,7 @@ namespace w4::cases::layers {
 /// lint_file() of the layer in a container, which may be Marlin-packed.
 fixtures::lint::LintedFile linted(const fixtures::files::Container& container, const std::string& layer);
 
-/// What lint says of one layer of a model. A layer that cannot be read at all has one error: why.
+/// The findings of lint on one layer of a model. A layer that cannot be read has one error with the reason.
 struct LintedLayer {
   std::string layer;
   std::vector<fixtures::lint::LintLine> lines;
@@ -28,11 +28,12 @@ struct LintedModel {
 };
 
 /// Lints every layer, a few at a time. `results`, when not empty, is a file that gets a line of JSON for each layer as
-/// soon as it is done, behind a first line that says which model's; layers that are in it already are kept, so that a
-/// run that was killed goes on. Throws InputError when the model cannot be read, or the file is another model's.
+/// soon as it is done, after a first line that identifies the model. Layers that the file has are not linted again, so
+/// that a killed run can be resumed. Throws InputError when the model cannot be read and when the file belongs to
+/// another model.
 LintedModel lint_model(const std::filesystem::path& folder, const std::filesystem::path& results, bool quiet);
 
-/// A table: each finding, of how many layers it is true, the first of them and what is said of that.
+/// A table: each finding, the number of layers that have it, and the sentence of the first one.
 std::string text_of(const LintedModel& model);
 nlohmann::json json_of(const LintedModel& model);
 

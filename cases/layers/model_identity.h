@@ -7,7 +7,7 @@
 
 namespace w4::cases::layers {
 
-/// The model's files, their sizes and times: whether two runs saw the same ones.
+/// The names, sizes and times of the model's files: equal when two runs read the same model.
 nlohmann::json identity_of(const fixtures::Model& model);
 
 }  // namespace w4::cases::layers

@@ -26,9 +26,9 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kBegun = "repack.json";
-constexpr std::size_t kMostNameBytes = 200;  // file systems take 255, and a temporary one has more in its name
+constexpr std::size_t kMostNameBytes = 200;  // file systems take 255; temporary names are longer
 
-/// By write_beside() or write_json(), of a run that was killed.
+/// A temporary file of write_beside() or write_json(), left by a killed run.
 bool is_half_written(const fs::path& file) {
   static const RE2 half_written(R"(\..*\.(safetensors|json)\.\d+\.\d+|.*\.json\.part\d+)");
   return RE2::FullMatch(file.filename().string(), half_written);
@@ -57,7 +57,7 @@ void begin(const fs::path& folder, const json& identity) {
   }
 }
 
-/// Held until the descriptor is closed, or the process ends however it does.
+/// The lock is held until the descriptor is closed or the process ends.
 int locked(const fs::path& file) {
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) throw InputError("{}: cannot be opened: {}", file.string(), std::strerror(errno));

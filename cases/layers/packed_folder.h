@@ -10,23 +10,23 @@
 
 namespace w4::cases::layers {
 
-/// A folder into which a model is repacked, one file a layer; itself a model's folder when all is done. It belongs to
-/// one run at a time, and can be gone on with after an interruption.
+/// The folder into which a model is repacked, one file a layer; a model folder itself when all is done. One run at a
+/// time owns it, and an interrupted run can be resumed.
 class PackedFolder {
  public:
-  /// Makes the folder, or goes on with one that was begun from the same files: repack.json in it names them, with their
-  /// sizes and times. What an interrupted run left half written is removed. Throws InputError for a folder that holds
-  /// something else, was begun from other files, or is another run's at the moment.
+  /// Makes the folder, or resumes one that was begun from the same files (repack.json in it has their names, sizes and
+  /// times). Removes the temporary files of an interrupted run. Throws InputError for a folder with other content, one
+  /// begun from other files, and one that another run is using.
   PackedFolder(std::filesystem::path folder, const fixtures::Model& model);
   ~PackedFolder();
   PackedFolder(const PackedFolder&) = delete;
   PackedFolder& operator=(const PackedFolder&) = delete;
 
-  /// NAME.safetensors. Throws InputError for a name that no file in this folder can have.
+  /// NAME.safetensors. Throws InputError for a name that cannot be a file name.
   std::filesystem::path file_of(const std::string& layer) const;
 
-  /// model.safetensors.index.json and config.json, so that the folder is read as a model: of layers whose files are
-  /// there. Written anew each time.
+  /// Writes model.safetensors.index.json and config.json for the layers whose files are there, so that the folder can
+  /// be read as a model.
   void write_index(const std::vector<std::string>& layers) const;
 
  private:

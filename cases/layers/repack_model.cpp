@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/layers/repack_model.h"
 
+#include "cases/layers/layer_diff.h"
 #include "cases/layers/packed_folder.h"
 #include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
@@ -27,8 +28,8 @@ using fixtures::Model;
 using fixtures::files::Container;
 using Kind = LayerOutcome::Kind;
 
-/// What a layer at work takes beside its own mapped bytes, for each byte of it: codes as bytes, rows in another order,
-/// words, and as much again when it is undone.
+/// Bytes of memory for each mapped byte of a layer at work: codes as bytes, reordered rows, words, and the same again
+/// for the verification.
 constexpr std::uint64_t kMemoryPerByte = 12;
 
 std::uint64_t bytes_in(const Container& container) {
@@ -37,7 +38,7 @@ std::uint64_t bytes_in(const Container& container) {
   return bytes;
 }
 
-/// From the headers alone. A layer that cannot be read has none, and says why when it is its turn.
+/// From the headers alone. A layer that cannot be read counts 0; the error is reported when its turn comes.
 std::uint64_t largest(const Model& model, const std::vector<std::string>& layers) {
   std::uint64_t most = 0;
   for (const std::string& layer : layers) try {
@@ -60,13 +61,13 @@ Container named(Container container, const std::string& layer) {
   return out;
 }
 
-/// What differs between a layer and what its file gives when it is undone; empty: nothing.
+/// The first difference between a layer and its unpacked file; empty: none.
 std::string verified(const Layer& layer, const fs::path& file) {
   return difference(
       repack::layer_from(fixtures::files::parse_safetensors(fixtures::files::map_file(file)), layer.name).layer, layer);
 }
 
-/// Nothing is left under the layer's name that did not stand the comparison.
+/// A file that fails the comparison is not kept.
 std::string write_layer(const Layer& layer, const fs::path& target, bool verify) {
   const Container packed = named(repack::container_of(repack::repack(layer), layer), layer.name);
   std::string differs;

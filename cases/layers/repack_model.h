@@ -16,13 +16,13 @@ struct RepackModelOptions {
   std::filesystem::path model;
   std::filesystem::path output;
   std::vector<std::string> layers;                      // shell patterns; empty: all
-  bool verify = false;                                  // undo what was written, and compare bit for bit
+  bool verify = false;                                  // unpack each written layer and compare bit for bit
   int jobs = 0;                                         // layers at once; 0: as many as there are cores
-  std::uint64_t memory_bytes = std::uint64_t{4} << 30;  // of layers at work; one is always let in
+  std::uint64_t memory_bytes = std::uint64_t{4} << 30;  // of layers at work; one layer is always admitted
   bool quiet = false;
 };
 
-/// Every layer of a model into Marlin format, and what became of each, in their order.
+/// The outcomes of all layers, in the model's order.
 struct RepackedModel {
   std::vector<LayerOutcome> layers;
   double seconds = 0;
@@ -33,14 +33,10 @@ struct RepackedModel {
   int exit_code() const;        // 0; 1: one differs; 129: one is unsound; 125: one cannot be repacked
 };
 
-/// Writes NAME.safetensors for each layer as soon as it is repacked, under the layer's name: B, scales, and where there
-/// are any zeros, perm, bias. A layer whose file is there is kept; with `verify` it is verified all the same. Throws
-/// InputError when the model or the folder cannot be used at all.
+/// Writes NAME.safetensors for each layer as soon as it is repacked: B, scales and, if the layer has them, zeros, perm
+/// and bias. An existing file is kept, and verified too with `verify`. Throws InputError when the model or the folder
+/// cannot be used.
 RepackedModel repack_model(const RepackModelOptions& options);
-
-/// The first thing in which two layers differ that is more than how they are stored: a code, zero point, scale, group
-/// of a row, bias. Empty: nothing.
-std::string difference(const fixtures::Layer& a, const fixtures::Layer& b);
 
 std::string text_of(const RepackedModel& repacked, const RepackModelOptions& options);
 nlohmann::json json_of(const RepackedModel& repacked, const RepackModelOptions& options);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/axes.h"
 
-#include "cases/case/split.h"
+#include "cases/case/case_id.h"
 #include "cases/faults/faults.h"
 #include "fixtures/error.h"
 

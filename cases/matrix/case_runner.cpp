@@ -34,14 +34,13 @@ const search::Progress kSilent = [](std::string_view) {};
 
 /// No fault is planted in the kernel: it is the known-good one.
 bool known_good_kernel(const repack::Recipe& planted) {
-  return std::ranges::all_of(planted,
-                             [](const auto& way) { return is_repacking(faults::parse_stage(way.first)); });
+  return std::ranges::all_of(planted, [](const auto& way) { return is_repacking(faults::parse_stage(way.first)); });
 }
 
 /// A combination of axes that no layer can have is no failure of the kernel and no bad input.
 Prepared made_ready(const Options& options) {
   try {
-    return prepare(options);
+    return prepare(options.request);
   } catch (const InputError& error) {
     throw CannotTest("{}", error.what());
   }
@@ -56,12 +55,10 @@ long long bytes_needed(const CaseId& id) {
 
 Options CaseRunner::options_of_case(const CaseId& id) const {
   Options options = options_of(id);
-  options.timeout_seconds = plan_.timeout_seconds;
-  options.most_faults = faults::kFewFaultsAtOnce;  // a matrix has many cases to search
-  options.sweep_unexplained = false;               // and is a sweep itself
-  if (!options.foreign.empty()) return options;
-  options.inject = plan_.inject;
-  options.settings = plan_.settings;
+  options.effort.timeout_seconds = plan_.timeout_seconds;
+  options.effort.most_faults = faults::kFewFaultsAtOnce;  // a matrix has many cases to search
+  options.effort.sweep_unexplained = false;               // and is a sweep itself
+  if (auto* own = std::get_if<asked::OwnPath>(&options.asked)) own->planted = {plan_.inject, plan_.settings};
   return options;
 }
 
@@ -85,14 +82,14 @@ CaseRunner::Checked CaseRunner::checked(const Examination& seen, const RunResult
 CaseRunner::Checked CaseRunner::own_path(const Options& options) const {
   const Prepared prepared = made_ready(options);
   const repack::Recipe planted = planted_by(options);
-  const auto seen = search::examine(prepared, Subject(planted), options, known_good_kernel(planted), kSilent);
+  const auto seen = search::examine(prepared, OwnPath(planted), options, known_good_kernel(planted), kSilent);
   return checked(seen, seen.seen, seen.expected);
 }
 
 CaseRunner::Checked CaseRunner::users_kernel(const Options& options) {
   kernel::child::ForeignKernel* kernel = nullptr;
   try {
-    kernel = &opened(options.foreign);
+    kernel = &opened(kernel_spec(options.asked));
   } catch (const CannotTest& error) {
     return {.outcome = Outcome::skipped, .reason = error.what()};
   }
@@ -110,7 +107,7 @@ CaseRunner::Checked CaseRunner::users_kernel(const Options& options) {
 
 CaseRunner::Checked CaseRunner::once(const Options& options) {
   try {
-    Checked checked = options.foreign.empty() ? own_path(options) : users_kernel(options);
+    Checked checked = kernel_spec(options.asked).empty() ? own_path(options) : users_kernel(options);
     checked.reason = one_line(checked.reason);
     return checked;
   } catch (const CannotTest& error) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/matrix_options.h"
 
-#include "cases/case/split.h"
+#include "cases/case/case_id.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/sets.h"
 #include "fixtures/error.h"
@@ -89,10 +89,11 @@ void check(const MatrixOptions& options) {
   faults::merged(faults::recipe_of_faults(options.plan.inject), faults::recipe_of_settings(options.plan.settings));
   const bool planted = !options.plan.inject.empty() || !options.plan.settings.empty();
   for (const CaseId& id : selected(options.selection)) {
-    const Options asked = options_of(id);
-    if (planted && !asked.foreign.empty())
-      throw InputError("--inject and --set change our own path: they do not go with kernel {}", asked.foreign);
-    if (!asked.recorded.empty()) throw InputError("kernel {}: an output is of one case, no set", id.kernel);
+    const Asked asked = options_of(id).asked;
+    if (planted && !kernel_spec(asked).empty())
+      throw InputError("--inject and --set change our own path: they do not go with kernel {}", kernel_spec(asked));
+    if (std::holds_alternative<asked::RecordedOutput>(asked))
+      throw InputError("kernel {}: an output is of one case, no set", id.kernel);
   }
 }
 

@@ -210,7 +210,7 @@ class Floor {
 
   void give(Worker& worker, const CaseId& id) {
     constexpr int kMoreLaunches = 2;  // with A late, and on the workspace that the first one left
-    const int launches = id.kernel.empty() ? 1 : Options{}.repeat + kMoreLaunches;
+    const int launches = id.kernel.empty() ? 1 : Effort{}.repeat + kMoreLaunches;
     const auto limit = std::chrono::seconds(static_cast<long long>(plan_.timeout_seconds) * launches * plan_.times +
                                             (id.kernel.empty() ? 0 : kGraceSeconds));
     worker.give(id, search_, limit, std::chrono::seconds(budget_.search_seconds));

@@ -36,12 +36,12 @@ class Box {
 /// This program's repack and lane model, done as `subject` does them.
 class PathBox final : public Box {
  public:
-  explicit PathBox(Subject subject) : subject_(std::move(subject)) {}
+  explicit PathBox(OwnPath subject) : subject_(std::move(subject)) {}
   bool sums_as_lane_model() const override { return true; }
 
  private:
   kernel::RunResult answer(const Question& question) override;
-  Subject subject_;
+  OwnPath subject_;
 };
 
 /// The user's kernel, on tensors that our repack makes by `recipe`.

@@ -72,7 +72,7 @@ std::string_view name_of(TrialOutcome outcome) {
 char letter_of(TrialOutcome outcome) { return "NCh-/?X"[static_cast<int>(outcome)]; }
 
 std::unique_ptr<probe::Box> box_of_path(const repack::Recipe& recipe) {
-  return std::make_unique<probe::PathBox>(Subject(recipe));
+  return std::make_unique<probe::PathBox>(OwnPath(recipe));
 }
 
 Trial try_planted(const ProofCase& proof_case, const Planted& planted, const MakeBox& make_box) {
@@ -153,7 +153,7 @@ std::string accusation(const ProofCase& proof_case, const MakeBox& make_box) {
 
 /// A case for the user's kernel.
 ProofCase for_kernel(ProofCase proof_case, const kernel::child::ForeignKernel& kernel, const std::string& spec) {
-  proof_case.options.foreign = spec;
+  proof_case.options.asked = asked::Kernel{.spec = spec, .hidden_repack = asked::Planted{}};
   if (!kernel.takes_bias()) proof_case.prepared = without_bias(proof_case.prepared);
   return proof_case;
 }

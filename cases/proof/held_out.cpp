@@ -55,8 +55,8 @@ Grid<T> permuted(const Grid<T>& grid, const probe::BitMap& map, int row_bits, in
 
 /// The reference of a stage, followed by `change`.
 template <class Change>
-Subject changed_after(StageId stage, Change change) {
-  Subject subject({});
+OwnPath changed_after(StageId stage, Change change) {
+  OwnPath subject({});
   subject.replace_stage(stage, [stage, change](const Weights& before) {
     Weights after = repack::stage_of(stage).variants[0].apply(before);
     change(after);
@@ -131,7 +131,7 @@ kernel::RunResult with_offset(const kernel::Task& task, float offset, Columns co
 }
 
 HeldOut offset_columns(float offset, Columns columns) {
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_kernel([=](const kernel::Task& task) { return with_offset(task, offset, columns); });
   return {.what = fmt::format("{:g} scales added to weights at {}", offset, columns.text()),
           .subject = subject,

@@ -12,7 +12,7 @@ namespace w4::cases::proof {
 /// A path with a fault that is not in the catalogue, and what bisect must say of it.
 struct HeldOut {
   std::string what;   // "codes inside a tile: k0 = n3, ..."
-  Subject subject;    // the path
+  OwnPath subject;    // the path
   std::string stage;  // one of the culprit's stages must be this one
   std::string proof;  // its evidence must contain this: the planted formula or line
 };

@@ -41,8 +41,8 @@ Options options_of(const std::string& command) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   Options options = parse_options(static_cast<int>(argv.size()), argv.data());
-  if (!options.fixture.empty()) options.fixture = shipped_fixture(options.fixture.string());
-  options.black_box = true;
+  if (!options.request.fixture.empty()) options.request.fixture = shipped_fixture(options.request.fixture.string());
+  std::get<asked::OwnPath>(options.asked).black_box = true;
   return options;
 }
 
@@ -58,7 +58,7 @@ std::vector<ProofCase> made(const List& commands) {
 
 ProofCase proof_case_of(const std::string& command, const std::string& name) {
   const Options options = options_of(command);
-  return {name, command, options, prepare(options)};
+  return {name, command, options, prepare(options.request)};
 }
 
 const std::vector<ProofCase>& single_cases() {

@@ -22,7 +22,7 @@ std::string line_of(const ordered_json& value) {
   return value.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
 
-/// The lines that were written to their end.
+/// The complete lines.
 std::vector<ordered_json> whole_lines(const std::string& text, const std::string& where) {
   std::vector<ordered_json> lines;
   for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
@@ -45,7 +45,7 @@ LinesFile::LinesFile(const fs::path& path, const ordered_json& heading, const st
       throw InputError("{}: holds something else, nothing is overwritten", where);
     if (!kept_.empty() && kept_[0] != heading) throw InputError("{}: {}", where, other);
     if (!kept_.empty()) kept_.erase(kept_.begin());
-    fs::resize_file(path, text.find_last_of('\n') + 1);  // of a heading cut short nothing is left
+    fs::resize_file(path, text.find_last_of('\n') + 1);  // a truncated heading is removed as well
   }
   const bool fresh = !fs::is_regular_file(path) || fs::file_size(path) == 0;
   file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -67,7 +67,7 @@ void LinesFile::add(const ordered_json& result) {
     if (count <= 0) {
       const int why = errno;
       if (before >= 0 && ::ftruncate(file_, before) != 0)
-        ::close(std::exchange(file_, -1));  // or lines would run together
+        ::close(std::exchange(file_, -1));  // the next line would be appended to the broken one
       throw InputError("{}: cannot be written: {}", path_.string(), std::strerror(why));
     }
     written += static_cast<std::size_t>(count);

@@ -9,21 +9,21 @@
 
 namespace w4::cases::report {
 
-/// Results of a long run, a line of JSON each behind a heading, written as they come: a kill loses at most the one in
-/// hand, and the same run goes on where it was. Without a path nothing is kept.
+/// Results of a long run: a heading, then one line of JSON per result, written at once. A killed run loses at most one
+/// result, and the same command resumes it. Without a path nothing is written.
 class LinesFile {
  public:
-  /// Begins the file, or reads what an earlier run left; a last line cut short is taken off. Throws InputError for a
-  /// file with another heading (`other` says what that means), or that holds something else.
+  /// Begins the file, or reads the results of an earlier run and removes a truncated last line. Throws InputError for a
+  /// file with another heading (message: `other`) and for one that is no such file.
   LinesFile(const std::filesystem::path& path, const nlohmann::ordered_json& heading, const std::string& other);
   ~LinesFile();
   LinesFile(const LinesFile&) = delete;
   LinesFile& operator=(const LinesFile&) = delete;
 
-  /// The lines behind the heading that were there.
+  /// The results of the earlier run.
   const std::vector<nlohmann::ordered_json>& kept() const { return kept_; }
 
-  /// Throws InputError when it cannot be written; what was begun of the line is taken back.
+  /// Appends a line. Throws InputError when that fails, and removes the part that was written.
   void add(const nlohmann::ordered_json& result);
 
  private:

@@ -9,12 +9,12 @@
 
 namespace w4::cases::report {
 
-/// "repack  [#####...............]  57 of 224  1.8/s  93 s left  model.layers.8.mlp.up_proj", of `done` after
-/// `seconds`; no rate before anything is done.
+/// "repack  [#####...............]  57 of 224  1.8/s  93 s left  model.layers.8.mlp.up_proj"; without the rate
+/// while `done` is 0.
 std::string bar_text(std::string_view what, std::uint64_t done, std::uint64_t total, double seconds,
                      std::string_view label);
 
-/// How far a long run is, on stderr: a bar on a terminal, elsewhere a line a minute. From any thread.
+/// Progress of a long run on stderr: a bar on a terminal, elsewhere a line a minute. Thread-safe.
 class ProgressBar {
  public:
   ProgressBar(std::string what, std::uint64_t total, bool quiet);
@@ -22,9 +22,9 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  /// One more is done: the one called `label`.
+  /// Counts one more, named `label`.
   void advance(std::string_view label);
-  /// A line of its own, not lost in the bar.
+  /// Prints a line of its own, and keeps the bar.
   void say(std::string_view line);
 
  private:

@@ -24,7 +24,7 @@ struct StageLine {
   std::string evidence;
 };
 
-/// A probe that was made, and whether the answer was the right one.
+/// One probe and whether its answer was right.
 struct ProbeLine {
   std::string id;
   std::string sees;
@@ -37,29 +37,29 @@ struct ProbeLine {
 /// A named fault with its proof. `fault` holds several ids when nothing in this case tells them apart.
 struct Culprit {
   std::string stage;
-  std::string fault;         // the catalogue's id; "unexplained" when no known way reproduces what was seen
-  std::string variant = {};  // the way that reproduces it; empty when unexplained
+  std::string fault;         // the catalogue's id; "unexplained" when no known fault reproduces the failure
+  std::string variant = {};  // the variant that reproduces the failure; empty when unexplained
   std::vector<std::string> evidence = {};
   std::string cure = {};
   std::string rerun = {};
 };
 
-/// On which shapes it fails, by launches of random layers of other shapes.
+/// The shapes on which the path fails, from launches of random layers of other shapes.
 struct Condition {
   std::string text;                        // "fails iff M <= 16 and group_size < K"
-  std::vector<std::string> evidence = {};  // conditions that cannot be told apart, change points, what was launched
+  std::vector<std::string> evidence = {};  // equivalent conditions, change points, launches
   int launches = 0;
   bool finished = true;  // false: the budget was too small
 };
 
-/// All that one bisect run found: what the text and JSON reports are written from.
+/// The findings of one bisect run, from which text, JSON and page are written.
 struct Report {
   std::string case_id;
   std::string fixture;
   std::string kernel;
   std::string launch;  // "block_tile 128x128, 10 thread blocks, 32-bit reduction"; empty: nothing was launched
   std::vector<kernel::KernelLaunch> launches = {};  // of the first run, on a GPU
-  std::vector<std::string> notes;                   // what was inferred, converted, and what that costs
+  std::vector<std::string> notes;                   // what was inferred or converted, and the cost of that
   Verdict verdict = Verdict::match;
   std::string reason;  // why it cannot be tested, or which gate failed
   std::vector<Culprit> culprits;
@@ -68,10 +68,10 @@ struct Report {
   std::vector<StageLine> stages;
   std::vector<double> first;  // the first 20 outputs
   std::optional<judge::Comparison> comparison;
-  std::vector<judge::AuditLine> audit = {};  // what other acceptance rules say of the same output
+  std::vector<judge::AuditLine> audit = {};  // the verdicts of other acceptance rules on the same output
   std::optional<judge::Repeats> repeats =
       {};  // of the launches that were compared; of our own path on sound packed tensors
-  std::shared_ptr<nlohmann::ordered_json> pictures = {};  // judge/pictures.h; null: none. No part of json_of
+  std::shared_ptr<nlohmann::ordered_json> pictures = {};  // judge/pictures.h; null: none. json_of() leaves them out
   int runs = 0;                                           // of the kernel that was asked; 0: not counted
   std::string rerun;
   double seconds = 0;

@@ -17,7 +17,7 @@ using nlohmann::ordered_json;
 
 constexpr int kSchema = 1;
 
-/// A growing text in which some words may be coloured.
+/// A text, built line by line, with optional colours.
 class Text {
  public:
   explicit Text(bool color) : color_(color) {}
@@ -86,11 +86,11 @@ void add_output(const Report& report, Text& text) {
             "error", c.max_z, c.worst_m, c.worst_n, judge::kMaxZ, c.rms_z, judge::kMaxRmsZ, c.nrmse, c.gain - 1);
 }
 
-std::string audit_value(const judge::AuditLine& line) {  // a NaN has a sign, which says nothing
+std::string audit_value(const judge::AuditLine& line) {  // fmt would print the sign of a NaN
   return std::isnan(line.value) ? "NaN" : fmt::format("{:.4g}", line.value);
 }
 
-/// The rules that agree on an output: "cosine > 0.99 (0.9967), z <= 8 (3.61)"
+/// The rules that pass, or that refuse, an output: "cosine > 0.99 (0.9967), z <= 8 (3.61)"
 std::string rules_of(const std::vector<judge::AuditLine>& audit, bool passed) {
   std::vector<std::string> rules;
   for (const judge::AuditLine& line : audit)
@@ -98,7 +98,7 @@ std::string rules_of(const std::vector<judge::AuditLine>& audit, bool passed) {
   return rules.empty() ? "none" : fmt::format("{}", fmt::join(rules, ", "));
 }
 
-/// What acceptance rules in use would have said of a wrong output.
+/// The verdicts of common acceptance rules on a wrong output.
 void add_audit(const Report& report, Text& text) {
   if (report.audit.empty() || report.verdict != Verdict::mismatch) return;
   text.line("{:<12} would pass: {}", "audit", rules_of(report.audit, true));

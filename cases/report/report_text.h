@@ -13,7 +13,7 @@ std::string_view name_of(Verdict verdict);       // "match", "mismatch", "cannot
 std::string_view name_of(StageVerdict verdict);  // "ok", "broken", "not-reached", "not-visible"
 int exit_code_of(Verdict verdict);
 
-/// The report as people read it; its last line is the command that repeats the finding.
+/// The report as text; its last line is the command that repeats the finding.
 std::string text_of(const Report& report, bool color);
 
 /// The report by the schema of design.md, section 6.

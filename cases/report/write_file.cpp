@@ -15,13 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where a report grows before it is renamed; what is no regular file (a pipe, a device) is written as it is.
+/// The temporary file beside the target, or the target itself if it is no regular file (a pipe, a device).
 fs::path part_of(const fs::path& target) {
   if (fs::exists(target) && !fs::is_regular_file(target)) return target;
   return target.string() + fmt::format(".part{}", ::getpid());
 }
 
-/// With what the system said last, if it said anything.
+/// With the text of errno, if it is set.
 InputError cannot_write(const fs::path& target) {
   const std::string why = errno == 0 ? "" : fmt::format(": {}", std::strerror(errno));
   return InputError("{}: cannot be written{}", target.string(), why);

@@ -6,12 +6,11 @@
 
 namespace w4::cases::report {
 
-/// Writes beside `target` and renames, so that nothing is half written; the text ends with a line feed. What is no
-/// regular file (a pipe, a device) is written as it is. Throws InputError.
+/// Writes a file beside `target` and renames it, so that `target` is never half written; adds a final line feed. A
+/// target that is no regular file (a pipe, a device) is written directly. Throws InputError.
 void write_json(const std::filesystem::path& target, const std::string& text);
 
-/// Tried before anything long begins, so that an unwritable file is said at once. Throws InputError; empty and "-" are
-/// fine.
+/// Throws InputError when `target` cannot be written; called before long work begins. Empty and "-" are fine.
 void check_writable(const std::filesystem::path& target);
 
 }  // namespace w4::cases::report

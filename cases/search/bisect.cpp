@@ -24,7 +24,7 @@ using report::Culprit;
 /// Which path is asked, and how it is judged.
 struct Asked {
   const Prepared& prepared;
-  const Subject& subject;
+  const OwnPath& subject;
   const Options& options;
   const judge::Expected& expected;
   const Progress& step;
@@ -116,7 +116,7 @@ std::optional<judge::StageMap> permutation_of(const Asked& asked, const std::vec
 
 }  // namespace
 
-report::Report bisect(const Prepared& prepared, const Subject& subject, const Options& options,
+report::Report bisect(const Prepared& prepared, const OwnPath& subject, const Options& options,
                       const Progress& progress) {
   OwnPathExamination seen = examine(prepared, subject, options, false, progress);
   report::Report report = new_report(prepared, options, seen.seen, seen.expected);
@@ -125,7 +125,7 @@ report::Report bisect(const Prepared& prepared, const Subject& subject, const Op
       seen.zero_points ? *seen.zero_points : probe_zero_points(subject, prepared.layer, seen.walk);
   std::vector<BrokenStage> broken = seen.walk.broken;
   const Task sound = with_sound_repack(asked, seen.task, broken);
-  const KernelRuns runs = seen.runs ? *seen.runs : run_kernels(subject, sound, options.repeat);
+  const KernelRuns runs = seen.runs ? *seen.runs : run_kernels(subject, sound, options.effort.repeat);
   report.repeats = judge::repeats_of(runs.launches, seen.expected);
   report.verdict = report::Verdict::match;
   if (!seen.right()) {

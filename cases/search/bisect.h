@@ -13,16 +13,16 @@ namespace w4::cases::search {
 /// the stages of `subject`. Every repacking stage is compared bit for bit with its definition, the kernel with the
 /// known-good one on the same packed tensors, the output with the oracle; culprits are confirmed from both sides.
 /// Verdict cannot_test: the known-good path itself fails here.
-report::Report bisect(const Prepared& prepared, const Subject& subject, const Options& options,
+report::Report bisect(const Prepared& prepared, const OwnPath& subject, const Options& options,
                       const Progress& progress);
 
-/// The same question of a recorded output (options.recorded) or of packed tensors (options.packed) that an external
+/// The same question of a recorded output or of packed tensors that an external
 /// program made. Stages in between cannot be seen; hypotheses are tried on what can.
 report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
 report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
 
-/// The same question of the user's kernel (options.foreign), run on what our repack makes, in a process of its own. How
-/// it ends, what it writes and what it leaves behind are looked at before its output is.
+/// The same question of the user's kernel (kernel_spec(options.asked)), run on what our repack makes, in a process of
+/// its own. How it ends, what it writes and what it leaves behind are looked at before its output is.
 report::Report bisect_kernel(const Prepared& prepared, const Options& options, const Progress& progress);
 
 /// A recorded output, (M, N), in the type of the layer. Throws InputError.

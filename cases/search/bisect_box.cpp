@@ -94,7 +94,7 @@ void Probing::tell_apart(probe::NamedRecipes& named) {
 int Probing::most_at_once() const {
   constexpr long long kLarge = 1 << 20;  // codes
   const bool large = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge;
-  return std::min(large ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce, options_.most_faults);
+  return std::min(large ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce, options_.effort.most_faults);
 }
 
 /// Stale data in the user's kernel depends on what ran before, so probes may contradict a fault that the case shows.
@@ -142,13 +142,14 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   const judge::Expected expected =
       judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, for_lane_model(task)));
   std::vector<RunResult> seen;
-  for (const probe::Probe& probe : probe::case_probes(prepared, task.launch, options.repeat)) {
+  for (const probe::Probe& probe : probe::case_probes(prepared, task.launch, options.effort.repeat)) {
     progress("case");
     seen.push_back(box.ask(probe.question));
   }
   report::Report report = new_report(prepared, options, seen[0], expected);
-  if (!options.foreign.empty()) report.kernel = options.foreign;
-  report.launch = "a black box, " + (options.foreign.empty() ? report.launch : "on what a hidden repack makes");
+  if (!kernel_spec(options.asked).empty()) report.kernel = kernel_spec(options.asked);
+  report.launch =
+      "a black box, " + (kernel_spec(options.asked).empty() ? report.launch : "on what a hidden repack makes");
   report.repeats = judge::repeats_of(seen, expected);
   if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
     report.verdict = report::Verdict::cannot_test;

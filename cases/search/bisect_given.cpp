@@ -102,7 +102,8 @@ Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesys
 }
 
 report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {
-  const Packed seen = repack::read_packed(fixtures::files::read_container(options.packed), prepared.layer);
+  const Packed seen = repack::read_packed(
+      fixtures::files::read_container(std::get<asked::PackedTensors>(options.asked).file), prepared.layer);
   const Packed right = repack::repack(prepared.layer);
   const kernel::Task task = task_of(prepared, seen, options);
   progress("kernel");
@@ -164,7 +165,7 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   progress("oracle");
   const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
   kernel::RunResult seen;
-  seen.C = recorded_output(prepared, options.recorded);
+  seen.C = recorded_output(prepared, std::get<asked::RecordedOutput>(options.asked).file);
   report::Report report = new_report(prepared, options, seen, expected);
   report.reason = report.comparison->failed_gate;
   if (report.comparison->right()) {

@@ -27,8 +27,9 @@ class KernelBisection {
                   const Progress& progress)
       : prepared_(prepared),
         options_(options),
+        asked_(std::get<asked::Kernel>(options.asked)),
         step_(progress),
-        walk_(walk_repack(Subject({}), prepared.layer, {}, progress)),
+        walk_(walk_repack(OwnPath({}), prepared.layer, {}, progress)),
         seen_(examine(kernel, prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress)),
         report_(new_report(prepared, options, first(), trials_.expected())) {}
 
@@ -48,23 +49,23 @@ class KernelBisection {
 
   void describe_kernel() {
     const kernel::child::ForeignKernel& kernel = trials_.kernel();
-    report_.kernel = options_.foreign;
-    const std::string file = options_.foreign.substr(options_.foreign.find(':') + 1);
+    report_.kernel = asked_.spec;
+    const std::string file = asked_.spec.substr(asked_.spec.find(':') + 1);
     report_.launch = kernel.name() == file ? "" : kernel.name() + ", ";
     report_.launch +=
-        fmt::format("{}up to {} launches", kernel.on_device() ? kernel.device() + ", " : "", options_.repeat);
+        fmt::format("{}up to {} launches", kernel.on_device() ? kernel.device() + ", " : "", options_.effort.repeat);
     report_.launches = first().kernel_launches;
     if (kernel.on_device() && !kernel.unwatched().empty())
       report_.notes.push_back("launches are not watched: " + kernel.unwatched());
   }
 
   void ask_sanitizers() {
-    for (const std::string& tool : options_.sanitize) {
+    for (const std::string& tool : asked_.sanitize) {
       step_(tool);
-      const std::filesystem::path file = kernel::child::plugin_file(options_.foreign);
-      if (file.empty()) throw CannotTest("--sanitize: {} is no plug-in", options_.foreign);
+      const std::filesystem::path file = kernel::child::plugin_file(asked_.spec);
+      if (file.empty()) throw CannotTest("--sanitize: {} is no plug-in", asked_.spec);
       sanitizers_.push_back(
-          kernel::child::sanitize(file, trials_.task(), tool, std::chrono::seconds(options_.timeout_seconds)));
+          kernel::child::sanitize(file, trials_.task(), tool, std::chrono::seconds(options_.effort.timeout_seconds)));
       report_.notes.push_back(sanitizers_.back().text());
     }
   }
@@ -101,7 +102,7 @@ class KernelBisection {
     if (const std::vector<report::Culprit> ended = faults_of_end(trials_); !ended.empty()) return add_all(ended);
     add_all(faults_of_side_effects(trials_));
     if (report_.culprits.empty()) add_all(faults_of_repeats(trials_, sanitizers_));
-    if (report_.culprits.empty()) add_all(faults_of_workspace(trials_, options_.workspace));
+    if (report_.culprits.empty()) add_all(faults_of_workspace(trials_, asked_.workspace));
   }
 
   bool ended_badly() const { return first().timed_out || !first().signal.empty() || first().exit_code.has_value(); }
@@ -185,6 +186,7 @@ class KernelBisection {
 
   const Prepared& prepared_;
   const Options& options_;
+  const asked::Kernel& asked_;
   const Progress& step_;
   RepackWalk walk_;
   KernelExamination seen_;
@@ -196,7 +198,8 @@ class KernelBisection {
 }  // namespace
 
 report::Report bisect_kernel(const Prepared& prepared, const Options& options, const Progress& progress) {
-  auto kernel = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+  auto kernel =
+      kernel::child::open_kernel(kernel_spec(options.asked), std::chrono::seconds(options.effort.timeout_seconds));
   const Prepared asked = kernel->takes_bias() ? prepared : without_bias(prepared);
   return KernelBisection(*kernel, asked, options, progress).run();
 }

@@ -21,14 +21,14 @@ std::string text_of(const BrokenStage& broken) {
 }
 
 /// What is wrong with a path whose output is within the bound; empty: nothing.
-std::string wrong_beside_output(const Subject& subject, const fixtures::Layer& layer, const Options& options,
+std::string wrong_beside_output(const OwnPath& subject, const fixtures::Layer& layer, const Options& options,
                                 bool known_good_kernel, OwnPathExamination& seen) {
   if (!seen.walk.broken.empty()) return text_of(seen.walk.broken[0]);
   seen.zero_points = probe_zero_points(subject, layer, seen.walk);
   if (!seen.zero_points->broken.empty())
     return text_of(seen.zero_points->broken[0]) + ", with one bit of qzeros flipped";
   if (known_good_kernel) return "";
-  seen.runs = run_kernels(subject, seen.task, options.repeat, seen.seen);
+  seen.runs = run_kernels(subject, seen.task, options.effort.repeat, seen.seen);
   if (seen.runs->all_good()) return "";
   const std::vector<std::string> lines = judge::differences(seen.seen, seen.runs->good);
   return lines.empty() ? judge::difference_text(seen.runs->launches) : lines[0];
@@ -47,7 +47,7 @@ std::string wrong_beside_output(LaunchTrials& trials, const LaunchSymptoms& symp
 
 }  // namespace
 
-OwnPathExamination examine(const Prepared& prepared, const Subject& subject, const Options& options,
+OwnPathExamination examine(const Prepared& prepared, const OwnPath& subject, const Options& options,
                            bool known_good_kernel, const Progress& progress) {
   OwnPathExamination seen;
   seen.walk = walk_repack(subject, prepared.layer, {}, progress);
@@ -71,7 +71,7 @@ OwnPathExamination examine(const Prepared& prepared, const Subject& subject, con
 KernelExamination examine(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
                           const kernel::Task& task, const Progress& progress) {
   KernelExamination seen{.trials = LaunchTrials(kernel, prepared, options, task, progress)};
-  seen.symptoms = symptoms_of(seen.trials, options.timeout_seconds);
+  seen.symptoms = symptoms_of(seen.trials, options.effort.timeout_seconds);
   const auto& launches = seen.trials.launches();
   const auto wrong =
       std::ranges::find_if(launches, [&](const RunResult& result) { return !seen.trials.right(result); });

@@ -30,9 +30,9 @@ struct OwnPathExamination {
 };
 
 /// In this order: how the launch ends, its output, each repacking stage, stored zero points of a symmetric layer, and
-/// `options.repeat` launches against the known-good kernel. `known_good_kernel`: the path's kernel is that one, and is
-/// not launched again.
-OwnPathExamination examine(const Prepared& prepared, const Subject& subject, const Options& options,
+/// `options.effort.repeat` launches against the known-good kernel. `known_good_kernel`: the path's kernel is that one,
+/// and is not launched again.
+OwnPathExamination examine(const Prepared& prepared, const OwnPath& subject, const Options& options,
                            bool known_good_kernel, const Progress& progress);
 
 /// The user's kernel, on packed tensors that are known to be right.

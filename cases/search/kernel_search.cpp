@@ -13,7 +13,7 @@ using kernel::RunResult;
 using kernel::Task;
 using repack::Recipe;
 
-void launch_up_to(int repeat, const Subject& subject, Task task, const Recipe& put_right,
+void launch_up_to(int repeat, const OwnPath& subject, Task task, const Recipe& put_right,
                   std::vector<RunResult>& launches) {
   while (std::ssize(launches) < repeat) {
     task.launch.number = launches.size();
@@ -21,7 +21,7 @@ void launch_up_to(int repeat, const Subject& subject, Task task, const Recipe& p
   }
 }
 
-std::vector<RunResult> launches_of(const Subject& subject, const Task& task, int repeat, const Recipe& put_right) {
+std::vector<RunResult> launches_of(const OwnPath& subject, const Task& task, int repeat, const Recipe& put_right) {
   std::vector<RunResult> launches;
   launch_up_to(repeat, subject, task, put_right, launches);
   return launches;
@@ -42,7 +42,7 @@ using Ways = std::vector<const faults::Fault*>;  // of different stages, acting 
 /// One search: the culprits found so far, and the stages that were put right for them.
 class KernelSearch {
  public:
-  KernelSearch(const Subject& subject, const Task& task, int repeat, const RunResult& good)
+  KernelSearch(const OwnPath& subject, const Task& task, int repeat, const RunResult& good)
       : subject_(subject), task_(task), repeat_(repeat), good_(good) {}
 
   /// What an unexplained culprit tells of the kernel: the first differences from the known-good one that are seen.
@@ -112,7 +112,7 @@ class KernelSearch {
   }
 
   bool differs_alone(const faults::Fault& fault) const {
-    return !judge::all_equal(launches_of(Subject(Recipe{{fault.stage, fault.variant}}), task_, repeat_, {}));
+    return !judge::all_equal(launches_of(OwnPath(Recipe{{fault.stage, fault.variant}}), task_, repeat_, {}));
   }
 
   static Recipe all_right_but(const std::string& stage) {
@@ -199,7 +199,7 @@ class KernelSearch {
     return false;
   }
 
-  const Subject& subject_;
+  const OwnPath& subject_;
   const Task& task_;
   int repeat_;
   const RunResult& good_;
@@ -211,14 +211,14 @@ class KernelSearch {
 
 }  // namespace
 
-KernelRuns run_kernels(const Subject& subject, const Task& task, int repeat, std::optional<RunResult> first) {
+KernelRuns run_kernels(const OwnPath& subject, const Task& task, int repeat, std::optional<RunResult> first) {
   KernelRuns runs{.launches = {}, .good = kernel::lane_model::run_lane_model(task)};
   if (first) runs.launches.push_back(*std::move(first));
   launch_up_to(repeat, subject, task, {}, runs.launches);
   return runs;
 }
 
-std::vector<report::Culprit> search_kernel(const Subject& subject, const Task& task, const KernelRuns& seen,
+std::vector<report::Culprit> search_kernel(const OwnPath& subject, const Task& task, const KernelRuns& seen,
                                            const Progress& step) {
   const int repeat = static_cast<int>(seen.launches.size());
   KernelSearch search(subject, task, repeat, seen.good);

@@ -20,7 +20,7 @@ struct KernelRuns {
 };
 
 /// `repeat` launches and the known-good one. `first` is launch 0, where it was made already.
-KernelRuns run_kernels(const Subject& subject, const kernel::Task& task, int repeat,
+KernelRuns run_kernels(const OwnPath& subject, const kernel::Task& task, int repeat,
                        std::optional<kernel::RunResult> first = {});
 
 /// The faults of the kernel half of a path, with evidence and no rerun command. `seen` are its launches of `task`.
@@ -28,7 +28,7 @@ KernelRuns run_kernels(const Subject& subject, const kernel::Task& task, int rep
 /// looks for the known wrong way that reproduces the result bit for bit (output, unwritten elements, return code,
 /// errors, workspace); then for two ways that act only together. Puts right what it found and goes on, because faults
 /// stack. A race cannot be reproduced: it is named when launches differ and its stage put right alone makes them equal.
-std::vector<report::Culprit> search_kernel(const Subject& subject, const kernel::Task& task, const KernelRuns& seen,
+std::vector<report::Culprit> search_kernel(const OwnPath& subject, const kernel::Task& task, const KernelRuns& seen,
                                            const Progress& step);
 
 }  // namespace w4::cases::search

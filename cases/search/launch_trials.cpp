@@ -13,7 +13,7 @@ using kernel::Task;
 
 judge::Rounding rounding_for(const Prepared& prepared, const Options& options, const Task& task, int multiprocessors) {
   judge::Rounding rounding = rounding_of(prepared, for_lane_model(task));
-  if (options.foreign != "cuda" || task.launch.reduce_bits != 16) return rounding;
+  if (kernel_spec(options.asked) != "cuda" || task.launch.reduce_bits != 16) return rounding;
   const kernel::cuda::MarlinPlan plan = kernel::cuda::marlin_plan(task, multiprocessors);
   rounding.columns = plan.columns;
   rounding.thread_n = plan.thread_n;
@@ -26,7 +26,7 @@ judge::Rounding rounding_for(const Prepared& prepared, const Options& options, c
 LaunchTrials::LaunchTrials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
                            const Task& task, const Progress& progress)
     : step_(progress), task_(task), kernel_(kernel) {
-  for (int i = 0; i < options.repeat && (i == 0 || launches_.back().ran()); ++i) {
+  for (int i = 0; i < options.effort.repeat && (i == 0 || launches_.back().ran()); ++i) {
     Task numbered = task_;
     numbered.launch.number = static_cast<std::uint64_t>(i);
     launches_.push_back(launch(fmt::format("launch {}", i + 1), numbered));

@@ -28,7 +28,7 @@ class LaunchTrials {
   kernel::child::ForeignKernel& kernel() const { return kernel_; }
   const judge::Expected& expected() const { return expected_; }
 
-  /// options.repeat launches, numbered; none after one that did not run to its end.
+  /// options.effort.repeat launches, numbered; none after one that did not run to its end.
   const std::vector<kernel::RunResult>& launches() const { return launches_; }
   const kernel::RunResult& first() const { return launches_[0]; }
 

@@ -22,8 +22,9 @@ report::Report new_report(const Prepared& prepared, const Options& options) {
   report::Report report;
   report.case_id = prepared.id.text();
   report.fixture = prepared.fixture;
-  report.kernel = options.recorded.empty() ? "cpu" : "recorded:" + options.recorded.string();
-  if (options.recorded.empty())
+  const auto* recorded = std::get_if<asked::RecordedOutput>(&options.asked);
+  report.kernel = recorded ? "recorded:" + recorded->file.string() : "cpu";
+  if (!recorded)
     report.launch =
         fmt::format("the lane model, block_tile {}x{}, {} thread blocks, {}-bit reduction", launch.block_tile.thread_k,
                     launch.block_tile.thread_n, launch.thread_blocks, launch.reduce_bits);

@@ -28,7 +28,7 @@ bool same_output(StageId stage, const Weights& a, const Weights& b) {
   }
 }
 
-RepackWalk walk_repack(const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
+RepackWalk walk_repack(const OwnPath& subject, const fixtures::Layer& layer, const repack::Recipe& put_right,
                        const Progress& step) {
   RepackWalk walk;
   Weights value = repack::weights_of(layer);
@@ -55,7 +55,7 @@ std::vector<std::string> variants_that_make(const BrokenStage& broken) {
 }
 
 Weights repack_with(const fixtures::Layer& layer, const repack::Recipe& recipe) {
-  const Subject path(recipe);
+  const OwnPath path(recipe);
   Weights value = repack::weights_of(layer);
   for (const StageId stage : kRepackingStages) value = path.stage(stage, value);
   return value;
@@ -73,7 +73,7 @@ fixtures::Layer with_flipped_zero_point(const fixtures::Layer& layer) {
   return flipped;
 }
 
-ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& layer, const RepackWalk& walk) {
+ZeroPointProbe probe_zero_points(const OwnPath& subject, const fixtures::Layer& layer, const RepackWalk& walk) {
   const auto of_zero_points = [](const BrokenStage& broken) { return broken.stage == StageId::zero_points; };
   if (!layer.symmetric || !layer.qzeros || layer.qzeros->dtype != DType::i32) return {};
   if (std::ranges::any_of(walk.broken, of_zero_points)) return {};

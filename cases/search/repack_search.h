@@ -28,7 +28,7 @@ struct RepackWalk {
 
 /// Walks a layer through the path's stages, each compared bit for bit with its definition on its own input.
 RepackWalk walk_repack(
-    const Subject& subject, const fixtures::Layer& layer, const repack::Recipe& put_right = {},
+    const OwnPath& subject, const fixtures::Layer& layer, const repack::Recipe& put_right = {},
     const Progress& step = [](std::string_view) {});
 
 /// The stage's variants that make the same of its input, bit for bit. One: named; several: nothing here tells them
@@ -47,7 +47,7 @@ struct ZeroPointProbe {
   bool made = false;
   std::vector<BrokenStage> broken = {};
 };
-ZeroPointProbe probe_zero_points(const Subject& subject, const fixtures::Layer& layer, const RepackWalk& walk);
+ZeroPointProbe probe_zero_points(const OwnPath& subject, const fixtures::Layer& layer, const RepackWalk& walk);
 
 /// Whether a repacking stage left the same value in two walks.
 bool same_output(StageId stage, const repack::Weights& a, const repack::Weights& b);

@@ -55,10 +55,10 @@ class Toggler {
   /// `ways`: variants that replace the path's own.
   judge::Comparison outcome(const DataToggles& data, const Recipe& ways) const {
     Options options = options_;
-    options.source = data.source;
-    options.group = data.group;
-    options.case_id.reset();
-    Prepared prepared = prepare(options);
+    options.request.source = data.source;
+    options.request.group = data.group;
+    options.request.case_id.reset();
+    Prepared prepared = prepare(options.request);
     if (data.all_eight) forget_zero_points(prepared.layer);
     return compared(prepared, options, ways);
   }
@@ -73,7 +73,7 @@ class Toggler {
   }
 
   const Options& options_;
-  Subject subject_;
+  OwnPath subject_;
 };
 
 std::string outcome_text(const judge::Comparison& c) {
@@ -201,8 +201,9 @@ class Table {
   }
 
   void add_data_rows() {
-    const std::vector<int> groups = options_.group == -1 ? std::vector{-1} : std::vector{options_.group, -1};
-    const bool random_only = options_.fixture.empty() && options_.shape.has_value();
+    const std::vector<int> groups =
+        options_.request.group == -1 ? std::vector{-1} : std::vector{options_.request.group, -1};
+    const bool random_only = options_.request.fixture.empty() && options_.request.shape.has_value();
     for (const Source source : {Source::b, Source::w, Source::s, Source::r}) {
       if (random_only && source != Source::r) continue;
       for (const int group : groups)
@@ -218,7 +219,7 @@ class Table {
     table_.fails = !toggler_.outcome(asked(), {}).right();
     if (!table_.fails) return;
     step_("smallest sets");
-    const std::vector<Switch> all = switches(asked(), !prepare(options_).layer.symmetric);
+    const std::vector<Switch> all = switches(asked(), !prepare(options_.request).layer.symmetric);
     table_.turns_off =
         described(sets_that(all.size(), kAllStages.size(), [&](const Set& set) { return right_with(all, set); }),
                   [&](std::size_t i) { return all[i].name; });
@@ -242,7 +243,7 @@ class Table {
     return !toggler_.outcome(asked(), ways).right();
   }
 
-  DataToggles asked() const { return {options_.source, options_.group, false}; }
+  DataToggles asked() const { return {options_.request.source, options_.request.group, false}; }
 
   const Options& options_;
   const Progress& step_;

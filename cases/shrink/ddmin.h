@@ -7,12 +7,12 @@
 
 namespace w4::cases::shrink {
 
-/// The finest parts that ddmin() takes away: a part of 1/16 of what is left. A step costs a whole run of bisect.
+/// ddmin() removes at least 1/16 of the rest at once, since each step costs a run of bisect.
 inline constexpr std::size_t kMostParts = 16;
 
 /// Delta debugging (Zeller and Hildebrandt 2002, "Simplifying and isolating failure-inducing input"): a part of `whole`
-/// with which keeps(part) is true and no 16th of which (no single one, when 16 or fewer are left) can be taken away.
-/// keeps(whole) is true; keeps is never asked about nothing. Deterministic.
+/// for which keeps(part) is true, and from which no 16th (no single item, if 16 or fewer are left) can be removed.
+/// Requires keeps(whole); never calls keeps with no items. Deterministic.
 template <class Keeps>
 std::vector<int> ddmin(std::vector<int> whole, const Keeps& keeps) {
   using Part = std::vector<int>;
@@ -24,7 +24,7 @@ std::vector<int> ddmin(std::vector<int> whole, const Keeps& keeps) {
     for (std::size_t i = 0; i < parts && smaller.empty(); ++i) {
       Part rest(whole.begin(), cut(i));
       rest.insert(rest.end(), cut(i + 1), whole.end());
-      if (keeps(rest)) smaller = std::move(rest);  // of two parts, either is the rest of the other
+      if (keeps(rest)) smaller = std::move(rest);  // with two parts, the rest is the other part
     }
     if (!smaller.empty()) {
       whole = std::move(smaller);

@@ -18,7 +18,7 @@ void add_kinds_of_values(const judge::Comparison& output, std::set<std::string>&
   add(!any && output.unwritten > 0, "unwritten outputs");
   add(output.nan > 0, "NaN");
   add(output.inf > 0, "inf");
-  add(output.zero == output.count && !output.right(), "nothing but zeros");  // which can be right
+  add(output.zero == output.count && !output.right(), "nothing but zeros");  // all zeros may be right
   add(output.wrong > output.unwritten + output.nan + output.inf, "wrong values");
   add(output.wrong == 0 && !output.right(), "errors that are too large as a whole");
 }

@@ -9,12 +9,12 @@
 
 namespace w4::cases::shrink {
 
-/// What makes two failures the same one: all of it must be equal, so that none is traded for another.
+/// Identifies a failure. Two failures are the same one if all members are equal.
 struct Failure {
   report::Verdict verdict = report::Verdict::match;
   std::set<std::pair<std::string, std::string>> culprits;  // stage, fault
   bool output_wrong = false;
-  std::set<std::string> kinds;  // "NaN", "return code 2"; kept only where a culprit is unexplained: a name says more
+  std::set<std::string> kinds;  // "NaN", "return code 2"; compared only if a culprit is missing or unexplained
 
   friend bool operator==(const Failure&, const Failure&) = default;
 };

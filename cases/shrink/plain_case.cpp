@@ -22,14 +22,14 @@ std::vector<int> all(int count) {
   return indices;
 }
 
-/// GROUP as it is asked of the layer itself: a cut that splits a group has groups of another size.
+/// GROUP of the layer itself: a cut through a group changes the group size.
 int group_of(const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   const bool per_column = prepared.id.group == -1 && layer.group_size == layer.K;
   return prepared.id.cuts.empty() || per_column ? prepared.id.group : layer.group_size;
 }
 
-/// FNV-1a, over all that is fed to it.
+/// FNV-1a over 64-bit words.
 class Hash {
  public:
   template <class T>
@@ -40,7 +40,7 @@ class Hash {
   void add(std::uint64_t value) {
     constexpr std::uint64_t kPrime = 0x100000001B3;
     value_ = (value_ ^ value) * kPrime;
-    value_ ^= value_ >> 29;  // whole words are fed: their upper bits must reach the lower ones
+    value_ ^= value_ >> 29;  // FNV-1a is defined for bytes: here the upper bits must reach the lower ones too
   }
   std::uint64_t value() const { return value_; }
 

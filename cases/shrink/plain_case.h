@@ -9,7 +9,7 @@
 
 namespace w4::cases::shrink {
 
-/// A case in plain content, in which rows, columns and values can be changed one by one, and how it is stored again.
+/// A decoded case, in which rows, columns and values can be changed one by one, and the format to store it in.
 struct PlainCase {
   fixtures::PlainLayer layer;
   fixtures::Format format = fixtures::Format::gptq;
@@ -25,39 +25,39 @@ struct PlainCase {
   int groups() const { return layer.scales.rows(); }
 };
 
-/// The plain content of a case that is ready. Throws CannotTest for a float zero point that is no integer 0..15.
+/// A prepared case, decoded. Throws CannotTest for a float zero point that is no integer 0..15.
 PlainCase plain_of(const Prepared& prepared);
 
-/// The layer as its format stores it, A with it as `activations`.
+/// The layer as its format stores it, with A as `activations`.
 fixtures::Layer layer_of(const PlainCase& plain);
 
-/// The case made ready, as prepare() makes it of layer_of() written to `fixture` and read in mode b.
+/// The prepared case, as prepare() makes it from layer_of() written to `fixture` and read in mode b.
 Prepared prepared_of(const PlainCase& plain, const std::string& fixture);
 
-/// 64 bits of all that is in it: equal cases have equal ones.
+/// A 64-bit hash of the case.
 std::uint64_t fingerprint(const PlainCase& plain);
 
-/// The case with these rows of A alone; `rows` is not empty.
+/// The case with only these rows of A; `rows` is not empty.
 PlainCase with_rows(const PlainCase& plain, const std::vector<int>& rows);
 
-/// The case with these columns of the layer alone; their number is a multiple of 8.
+/// The case with only these columns of the layer; their number is a multiple of 8.
 PlainCase with_columns(const PlainCase& plain, const std::vector<int>& columns);
 
-/// The groups that rows of K belong to, row after row.
+/// The group of each row of K.
 std::vector<int> groups_of_rows(const PlainCase& plain);
 
-/// What of K is kept, in ascending order, and the size of its groups. The rows kept lie in the groups kept.
+/// The rows and groups of K that are kept, ascending, and the new group size. All kept rows lie in kept groups.
 struct Kept {
   std::vector<int> rows;
   std::vector<int> groups;
   int group_size = 0;
 };
 
-/// The case with a part of K. None when the rows do not fill the groups, which act-order with groups of unequal length
-/// can bring about.
+/// The case with a part of K. No value when the rows do not fill the groups; that happens with act-order and groups of
+/// unequal length.
 std::optional<PlainCase> with_part_of_K(const PlainCase& plain, const Kept& kept);
 
-/// Rows (and A's columns) sorted by their group, and no g_idx: the same products, in another order.
+/// Rows (and A's columns) sorted by group, without g_idx: the same products in another order.
 PlainCase without_act_order(const PlainCase& plain);
 
 }  // namespace w4::cases::shrink

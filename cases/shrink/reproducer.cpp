@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What main.cpp must know of a case beside its arrays; shapes follow from it.
+/// The constants of a case for main.cpp, which derives the shapes of the arrays from them.
 std::string case_header(const kernel::Task& task, const std::string& name, int launches) {
   const repack::Packed& packed = task.packed;
   std::string text = fmt::format("// SPDX-License-Identifier: Apache-2.0\n#pragma once\n\n// {}\n", name);
@@ -35,7 +35,7 @@ std::string case_header(const kernel::Task& task, const std::string& name, int l
   return text;
 }
 
-/// Each array as its bits, whatever they stand for: unsigned integers, which main.cpp reads by width.
+/// Each array as unsigned integers of its width, which main.cpp reads as bits.
 class Data {
  public:
   explicit Data(fs::path folder) : folder_(std::move(folder)) { fs::create_directory(folder_); }
@@ -70,7 +70,7 @@ void write_data(const kernel::Task& task, const judge::Expected& expected, const
   data.write("allowed", DType::fp64, bounds_of(expected));
 }
 
-/// What is wrong, how to build and run it, what w4bisect says: one line each.
+/// Three lines: the failure, how to build and run the program, the command of w4bisect.
 std::string readme(const ShrunkCase& shrunk, const Prepared& prepared) {
   const Options options = options_of(shrunk, "fixture");
   return fmt::format(
@@ -80,21 +80,22 @@ std::string readme(const ShrunkCase& shrunk, const Prepared& prepared) {
       "main.cpp -ldl -o reproducer`; exit 0: KERNEL.so is right, 1: it is wrong, 125: it does not take this.\n"
       "w4bisect names it: `{}`{}.\n",
       text_of(shrunk.failure), prepared.id.text(), shrunk.case_id, command_line(options),
-      options.foreign.empty() ? "; planted there, while data/ is right: a kernel that is right passes here" : "");
+      kernel_spec(options.asked).empty() ? "; planted there, while data/ is right: a kernel that is right passes here"
+                                         : "");
 }
 
 void write_folder(const ShrunkCase& shrunk, const fs::path& folder) {
   const Prepared prepared = prepared_of(shrunk.shrunk.best, "fixture");
   Options options = options_of(shrunk, "fixture");
-  const bool planted = options.foreign.empty();
-  if (planted) options.foreign = "plugin:KERNEL.so";  // whoever runs it chooses the launch
+  const bool planted = kernel_spec(options.asked).empty();
+  if (planted) options.asked = asked::Kernel{"plugin:KERNEL.so"};  // the plug-in chooses the launch
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const judge::Expected expected =
       judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, kernel::Task(for_lane_model(task))));
   fs::create_directory(folder);
   fs::copy_file(source_root() / "docs/examples/reproducer.cpp", folder / "main.cpp");
   fs::copy_file(source_root() / "kernel/plugin.h", folder / "plugin.h");
-  fixtures::files::write_file(folder / "case.h", {case_header(task, prepared.id.text(), options.repeat)});
+  fixtures::files::write_file(folder / "case.h", {case_header(task, prepared.id.text(), options.effort.repeat)});
   fixtures::files::write_file(folder / "README.md", {readme(shrunk, prepared)});
   write_data(task, expected, folder / "data");
   fixtures::files::write_container(container_of(shrunk, "fixture"), folder / "fixture",

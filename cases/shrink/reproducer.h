@@ -7,9 +7,9 @@
 
 namespace w4::cases::shrink {
 
-/// Writes a folder that needs nothing of w4bisect: main.cpp (docs/examples/reproducer.cpp), plugin.h, case.h with the
-/// sizes, data/ with the packed tensors, A, the right output and how far from it one may be, fixture/, and a README of
-/// three lines. The packed tensors are right, whatever was planted. Throws InputError when the folder exists already.
+/// Writes a folder that does not depend on w4bisect: main.cpp (docs/examples/reproducer.cpp), plugin.h, case.h with the
+/// sizes, data/ with the packed tensors, A, the right output and its tolerance, fixture/, and a README of three lines.
+/// The packed tensors are right, also when a fault is planted. Throws InputError when the folder exists.
 void write_reproducer(const ShrunkCase& shrunk, const std::filesystem::path& folder);
 
 }  // namespace w4::cases::shrink

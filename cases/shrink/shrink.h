@@ -12,31 +12,31 @@
 
 namespace w4::cases::shrink {
 
-/// What a trial of a smaller case says. A kernel that does not take a case is no evidence of anything, and is counted.
+/// The result of a trial of a smaller case. not_taken: the kernel refused the case, which proves nothing.
 enum class Answer { same_failure, another_outcome, not_taken };
 
 struct Shrunk {
   PlainCase best;
   int trials = 0;
   int not_taken = 0;
-  bool budget_ran_out = false;     // otherwise no single step of any strategy keeps the failure
-  std::vector<std::string> steps;  // "rows of A: 96 to 1", in the order in which they were made
+  bool budget_ran_out = false;     // false: no single step of any strategy keeps the failure
+  std::vector<std::string> steps;  // "rows of A: 96 to 1", in order
 };
 
-/// The search: the smallest case so far, trials that are never made twice, and their budget.
+/// The search: holds the smallest case so far and the results of all trials; no case is tried twice.
 class Shrinker {
  public:
   using Trial = std::function<Answer(const PlainCase&)>;
-  /// `trial` of `first` is known to be same_failure. Told before each trial: how many there were, and the case.
+  /// `first` is known to fail. `told` is called before each trial with its number and its case.
   using Told = std::function<void(int, const PlainCase&)>;
   Shrinker(PlainCase first, int budget, Trial trial, Told told);
 
   const PlainCase& best() const { return shrunk_.best; }
 
-  /// Tries a case and, if it still fails the same way, goes on from it.
+  /// Tries a case. If it fails the same way, it becomes best().
   bool take(const PlainCase& smaller);
 
-  /// One strategy after another until none of them finds anything, or the budget is spent.
+  /// Applies all strategies in turn until none makes the case smaller, or the budget is spent.
   Shrunk run();
 
  private:
@@ -47,15 +47,15 @@ class Shrinker {
   std::unordered_map<std::uint64_t, bool> known_;
 };
 
-/// One way to make a case smaller or plainer. It takes all it can by Shrinker::take().
+/// One way to make a case smaller or plainer; reduce() calls Shrinker::take() as often as it succeeds.
 struct Strategy {
   const char* what;                          // "rows of A"
-  std::string (*measure)(const PlainCase&);  // how much of it there is, for people: "96", "3 of 64", "none"
+  std::string (*measure)(const PlainCase&);  // the amount, as printed: "96", "3 of 64", "none"
   void (*reduce)(Shrinker&);
 };
 
-/// In the order in which they are applied: sizes first, since they make every later trial cheaper.
-std::vector<Strategy> size_strategies();   // rows, groups, K, columns, and what a layer may go without
+/// In the order of application. Sizes come first, since they make every later trial cheaper.
+std::vector<Strategy> size_strategies();   // rows, groups, K, columns, and optional parts of a layer
 std::vector<Strategy> value_strategies();  // scales to 1, codes to 8, activations and bias to 0 or 1
 
 /// "M1_K64_N64_g64_sym_fp16_b_s7: 1 of 64 activations not 0, 3 of 64 scales not 1"

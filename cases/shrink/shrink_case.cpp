@@ -18,55 +18,52 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// How often a case is asked before it is believed not to fail: launches that race may be right by luck.
+/// Runs of a case before it counts as not failing: racing launches may be right by chance.
 constexpr int kMostTries = 5;
+
+/// Three known faults at once are thousands of predictions, made in every trial of an unexplained failure. The final
+/// case is searched with the full number.
+constexpr int kMostFaultsOfTrial = 2;
 
 bool is_unexplained(const Failure& failure) {
   return std::ranges::any_of(failure.culprits, [](const auto& culprit) { return culprit.second == "unexplained"; });
 }
 
 void check_can_run_again(const Options& options) {
-  if (!options.recorded.empty())
+  if (std::holds_alternative<asked::RecordedOutput>(options.asked))
     throw InputError("--kernel recorded: shrink runs a kernel on smaller cases, a recorded output is no kernel");
-  if (!options.packed.empty())
+  if (std::holds_alternative<asked::PackedTensors>(options.asked))
     throw InputError("--packed: shrink packs smaller layers itself, tensors that are packed already cannot follow");
 }
 
-/// How many thread blocks a launch has: the lane model's default is a number, others choose.
+/// Thread blocks of a launch; 0: the kernel chooses.
 int thread_blocks_of(const Options& options) {
-  return options.thread_blocks.value_or(options.foreign.empty() ? kernel::Launch{}.thread_blocks : 0);
+  return options.request.thread_blocks.value_or(kernel_spec(options.asked).empty() ? kernel::Launch{}.thread_blocks
+                                                                                   : 0);
 }
 
-/// The options of a case in a fixture: codes, scales and activations are the fixture's, whatever they were.
+/// The options of the case written as a fixture: codes, scales and activations are the fixture's.
 Options options_for(const Options& asked, const PlainCase& plain, const fs::path& fixture) {
-  const Options unsaid;
   Options options = asked;
-  options.source = Source::b;
-  options.group = plain.group;
-  options.fixture = fixture;
-  options.layer.clear();
-  options.shape.reset();
-  options.cuts.clear();
-  options.case_id.reset();
-  options.M.reset();
-  options.dtype.reset();
-  options.seed = unsaid.seed;
-  options.magnitude = unsaid.magnitude;
-  options.per_column = unsaid.per_column;
-  if (plain.thread_blocks != thread_blocks_of(asked)) options.thread_blocks = plain.thread_blocks;
+  options.request = {.group = plain.group,
+                     .fixture = fixture,
+                     .block_tile = asked.request.block_tile,
+                     .thread_blocks = asked.request.thread_blocks,
+                     .reduce_bits = asked.request.reduce_bits};
+  if (plain.thread_blocks != thread_blocks_of(asked)) options.request.thread_blocks = plain.thread_blocks;
   return options;
 }
 
-/// Quiet: what a trial does inside is of no interest, only that it is made.
+/// Without progress: only the number of the trial is shown.
 report::Report asked_of(const Prepared& prepared, const Options& options) {
-  return report_on(prepared, options, planted_by(options), [](std::string_view) {});
+  return report_on(prepared, options, [](std::string_view) {});
 }
 
-/// A trial of a smaller case. CannotTest is the only refusal that says something about it; others end the search.
+/// One trial of a smaller case. CannotTest means that the kernel refused it; other errors end the search.
 Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
   const Prepared prepared = prepared_of(plain, "");
-  Options options = options_for(wanted.asked, plain, wanted.asked.fixture);
-  if (is_unexplained(wanted.failure)) options.most_faults = faults::kFewFaultsAtOnce;
+  Options options = options_for(wanted.asked, plain, wanted.asked.request.fixture);
+  if (is_unexplained(wanted.failure)) options.effort.most_faults = kMostFaultsOfTrial;
   try {
     for (int tries = wanted.comes_and_goes ? kMostTries : 1; tries > 0; --tries)
       if (failure_of(asked_of(prepared, options)) == wanted.failure) return Answer::same_failure;
@@ -76,17 +73,17 @@ Answer answer_of(const PlainCase& plain, const ShrunkCase& wanted) {
   }
 }
 
-/// The lane model's races are the same in every run; a kernel's are not.
+/// The lane model's races are deterministic; a kernel's are not.
 bool comes_and_goes(const report::Report& report, const Options& options) {
-  return !options.foreign.empty() && report.repeats && report.repeats->apart;
+  return !kernel_spec(options.asked).empty() && report.repeats && report.repeats->apart;
 }
 
-/// A layer that is decoded and stored again must still fail: what a format holds beside its content may be the cause.
+/// A layer that is decoded and stored again must still fail: the cause may be something that decoding drops.
 void check_survives_rewriting(const ShrunkCase& wanted, const PlainCase& plain) {
   if (answer_of(plain, wanted) != Answer::same_failure)
     throw CannotTest(
         "{}: stored anew{} it does not fail the same way: {}", wanted.case_id,
-        wanted.asked.cuts.empty() ? " with the same content" : " as a layer of its own, no longer a slice,",
+        wanted.asked.request.cuts.empty() ? " with the same content" : " as a layer of its own, no longer a slice,",
         text_of(wanted.failure));
 }
 
@@ -107,13 +104,13 @@ report::Report read_back(const ShrunkCase& shrunk, const fs::path& written, cons
   for (int reading = 1; reading <= kMostTries; ++reading) {
     progress(fmt::format("the written fixture, run {}", reading));
     const Options options = options_of(shrunk, written);
-    report::Report report = asked_of(prepare(options), options);
+    report::Report report = asked_of(prepare(options.request), options);
     if (failure_of(report) == shrunk.failure) return report;
   }
   throw CannotTest(
       "the shrunken case, read back, did not fail the same way in {} runs: it comes and goes; --repeat {} "
       "launches more at a time",
-      kMostTries, 4 * shrunk.asked.repeat);
+      kMostTries, 4 * shrunk.asked.effort.repeat);
 }
 
 }  // namespace
@@ -133,7 +130,7 @@ fixtures::files::Container container_of(const ShrunkCase& shrunk, const fs::path
 ShrunkCase shrink_case(const Options& options, int budget, const search::Progress& progress) {
   check_can_run_again(options);
   progress("the case as it came");
-  const Prepared prepared = prepare(options);
+  const Prepared prepared = prepare(options.request);
   const report::Report report = asked_of(prepared, options);
   ShrunkCase out{.asked = options,
                  .case_id = report.case_id,
@@ -162,16 +159,16 @@ report::Report write_shrunk(const ShrunkCase& shrunk, const fs::path& folder, co
 
 namespace {
 
-/// How to ask racecheck about launches that differ by more than rounding; it looks at kernels on a GPU.
+/// The command of racecheck, for launches that differ by more than rounding. It watches kernels on a GPU.
 std::string racecheck_text(const ShrunkCase& shrunk, const fs::path& fixture, const fs::path& reproducer) {
   Options options = options_of(shrunk, fixture);
   std::string text;
-  if (options.foreign.starts_with("exec:")) {
+  if (kernel_spec(options.asked).starts_with("exec:")) {
     text = "compute-sanitizer --tool racecheck --target-processes all " + command_line(options) + "\n";
   } else {
-    options.sanitize = {"racecheck"};
-    const bool lane_model = options.foreign.empty();  // it has no threads to watch
-    if (lane_model) options.foreign = "cuda", options.inject.clear(), options.settings.clear();
+    const bool lane_model = kernel_spec(options.asked).empty();  // racecheck cannot watch it
+    if (lane_model) options.asked = asked::Kernel{"cuda"};
+    std::get<asked::Kernel>(options.asked).sanitize = {"racecheck"};
     text = command_line(options) + (lane_model ? "   # or your kernel: --kernel plugin:FILE" : "") + "\n";
   }
   if (!reproducer.empty())

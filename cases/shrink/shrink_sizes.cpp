@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strategies that make a case smaller, or take away a part that a layer may go without.
+// Strategies that make a case smaller or remove an optional part of the layer.
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink.h"
 #include "fixtures/layer/codes.h"
@@ -21,7 +21,7 @@ std::vector<int> first(int count) {
   return indices;
 }
 
-/// Units of `width` indices below `count` (the last one may be narrower), as the indices that those chosen cover.
+/// The indices below `count` that the chosen units cover; a unit has `width` indices, the last may have fewer.
 std::vector<int> spread(const std::vector<int>& units, int width, int count) {
   std::vector<int> indices;
   for (const int unit : units)
@@ -31,7 +31,7 @@ std::vector<int> spread(const std::vector<int>& units, int width, int count) {
 
 int units_of(int count, int width) { return (count + width - 1) / width; }
 
-/// Fewer first rows, by halves: what depends on M itself (more than 64 rows) is found fast.
+/// Fewer rows, by bisection of M: finds quickly whether the failure needs a certain M (more than 64 rows).
 void fewer_first_rows(Shrinker& search) {
   const PlainCase whole = search.best();
   for (int below = 0, most = whole.M(); most - below > 1;) {
@@ -45,7 +45,7 @@ void fewer_rows(Shrinker& search) {
   ddmin(first(whole.M()), [&](const std::vector<int>& rows) { return search.take(with_rows(whole, rows)); });
 }
 
-/// A kernel pads what is no multiple of 64: another path, which a case that had none is not led into.
+/// A K that is no multiple of 64 is padded. Padding is another code path: a case without it must not get it.
 bool brings_padding(const PlainCase& whole, const PlainCase& part) {
   return part.K() % repack::kPadK != 0 && whole.K() % repack::kPadK == 0;
 }
@@ -69,7 +69,7 @@ void fewer_groups(Shrinker& search) {
   });
 }
 
-/// The first rows of every group, 64 or 32 of them: GROUP knows no others.
+/// The first 64 or 32 rows of every group, the sizes that GROUP allows.
 void smaller_groups(Shrinker& search) {
   for (const int size : {64, 32}) {
     const PlainCase whole = search.best();
@@ -83,7 +83,7 @@ void smaller_groups(Shrinker& search) {
   }
 }
 
-/// One group for all of K: the first group's scales and zero points, on rows in their stored order.
+/// One group for all of K, with the scales and zero points of the first group and rows in stored order.
 void one_group(Shrinker& search) {
   if (search.best().groups() == 1) return;
   PlainCase single = search.best();
@@ -99,7 +99,7 @@ void one_group(Shrinker& search) {
   search.take(single);
 }
 
-/// Fewer thread blocks have longer stripes: a layer can be smaller before they have nothing to do.
+/// Fewer thread blocks have longer stripes, so that a smaller layer still gives each of them work.
 void fewer_thread_blocks(Shrinker& search) {
   for (int blocks = 1; blocks < search.best().thread_blocks; blocks *= 2) {
     PlainCase plain = search.best();
@@ -108,7 +108,7 @@ void fewer_thread_blocks(Shrinker& search) {
   }
 }
 
-/// A single group may have any size, as group -1.
+/// A single group (GROUP -1) may have any size.
 void fewer_rows_of_K(Shrinker& search) {
   const PlainCase whole = search.best();
   if (whole.groups() > 1) return;
@@ -146,7 +146,7 @@ void symmetric(Shrinker& search) {
   search.take(plain);
 }
 
-/// Zero points that a symmetric layer stores all the same; the pair-packed format always does.
+/// Removes the stored zero points of a symmetric layer; the pair-packed format must keep them.
 void no_stored_zeros(Shrinker& search) {
   PlainCase plain = search.best();
   if (!plain.layer.symmetric || plain.format == Format::pair_packed) return;
@@ -169,7 +169,7 @@ std::vector<Strategy> size_strategies() {
       {"K", [](const PlainCase& p) { return fmt::format("{}", p.K()); }, fewer_rows_of_K},
       {"thread blocks", [](const PlainCase& p) { return fmt::format("{}", p.thread_blocks); }, fewer_thread_blocks},
       {"columns", [](const PlainCase& p) { return fmt::format("{}", p.N()); }, fewer_columns},
-      {"rows of A", rows, fewer_rows},  // behind columns: trials of a small layer are cheap
+      {"rows of A", rows, fewer_rows},  // after columns: trials of a small layer are cheap
       {"bias", [](const PlainCase& p) { return yes_no(!p.layer.bias.empty()); }, no_bias},
       {"act-order", [](const PlainCase& p) { return yes_no(!p.layer.g_idx.empty()); }, no_act_order},
       {"zero points of its own", [](const PlainCase& p) { return yes_no(!p.layer.symmetric); }, symmetric},

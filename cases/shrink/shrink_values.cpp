@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strategies that make the values of a case plain: what is left of them is what the failure needs.
+// Strategies that make the values of a case plain; the other values that stay are needed by the failure.
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink.h"
 #include "fixtures/half.h"
@@ -12,12 +12,12 @@
 namespace w4::cases::shrink {
 namespace {
 
-/// The values of a case that settle: which they are, and what they settle to.
+/// One kind of value and its plain value.
 template <class T>
 struct Values {
   Grid<T>& (*grid)(PlainCase&);
-  float to;          // as a number; codes and zero points as they are, others in the layer's type
-  bool spares_zero;  // zeros are plain already
+  float to;          // the plain value; codes and zero points as integers, others in the layer's type
+  bool spares_zero;  // zero counts as plain too
 };
 
 template <class T>
@@ -33,7 +33,7 @@ Grid<T> grid_in(PlainCase plain, const Values<T>& values) {
   return values.grid(plain);  // copies share their cells
 }
 
-/// The cells that are not plain yet.
+/// The cells that are not plain.
 template <class T>
 std::vector<int> odd_cells(const PlainCase& plain, const Values<T>& values) {
   const Grid<T> grid = grid_in(plain, values);
@@ -44,7 +44,7 @@ std::vector<int> odd_cells(const PlainCase& plain, const Values<T>& values) {
   return odd;
 }
 
-/// The case with the odd cells settled, but for those kept.
+/// The case with all odd cells but `kept` set to the plain value.
 template <class T>
 PlainCase settled(const PlainCase& plain, const Values<T>& values, const std::vector<int>& kept) {
   PlainCase out = plain;
@@ -85,7 +85,7 @@ constexpr Values<std::uint8_t> kZeros{zeros, kSymmetricZero, false};
 constexpr Values<std::uint16_t> kBias{bias, 0, false};
 constexpr Values<std::uint16_t> kUnitBias{bias, 1, true};
 constexpr Values<std::uint16_t> kActivations{activations, 0, false};
-constexpr Values<std::uint16_t> kUnitActivations{activations, 1, true};  // of one left in a row: one-hot
+constexpr Values<std::uint16_t> kUnitActivations{activations, 1, true};  // one-hot, if one is left in a row
 
 template <const auto& values>
 constexpr Strategy strategy(const char* what) {
@@ -96,7 +96,7 @@ constexpr Strategy strategy(const char* what) {
 }  // namespace
 
 std::vector<Strategy> value_strategies() {
-  // What changes the output most comes first: the fewer activations there are, the fewer weights matter.
+  // Activations first: a weight that meets no activation does not matter any more.
   return {strategy<kActivations>("activations not 0"),
           strategy<kUnitActivations>("activations neither 0 nor 1"),
           strategy<kScales>("scales not 1"),

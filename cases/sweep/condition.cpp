@@ -82,8 +82,8 @@ report::Condition swept(const Shape& base, const std::optional<kernel::BlockTile
 
 report::Condition condition_of(const Shape& base, const SweptBox& box, const report::Report& report,
                                const search::Progress& progress) {
-  const bool asked = box.options.sweep;
-  const int budget = asked ? box.options.sweep_budget : kBudgetUnasked;
+  const bool asked = box.options.effort.sweep;
+  const int budget = asked ? box.options.effort.sweep_budget : kBudgetUnasked;
   RandomCases cases(box, progress);
   const Outcome at_base = cases.at_base(base, launches_differ(report));
   if (at_base == Outcome::cannot)
@@ -96,7 +96,7 @@ report::Condition condition_of(const Shape& base, const SweptBox& box, const rep
 
 report::Condition of_own_path(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
                               const report::Report& report, const search::Progress& progress) {
-  const Subject subject(planted);
+  const OwnPath subject(planted);
   probe::PathBox box(subject);
   const kernel::Launch launch = task_of(prepared, {}, options).launch;
   Shape base = shape_of(prepared);
@@ -109,10 +109,11 @@ report::Condition of_own_path(const Prepared& prepared, const Options& options, 
 /// thread_blocks is an axis only where the case gives it: the kernel's own choice varies.
 report::Condition of_kernel(const Prepared& prepared, const Options& options, const report::Report& report,
                             const search::Progress& progress) {
-  const auto kernel = kernel::child::open_kernel(options.foreign, std::chrono::seconds(options.timeout_seconds));
+  const auto kernel =
+      kernel::child::open_kernel(kernel_spec(options.asked), std::chrono::seconds(options.effort.timeout_seconds));
   probe::KernelBox box(*kernel);
   Shape base = shape_of(prepared);
-  if (kernel->on_device()) base.thread_blocks = options.thread_blocks;
+  if (kernel->on_device()) base.thread_blocks = options.request.thread_blocks;
   SweptBox swept = swept_box(prepared, options, box, kernel->takes_bias());
   swept.multiprocessors = kernel->multiprocessors();
   return condition_of(base, swept, report, progress);
@@ -121,16 +122,18 @@ report::Condition of_kernel(const Prepared& prepared, const Options& options, co
 }  // namespace
 
 bool wants_condition(const report::Report& report, const Options& options) {
-  if (report.verdict != report::Verdict::mismatch || !options.packed.empty() || !options.recorded.empty()) return false;
-  if (options.sweep) return true;
-  return options.sweep_unexplained && !options.foreign.starts_with("exec:") &&
+  const std::string spec = kernel_spec(options.asked);
+  const bool launched = std::holds_alternative<asked::OwnPath>(options.asked) || !spec.empty();
+  if (report.verdict != report::Verdict::mismatch || !launched) return false;
+  if (options.effort.sweep) return true;
+  return options.effort.sweep_unexplained && !spec.starts_with("exec:") &&
          std::ranges::any_of(report.culprits, is_unexplained);
 }
 
 void add_condition(const Prepared& prepared, const Options& options, const repack::Recipe& planted,
                    const search::Progress& progress, report::Report& report) {
-  report.condition = options.foreign.empty() ? of_own_path(prepared, options, planted, report, progress)
-                                             : of_kernel(prepared, options, report, progress);
+  report.condition = kernel_spec(options.asked).empty() ? of_own_path(prepared, options, planted, report, progress)
+                                                        : of_kernel(prepared, options, report, progress);
   for (report::Culprit& culprit : report.culprits)
     if (is_unexplained(culprit)) culprit.evidence.push_back(report.condition->text);
 }

@@ -33,7 +33,7 @@ Prepared RandomCases::made(const Shape& shape) const {
   id.cuts.clear();
   id.source = Source::r;
   id.seed = kSeed;
-  Prepared prepared = random_case(id, swept_.options.magnitude);
+  Prepared prepared = random_case(id, swept_.options.request.magnitude);
   if (!swept_.stores_zeros) prepared.layer.qzeros.reset();
   return prepared;
 }
@@ -42,7 +42,7 @@ Prepared RandomCases::made(const Shape& shape) const {
 std::vector<RunResult> RandomCases::launched(const Prepared& prepared, const kernel::Launch& launch, bool all) {
   probe::Question question{std::make_shared<const fixtures::Layer>(prepared.layer), prepared.A, launch};
   std::vector<RunResult> results;
-  for (int i = 0; i < (all ? swept_.options.repeat : repeat_); ++i) {
+  for (int i = 0; i < (all ? swept_.options.effort.repeat : repeat_); ++i) {
     question.launch.number = static_cast<std::uint64_t>(i);
     step_(fmt::format("sweep: launch {}, {}", launches_ + 1, prepared.id.text()));
     results.push_back(swept_.box->ask(question));
@@ -55,7 +55,7 @@ std::vector<RunResult> RandomCases::launched(const Prepared& prepared, const ker
 Outcome RandomCases::outcome(const Shape& shape, bool all) {
   const Prepared prepared = made(shape);
   Options options = swept_.options;
-  if (shape.thread_blocks) options.thread_blocks = shape.thread_blocks;
+  if (shape.thread_blocks) options.request.thread_blocks = shape.thread_blocks;
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const std::vector<RunResult> results = launched(prepared, task.launch, all);
   const judge::Expected expected = judge::expected_output(
@@ -83,7 +83,7 @@ Outcome RandomCases::tried(const Shape& shape, bool all) {
 
 Outcome RandomCases::at_base(const Shape& shape, bool launches_differ) {
   const Outcome found = tried(shape, true);
-  if (launches_differ || differed_) repeat_ = swept_.options.repeat;
+  if (launches_differ || differed_) repeat_ = swept_.options.effort.repeat;
   return found;
 }
 

@@ -21,8 +21,8 @@ cases::Options options_of(const std::string& command) {
 
 cases::report::Report ask(const std::string& command, const std::vector<std::string>& planted) {
   const cases::Options options = options_of(command);
-  const cases::Prepared prepared = cases::prepare(options);
-  return cases::search::bisect(prepared, cases::Subject(cases::faults::recipe_of_faults(planted)), options,
+  const cases::Prepared prepared = cases::prepare(options.request);
+  return cases::search::bisect(prepared, cases::OwnPath(cases::faults::recipe_of_faults(planted)), options,
                                [](std::string_view) {});
 }
 

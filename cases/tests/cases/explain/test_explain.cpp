@@ -23,7 +23,7 @@ namespace {
 explain::Trace traced(const std::string& command, const explain::Traced& question,
                       const std::vector<std::string>& planted = {}) {
   const Options options = test::options_of(command);
-  return explain::explain(prepare(options), faults::recipe_of_faults(planted), options, question);
+  return explain::explain(prepare(options.request), faults::recipe_of_faults(planted), options, question);
 }
 
 const explain::Term& term_of(const explain::Trace& trace, int k) {
@@ -110,7 +110,7 @@ TEST_CASE("explain: the terms of a sound path sum to the output and its slices t
 
 TEST_CASE("explain: an output has the bound that it has among all others") {
   const Options options = test::options_of("r 128 --shape 1024,256 --m 70 --sms 7 --reduce 16");
-  const Prepared prepared = prepare(options);
+  const Prepared prepared = prepare(options.request);
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const judge::Expected all = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
   for (const int m : {0, 63, 64, 69}) {
@@ -168,7 +168,7 @@ TEST_CASE("explain: perm1024-partial without interleave shows the code whose pla
 TEST_CASE("explain: gidx-ignored shows the group that is used for the one g_idx names") {
   const explain::Trace trace = traced("b 128 --fixture up_asym_act", {.row = 5, .n = 9}, {"gidx-ignored"});
   CHECK_FALSE(trace.right());
-  const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act")).layer;
+  const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act").request).layer;
   const auto g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
   int seen = 0;
   for (const std::size_t i : trace.shown) {
@@ -332,7 +332,7 @@ TEST_CASE("explain: of every planted fault the first wrong output shows the faul
   for (const test::Planted& planted : faults) {
     INFO("./bisect ", std::string(planted.command), " --inject ", std::string(planted.inject));
     const Options options = test::options_of(planted.command);
-    const Prepared prepared = prepare(options);
+    const Prepared prepared = prepare(options.request);
     const repack::Recipe recipe = faults::recipe_of_faults({planted.inject});
     const kernel::Task task = task_of(prepared, repack::repack(prepared.layer, recipe), options);
     const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));

@@ -74,7 +74,7 @@ TEST_CASE("slices: shipped layers cut in halves and thirds are a match in every 
 TEST_CASE("slices: the command of a report asks for the same slices") {
   const Options options = test::options_of("b 128 --slice expert:1/2 --slice rows:0/2 --m 3");
   CHECK(command_line(options) == "./bisect b 128 --slice expert:1/2 --slice rows:0/2 --m 3");
-  CHECK(prepare(options).id.text() == "M3_K384_N1536_g128_sym_bias_ex1of2_tp0of2r_fp16_b_s7");
+  CHECK(prepare(options.request).id.text() == "M3_K384_N1536_g128_sym_bias_ex1of2_tp0of2r_fp16_b_s7");
   CHECK_THROWS(test::options_of("--case M1_K64_N8_g32_sym_fp16_r_s1 --slice rows:0/2"));
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/layers/layer_diff.h"
 #include "cases/layers/packed_folder.h"
 #include "cases/layers/repack_model.h"
 #include "cases/report/progress_bar.h"
@@ -105,7 +106,7 @@ TEST_CASE("repack model: difference sees one code and one zero point and one sca
   CHECK(changed(&Layer::scales).starts_with("scale ("));
   Layer other = layer;
   other.bias.reset();
-  CHECK(layers::difference(layer, other) == "biass: (1, 64) and (0, 0)");
+  CHECK(layers::difference(layer, other) == "bias: shapes (1, 64) and (0, 0)");
   other = layer;
   other.g_idx.reset();
   CHECK(layers::difference(layer, other).starts_with("group of row ("));

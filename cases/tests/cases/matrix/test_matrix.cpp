@@ -98,13 +98,13 @@ TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever know
   const std::vector<test::Planted> faults = test::chosen_faults();
   std::size_t mismatches = 0;
   for (const test::Planted& planted : faults) {
-    CaseId id = prepare(test::options_of(planted.command)).id;
+    CaseId id = prepare(test::options_of(planted.command).request).id;
     if (std::string(planted.command).find("--fixture") != std::string::npos) id.source = Source::r;
     Options options = options_of(id);
-    options.inject = {planted.inject};
+    options.asked = asked::OwnPath{{.inject = {planted.inject}, .settings = {}}};
     const bool mismatch = report_on(options, [](std::string_view) {}).verdict == report::Verdict::mismatch;
     mismatches += mismatch;
-    const matrix::Record record = matrix::CaseRunner({.inject = options.inject}).check(id);
+    const matrix::Record record = matrix::CaseRunner({.inject = {planted.inject}}).check(id);
     CHECK_MESSAGE(matrix::is_red(record.outcome) == mismatch, std::string(planted.inject), " in ", id.text(), ": ",
                   record.reason);
     if (!mismatch) MESSAGE(std::string(planted.inject), " does not show in ", id.text());

@@ -28,8 +28,8 @@ const search::Progress kSilent = [](std::string_view) {};
 
 report::Report ask_box(const std::string& command, const std::vector<std::string>& planted = {}) {
   const Options options = test::options_of(command);
-  probe::PathBox box{Subject(faults::recipe_of_faults(planted))};
-  return search::bisect_box(prepare(options), box, options, kSilent);
+  probe::PathBox box{OwnPath(faults::recipe_of_faults(planted))};
+  return search::bisect_box(prepare(options.request), box, options, kSilent);
 }
 
 std::vector<std::string> faults_in(const report::Report& report) {
@@ -55,7 +55,7 @@ TEST_CASE("probes: the known-good path answers each probe as the oracle does and
        {"b 128 --m 4", "b 128 --fixture up_asym_act --m 4", "r -1 --shape 400,192",
         "--case M4_K256_N128_g64_asym_pair_bf16_r_s7", "--case M4_K256_N128_g32_sym_ct_bf16_r_s7"}) {
     CAPTURE(command);
-    const Prepared prepared = prepare(test::options_of(command));
+    const Prepared prepared = prepare(test::options_of(command).request);
     for (const probe::Probe& probe : probe::part_probes(prepared, {})) {
       CAPTURE(probe.kind->id);
       const probe::Question& question = probe.question;
@@ -136,14 +136,14 @@ TEST_CASE("black box: a class whose members a probe refutes together is not repo
 
 TEST_CASE("black box: rows that are left out of the sum are no matter of scales") {
   const Options options = test::options_of("r 128 --shape 256,64 --m 16");
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_kernel([](kernel::Task task) {
     task.A = Grid<std::uint16_t>::from(task.A.rows(), task.A.cols(),
                                        [&](int m, int k) { return k == 5 ? 0 : task.A(m, k); });
     return kernel::lane_model::run_lane_model(task);
   });
   probe::PathBox box(subject);
-  const report::Report report = search::bisect_box(prepare(options), box, options, kSilent);
+  const report::Report report = search::bisect_box(prepare(options.request), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].stage == "pipeline or multiply");
   CHECK(says(report, "a = 0, b = 0 at k 5, all n"));
@@ -154,7 +154,7 @@ namespace {
 /// A lane model whose sums are changed before they are written: what(sum, m, n).
 report::Report ask_changed(const std::string& command, const std::function<float(float, int, int)>& what) {
   const Options options = test::options_of(command);
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_kernel([what](const kernel::Task& task) {
     kernel::RunResult result = kernel::lane_model::run_lane_model(task);
     const int N = result.C.cols();
@@ -164,7 +164,7 @@ report::Report ask_changed(const std::string& command, const std::function<float
     return result;
   });
   probe::PathBox box(subject);
-  return search::bisect_box(prepare(options), box, options, kSilent);
+  return search::bisect_box(prepare(options.request), box, options, kSilent);
 }
 
 Names stages_in(const report::Report& report) {
@@ -205,7 +205,7 @@ TEST_CASE("black box: a fault that this output hides is found by a probe") {
 
 TEST_CASE("black box: a part that is read otherwise than any known way is unexplained and written as a formula") {
   const Options options = test::options_of("b 128 --m 16");
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_stage(
       StageId::fragments, [](const repack::Weights& before) {  // words of odd lanes in the other order
         repack::Weights after = repack::stage_of(StageId::fragments).variants[0].apply(before);
@@ -216,7 +216,7 @@ TEST_CASE("black box: a part that is read otherwise than any known way is unexpl
         return after;
       });
   probe::PathBox box(subject);
-  const report::Report report = search::bisect_box(prepare(options), box, options, kSilent);
+  const report::Report report = search::bisect_box(prepare(options.request), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "unexplained");
   CHECK(report.culprits[0].stage == "fragments");
@@ -227,7 +227,7 @@ TEST_CASE("black box: a part that is read otherwise than any known way is unexpl
 
 TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums") {
   const Options options = test::options_of("b 128 --m 16");
-  Subject subject({});
+  OwnPath subject({});
   subject.replace_kernel([](const kernel::Task& task) {  // sums of more than one product are too large
     kernel::RunResult result = kernel::lane_model::run_lane_model(task);
     const int N = result.C.cols();
@@ -242,7 +242,7 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
     return result;
   });
   probe::PathBox box(subject);
-  const report::Report report = search::bisect_box(prepare(options), box, options, kSilent);
+  const report::Report report = search::bisect_box(prepare(options.request), box, options, kSilent);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].stage == "multiply or reduce or epilogue");
 }
@@ -268,8 +268,8 @@ class OnlyInTheCase final : public probe::Box {
 
 TEST_CASE("black box: a fault that probes refute is named only when it uses what was left in memory") {
   Options options = test::options_of("b 32 --m 9");
-  options.most_faults = 1;  // what is refuted alone is what this is about
-  const Prepared prepared = prepare(options);
+  options.effort.most_faults = 1;  // what is refuted alone is what this is about
+  const Prepared prepared = prepare(options.request);
   OnlyInTheCase stale(prepared, {{"pipeline", "small-group-tile-stale"}});
   CHECK(faults_in(search::bisect_box(prepared, stale, options, kSilent)) == Names{"small-group-tile-stale"});
   OnlyInTheCase other(prepared, {{"pipeline", "k-tail-dropped"}});
@@ -277,7 +277,7 @@ TEST_CASE("black box: a fault that probes refute is named only when it uses what
 }
 
 TEST_CASE("evidence: an output that is slightly too large is not taken for one that is otherwise slightly wrong") {
-  const Prepared prepared = prepare(test::options_of("--case M9_K128_N24_g32_asym_bias_fp16_r_s3"));
+  const Prepared prepared = prepare(test::options_of("--case M9_K128_N24_g32_asym_bias_fp16_r_s3").request);
   const probe::Probe probe = probe::case_probes(prepared, {}, 1)[0];
   const auto answer_of = [&](const repack::Recipe& recipe, float factor) {
     kernel::RunResult result = kernel::lane_model::run_lane_model(
@@ -299,8 +299,8 @@ TEST_CASE("evidence: an output that is slightly too large is not taken for one t
 
 TEST_CASE("readings: a sound box uses every code and scale and zero point from its own place") {
   const Options options = test::options_of("--case M4_K256_N128_g32_asym_act_fp16_r_s7");
-  const Prepared prepared = prepare(options);
-  probe::PathBox box{Subject({})};
+  const Prepared prepared = prepare(options.request);
+  probe::PathBox box{OwnPath({})};
   const probe::Readings read = probe::read_box(prepared, box, {}, 64, kSilent);
   const std::vector<int> groups = probe::groups_of(prepared.layer);
   int wrong = 0;

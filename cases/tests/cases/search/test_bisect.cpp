@@ -126,11 +126,11 @@ TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
 namespace {
 
 /// bisect's report on a path with a stage that no known fault reproduces.
-report::Report ask_unknown(const std::function<void(Subject&)>& spoil) {
+report::Report ask_unknown(const std::function<void(OwnPath&)>& spoil) {
   const Options options = w4::test::options_of("b 128");
-  Subject subject(repack::Recipe{});
+  OwnPath subject(repack::Recipe{});
   spoil(subject);
-  return search::bisect(prepare(options), subject, options, [](std::string_view) {});
+  return search::bisect(prepare(options.request), subject, options, [](std::string_view) {});
 }
 
 template <class T>
@@ -144,7 +144,7 @@ Grid<T> reversed_in_rows(const Grid<T>& grid) {
 }  // namespace
 
 TEST_CASE("bisect: a repacking stage done in no known way is located and unexplained") {
-  const report::Report report = ask_unknown([](Subject& subject) {
+  const report::Report report = ask_unknown([](OwnPath& subject) {
     subject.replace_stage(StageId::scale_order, [](const repack::Weights& before) {
       repack::Weights after = repack::stage_of(StageId::scale_order).variants[0].apply(before);
       after.ordered_scales = reversed_in_rows(after.ordered_scales);
@@ -159,7 +159,7 @@ TEST_CASE("bisect: a repacking stage done in no known way is located and unexpla
 }
 
 TEST_CASE("bisect: a kernel that is wrong in no known way is unexplained") {
-  const report::Report report = ask_unknown([](Subject& subject) {
+  const report::Report report = ask_unknown([](OwnPath& subject) {
     subject.replace_kernel([](const kernel::Task& task) {
       kernel::RunResult result = kernel::lane_model::run_lane_model(task);
       result.C = reversed_in_rows(result.C);
@@ -175,8 +175,9 @@ TEST_CASE("bisect: a kernel that is wrong in no known way is unexplained") {
 
 TEST_CASE("bisect: a toggle that is no fault of the catalogue goes by its own name") {
   const Options options = w4::test::options_of("b 128");
-  const report::Report report = search::bisect(prepare(options), Subject(faults::recipe_of_settings({"tiles=untiled"})),
-                                               options, [](std::string_view) {});
+  const report::Report report =
+      search::bisect(prepare(options.request), OwnPath(faults::recipe_of_settings({"tiles=untiled"})), options,
+                     [](std::string_view) {});
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "untiled");
 }

@@ -14,7 +14,7 @@ using namespace w4::cases;
 /// The statements about tensors that were made with `change` applied after a stage.
 template <class Change>
 std::string said_behind(StageId changed, Change change, const char* command = "b 128 --m 1") {
-  const fixtures::Layer layer = prepare(test::options_of(command)).layer;
+  const fixtures::Layer layer = prepare(test::options_of(command).request).layer;
   repack::Weights value = repack::weights_of(layer);
   for (const repack::Stage& stage : repack::stages()) {
     value = stage.variants[0].apply(value);
@@ -109,7 +109,7 @@ TEST_CASE("packed map: what is no permutation is told by where it differs") {
 
 TEST_CASE("packed map: equal tensors leave nothing to say and a perm that is none is said") {
   CHECK(said_behind(StageId::act_order, [](repack::Weights&) {}).empty());
-  const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act --m 1")).layer;
+  const fixtures::Layer layer = prepare(test::options_of("b 128 --fixture up_asym_act --m 1").request).layer;
   repack::Packed packed = repack::repack(layer);
   packed.perm = Grid<std::int32_t>::made(1, packed.perm.cols(),
                                          [](std::span<std::int32_t> out) { std::fill(out.begin(), out.end(), 3); });

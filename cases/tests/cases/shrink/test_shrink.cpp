@@ -74,7 +74,7 @@ constexpr const char* kCases[] = {
 TEST_CASE("plain case: a layer that is decoded and stored again is the same in every bit") {
   for (const char* command : kCases) {
     CAPTURE(command);
-    const Prepared prepared = prepare(options_of(command));
+    const Prepared prepared = prepare(options_of(command).request);
     check_same_layer(shrink::layer_of(shrink::plain_of(prepared)), prepared.layer);
   }
 }
@@ -83,11 +83,12 @@ TEST_CASE("plain case: what a written fixture is read as is what was tried") {
   for (const char* command : kCases) {
     CAPTURE(command);
     const Scratch scratch;
-    const shrink::PlainCase plain = shrink::plain_of(prepare(options_of(command)));
+    const shrink::PlainCase plain = shrink::plain_of(prepare(options_of(command).request));
     const Prepared tried = shrink::prepared_of(plain, "");
     fixtures::files::write_container(fixtures::container_of(tried.layer), scratch / "f",
                                      fixtures::files::ContainerKind::npy_folder);
-    const Prepared read = prepare(options_of(fmt::format("b {} --fixture {}", plain.group, (scratch / "f").string())));
+    const Prepared read =
+        prepare(options_of(fmt::format("b {} --fixture {}", plain.group, (scratch / "f").string())).request);
     check_same_layer(read.layer, tried.layer);
     CHECK((read.A == tried.A));
     CHECK(read.id.text() == tried.id.text());
@@ -96,7 +97,7 @@ TEST_CASE("plain case: what a written fixture is read as is what was tried") {
 }
 
 TEST_CASE("plain case: a part of K with act-order keeps each row with its own scales") {
-  const shrink::PlainCase whole = shrink::plain_of(prepare(options_of("b 128 --fixture up_asym_act --m 2")));
+  const shrink::PlainCase whole = shrink::plain_of(prepare(options_of("b 128 --fixture up_asym_act --m 2").request));
   shrink::Kept kept{.rows = {}, .groups = {0, 2}, .group_size = 128};
   for (int k = 0; k < whole.K(); ++k)
     if (whole.layer.g_idx(0, k) != 1) kept.rows.push_back(k);
@@ -125,7 +126,7 @@ TEST_CASE("ddmin: what is needed is kept and nothing else") {
 }
 
 TEST_CASE("shrinker: a case that fails otherwise is never taken and none is tried twice") {
-  const shrink::PlainCase whole = shrink::plain_of(prepare(options_of("b 128 --m 8")));
+  const shrink::PlainCase whole = shrink::plain_of(prepare(options_of("b 128 --m 8").request));
   std::set<std::uint64_t> tried;
   const auto trial = [&](const shrink::PlainCase& plain) {
     CHECK(tried.insert(shrink::fingerprint(plain)).second);
@@ -195,7 +196,7 @@ TEST_CASE("shrink: the smallest case of a planted fault names it and is as small
     CHECK(best.N() <= smallest.N);
     CHECK(odd_values(best) <= smallest.odd);
     CHECK_FALSE(shrunk.shrunk.budget_ran_out);
-    // The command of the written fixture, as somebody else would type it.
+    // The command of the written fixture, as a user would type it.
     const std::string command = command_line(cases::shrink::options_of(shrunk, scratch / "f"));
     const report::Report again = report_on(options_of(command.substr(std::string("./bisect ").size())), kQuiet);
     CHECK(shrink::failure_of(again) == shrunk.failure);
@@ -211,9 +212,9 @@ TEST_CASE("shrink: a local minimum has no smaller neighbour") {
   CHECK(asked_of_all.trials > 0);  // there are neighbours to try
   const auto trial = [&](const shrink::PlainCase& plain) {
     Options options = cases::shrink::options_of(shrunk, "");
-    options.group = plain.group;
-    options.thread_blocks = plain.thread_blocks;
-    const report::Report report = report_on(shrink::prepared_of(plain, ""), options, planted_by(options), kQuiet);
+    options.request.group = plain.group;
+    options.request.thread_blocks = plain.thread_blocks;
+    const report::Report report = report_on(shrink::prepared_of(plain, ""), options, kQuiet);
     return shrink::failure_of(report) == shrunk.failure ? shrink::Answer::same_failure
                                                         : shrink::Answer::another_outcome;
   };

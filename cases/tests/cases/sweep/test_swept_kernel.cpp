@@ -55,17 +55,16 @@ TEST_CASE("sweep: a plug-in that hangs is not swept unless asked") {
 
 TEST_CASE("sweep: a command is swept when asked and not because nothing explains it") {
   cases::Options options;
-  options.foreign = "exec:anything";
+  options.asked = cases::asked::Kernel{"exec:anything"};
   Report report;
   report.verdict = cases::report::Verdict::mismatch;
   report.culprits = {{.stage = "", .fault = "unexplained"}};
   CHECK_FALSE(cases::sweep::wants_condition(report, options));
-  options.sweep = true;
+  options.effort.sweep = true;
   CHECK(cases::sweep::wants_condition(report, options));
-  options.foreign = "plugin:anything";
-  options.sweep = false;
+  options.asked = cases::asked::Kernel{"plugin:anything"};
+  options.effort.sweep = false;
   CHECK(cases::sweep::wants_condition(report, options));
-  options.foreign.clear();
-  options.recorded = "C.npy";
+  options.asked = cases::asked::RecordedOutput{"C.npy"};
   CHECK_FALSE(cases::sweep::wants_condition(report, options));
 }

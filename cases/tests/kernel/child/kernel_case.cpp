@@ -18,13 +18,13 @@ std::string plugin(const std::string& name) { return "plugin:" W4_PLUGINS "/" + 
 
 ForeignCase::ForeignCase(const std::string& command)
     : options(options_of(command)),
-      prepared(cases::prepare(options)),
+      prepared(cases::prepare(options.request)),
       task(cases::task_of(prepared, repack::repack(prepared.layer), options)) {}
 
 cases::report::Report ask_kernel(const std::string& spec, int timeout_seconds, const std::string& command) {
   ForeignCase ready(command);
-  ready.options.foreign = spec;
-  ready.options.timeout_seconds = timeout_seconds;
+  ready.options.asked = cases::asked::Kernel{.spec = spec};
+  ready.options.effort.timeout_seconds = timeout_seconds;
   return cases::search::bisect_kernel(ready.prepared, ready.options, [](std::string_view) {});
 }
 

@@ -13,7 +13,7 @@ using namespace w4::tests;
 
 cases::report::Report ask(const std::string& kernel, const std::string& command) {
   const cases::Options options = test::options_of(command + " --kernel " + kernel);
-  return cases::search::bisect_kernel(cases::prepare(options), options, [](std::string_view) {});
+  return cases::search::bisect_kernel(cases::prepare(options.request), options, [](std::string_view) {});
 }
 
 void check_match(const std::string& kernel, const std::string& command) {

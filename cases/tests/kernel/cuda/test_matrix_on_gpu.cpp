@@ -46,8 +46,8 @@ TEST_CASE("the matrix on the GPU: each planted fault turns its case red, and no 
     if (needs_more_than_a_case(planted.command)) continue;
     CAPTURE(planted.file);
     const Options options = test::options_of(planted.command);
-    CaseId id = prepare(options).id;
-    id.thread_blocks = options.thread_blocks;
+    CaseId id = prepare(options.request).id;
+    id.thread_blocks = options.request.thread_blocks;
     matrix::CaseRunner runner({.timeout_seconds = 5});
     id.kernel = plugin("none");
     CHECK(runner.check(id).outcome == matrix::Outcome::pass);

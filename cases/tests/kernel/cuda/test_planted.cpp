@@ -15,7 +15,7 @@ using cases::report::Verdict;
 
 Report ask_plugin(const std::string& file, const std::string& command) {
   const cases::Options options = test::options_of(command + " --kernel plugin:" W4_GPU_PLUGINS "/" + file + ".so");
-  return cases::search::bisect_kernel(cases::prepare(options), options, [](std::string_view) {});
+  return cases::search::bisect_kernel(cases::prepare(options.request), options, [](std::string_view) {});
 }
 
 std::string text_of(const Report& report) {
