@@ -81,7 +81,7 @@ CaseRunner::Checked CaseRunner::checked(const Examination& seen, const RunResult
 
 CaseRunner::Checked CaseRunner::own_path(const Options& options) const {
   const Prepared prepared = made_ready(options);
-  const repack::Recipe planted = planted_by(options);
+  const repack::Recipe planted = planted_by(options.asked);
   const auto seen = search::examine(prepared, OwnPath(planted), options, known_good_kernel(planted), kSilent);
   return checked(seen, seen.seen, seen.expected);
 }
