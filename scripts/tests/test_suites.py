@@ -93,11 +93,11 @@ def test_each_set_has_its_name_and_its_device_as_labels():
 
 def test_a_whole_run_starts_the_release_tests_and_each_suite_once(tree):
     done, started = tree()
-    assert started == ["lint", "ctest --preset release", "ctest --preset debug", "python -m pytest", "ctest --preset sanitize",
+    assert started == ["lint", "ctest --preset release", "python -m pytest", "ctest --preset sanitize",
                        "clang++"]
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "5 passed, 0 failed, 1 skipped")
     part = r" \d+:\d\d"
-    assert re.fullmatch(f"time: lint{part}, release{part}, debug{part}, python{part}, sanitize{part}, fuzz{part}, all{part}",
+    assert re.fullmatch(f"time: lint{part}, release{part}, python{part}, sanitize{part}, fuzz{part}, all{part}",
                         done.stdout.splitlines()[-2])
 
 
@@ -122,7 +122,7 @@ def test_a_suite_alone_starts_its_own_part_and_leaves_a_whole_runs_results(tree,
 
 def test_quick_and_a_name_leave_out_what_they_always_did(tree):
     assert tree("--quick")[1] == ["ctest --preset release", "python -m pytest"]
-    assert tree("tiles")[1] == ["ctest --preset release", "ctest --preset debug", "python -m pytest",
+    assert tree("tiles")[1] == ["ctest --preset release", "python -m pytest",
                                 "ctest --preset sanitize"]
 
 
