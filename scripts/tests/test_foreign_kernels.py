@@ -151,7 +151,7 @@ def test_a_case_folder_can_be_run_by_hand(bisect, tmp_path, command):
     ("return numpy_kernel.kernel(case) - case.as_float(case.bias)", ["culprit      bias-missing in stage epilogue"]),
     ("numpy_kernel.natural = lambda values, one_group: values\nreturn numpy_kernel.kernel(case)",
      ["culprit      scale-perm-missing in stage scale_order",
-      "what it was given is right in every bit: it reads it as if it were made the way that is named"]),
+      "its packed tensors are right in every bit: it reads them as if they had been made with this fault"]),
     ("return numpy_kernel.kernel(case) * (1 + 0.1 * case.launch['number'])", ["2 launches of the same task differ"]),
 ])
 def test_each_way_to_fail_has_its_own_lines_and_exit_1(bisect, command, body, lines):
