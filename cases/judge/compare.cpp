@@ -25,11 +25,11 @@ struct Gain {
   }
   bool within(double u) const { return std::abs(value() - 1) <= limit(u); }
 
-  void add(double got, double want, double deviation, double rest) {
+  void add(double got, double want, double variance, double rest) {
     absolute += std::abs(want) * rest;
     yr += got * want;
     rr += want * want;
-    independent += want * want * deviation * deviation;
+    independent += want * want * variance;
   }
 };
 
@@ -65,11 +65,11 @@ struct Tally {
         columns(static_cast<std::size_t>(N)),
         weight_noise(static_cast<std::size_t>(N)) {}
 
-  /// `weight` and `other`: the deviation of this element by the rounding of weights, and by all other rounding.
+  /// `weight` and `other`: the variance of this element by the rounding of weights, and by all other rounding.
   void add(std::size_t m, std::size_t n, double got, double want, double weight, double other, double rest) {
-    rows[m].add(got, want, std::hypot(weight, other), rest);  // other columns, other weights: independent along a row
+    rows[m].add(got, want, weight + other, rest);  // other columns, other weights: independent along a row
     columns[n].add(got, want, other, rest);
-    weight_noise[n] += weight * weight;
+    weight_noise[n] += weight;
     squared_error += (got - want) * (got - want);
     squared_want += want * want;
     ++judged;
@@ -160,9 +160,10 @@ Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::
       if (!std::isfinite(got)) continue;
       if (z > out.max_z) out.max_z = z, out.worst_m = m, out.worst_n = n;
       tally.squared_z += z * z;
-      const double weight = expected.weights_rounded ? model.sigma(expected.norm[i] * expected.norm[i]) : 0.0;
+      const double of_weights = expected.weights_rounded ? model.sigma(expected.norm[i] * expected.norm[i]) : 0.0;
+      const double weight = of_weights * of_weights;
       tally.add(static_cast<std::size_t>(m), static_cast<std::size_t>(n), got, want, weight,
-                std::sqrt(std::max(0.0, sigma * sigma - weight * weight)), rest);
+                std::max(0.0, sigma * sigma - weight), rest);
     }
   }
   tally.close();

@@ -7,17 +7,6 @@
 
 namespace w4::kernel::lane_model {
 
-namespace {
-
-float staged_a(const Pipeline& pipeline, const Spot& spot, int rows, int m, int row) {
-  std::vector<float> staged;  // [subtile][row][16]
-  pipeline.stage_a(spot.slice, spot.k_tile, staged);
-  const int place = (spot.subtile * rows + m % kProblemRows) * repack::kTileK + row % repack::kTileK;
-  return staged[static_cast<std::size_t>(place)];
-}
-
-}  // namespace
-
 Spot spot_of(const Plan& plan, int problem, int row, int n) {
   const int column = problem * plan.columns + n / plan.block_tile.thread_n;
   Spot spot{.slice = {}, .k_tile = row / plan.block_tile.thread_k};
@@ -45,7 +34,7 @@ std::optional<Loaded> loaded_at(const Task& task, const repack::Recipe& recipe, 
   WarpB b;
   dequant(words, code_values(scales, task.packed.dtype, ways.dequant, plan.rows_of(problem)), b);
   loaded.weight = b.at[row % repack::kTileK][n % kStripN];
-  loaded.a = staged_a(pipeline, spot, plan.rows_of(problem), m, row);
+  loaded.a = pipeline.a_value(m, row);
   return loaded;
 }
 

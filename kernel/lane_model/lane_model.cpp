@@ -21,6 +21,14 @@ struct Job {
   const Ways& ways;
   const Plan& plan;
   Pipeline pipeline;
+  std::vector<std::vector<float>> a = std::vector<std::vector<float>>(plan.problems);  // staged, of each problem
+
+  /// The 16 columns of A, of the rows of a slice's problem, that a subtile multiplies: (rows, 16).
+  const float* a_of(const PlannedSlice& slice, int k_tile, int subtile) const {
+    const int problem = slice.column / plan.columns;
+    const int tile = k_tile * plan.block_tile.thread_k / repack::kTileK + subtile;
+    return &a[problem][static_cast<std::size_t>(tile) * plan.rows_of(problem) * repack::kTileK];
+  }
 };
 
 /// The current table of a strip; recomputed only when its scales change.
@@ -30,8 +38,8 @@ struct StripValues {
 };
 
 /// The warps of one strip over a block_tile. Its 16-row subtiles go round robin to the warps that share the strip.
-void multiply_strip(const Job& job, const PlannedSlice& slice, int k_tile, int strip,
-                    const std::vector<float>& staged_a, StripValues& current, Accumulators& sums) {
+void multiply_strip(const Job& job, const PlannedSlice& slice, int k_tile, int strip, StripValues& current,
+                    Accumulators& sums) {
   const DType type = job.task.packed.dtype;
   WarpB b;
   for (int subtile = 0; subtile < job.pipeline.subtiles(k_tile); ++subtile) {
@@ -39,8 +47,8 @@ void multiply_strip(const Job& job, const PlannedSlice& slice, int k_tile, int s
     if (source != current.source)
       current = {source, code_values(job.pipeline.scales(source), type, job.ways.dequant, sums.rows)};
     dequant(job.pipeline.words(slice, k_tile, subtile, strip), current.values, b);
-    const float* a = &staged_a[static_cast<std::size_t>(subtile) * sums.rows * repack::kTileK];
-    multiply(a, sums.rows, b, sums.of(strip, subtile % sums.k_warps), job.ways.multiply, type);
+    multiply(job.a_of(slice, k_tile, subtile), sums.rows, b, sums.of(strip, subtile % sums.k_warps), job.ways.multiply,
+             type);
   }
 }
 
@@ -49,12 +57,9 @@ Sums multiply_slice(const Job& job, const PlannedSlice& slice) {
   const int strips = job.pipeline.strips(slice.column);
   Accumulators sums(strips, job.plan.k_warps(), job.plan.rows_of(slice.column / job.plan.columns));
   std::vector<StripValues> values(static_cast<std::size_t>(strips));
-  std::vector<float> staged_a;
-  for (int k_tile = slice.k_tile_begin; k_tile < slice.k_tile_end; ++k_tile) {
-    job.pipeline.stage_a(slice, k_tile, staged_a);
+  for (int k_tile = slice.k_tile_begin; k_tile < slice.k_tile_end; ++k_tile)
     for (int strip = 0; strip < strips; ++strip)
-      multiply_strip(job, slice, k_tile, strip, staged_a, values[static_cast<std::size_t>(strip)], sums);
-  }
+      multiply_strip(job, slice, k_tile, strip, values[static_cast<std::size_t>(strip)], sums);
   return block_reduce(sums);
 }
 
@@ -101,7 +106,8 @@ Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const re
 /// Runs the thread blocks of a launch on C, (M, N).
 void run_grid(const Task& task, const Ways& ways, RunResult& result, std::vector<std::uint16_t>& C) {
   const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
-  const Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
+  Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
+  for_each_index(plan.problems, [&](int problem) { job.a[problem] = job.pipeline.staged_a(problem); });
   TurnOrder turns = turn_order_of(plan, std::move(result.workspace), ways.reduce);
   result.workspace = std::move(turns.locks);
   result.timed_out = turns.hangs;
@@ -150,10 +156,12 @@ std::vector<SliceSum> slice_sums(const Task& task, const repack::Recipe& recipe,
   const Ways ways = ways_of(recipe);
   check(task);
   const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
-  const Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
+  Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
   std::vector<SliceSum> sums;
   if (!runs(ways.launch, task) || n >= plan.N) return sums;
-  const int column = m / kProblemRows * plan.columns + n / plan.block_tile.thread_n;
+  const int problem = m / kProblemRows;
+  const int column = problem * plan.columns + n / plan.block_tile.thread_n;
+  job.a[problem] = job.pipeline.staged_a(problem);
   for (const PlannedSlice& slice : column_slices(plan, column))
     sums.push_back({slice, multiply_slice(job, slice).row(m % kProblemRows)[n % plan.block_tile.thread_n]});
   return sums;

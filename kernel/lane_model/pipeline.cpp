@@ -172,23 +172,19 @@ std::uint16_t Pipeline::a_bits(int row, int k) const {
   return inside < packed.stored_K ? task_.A(static_cast<int>(at / stride), inside) : 0;
 }
 
-void Pipeline::stage_a(const PlannedSlice& slice, int k_tile, std::vector<float>& staged) const {
-  const int problem = slice.column / plan_.columns;
+float Pipeline::a_value(int row, int k) const {
+  const bool dropped = way_ == PipelineWay::k_tail_dropped && k / plan_.block_tile.thread_k == plan_.k_tiles - 1;
+  return dropped ? 0 : loaded_value(a_bits(row, k), task_.packed.dtype);  // the same sum as without the block_tile
+}
+
+std::vector<float> Pipeline::staged_a(int problem) const {
   const int rows = plan_.rows_of(problem);
-  const int in_tile = subtiles(k_tile);
-  const bool dropped = way_ == PipelineWay::k_tail_dropped && k_tile == plan_.k_tiles - 1;  // same result as A = 0
-  staged.resize(static_cast<std::size_t>(in_tile) * rows * repack::kTileK);
-  for (int subtile = 0; subtile < in_tile; ++subtile)
-    for (int block = 0; block < rows; block += kBlockRows)
-      for (int lane = 0; lane < kLanes; ++lane)
-        for (int i = 0; i < 8; ++i) {
-          const RowK place = a_place(lane, i);
-          const int row = block + place.row;
-          if (row >= rows) continue;
-          const int k = dropped ? plan_.K : k_tile * plan_.block_tile.thread_k + subtile * repack::kTileK + place.k;
-          staged[(static_cast<std::size_t>(subtile) * rows + row) * repack::kTileK + place.k] =
-              loaded_value(a_bits(kProblemRows * problem + row, k), task_.packed.dtype);
-        }
+  std::vector<float> staged(static_cast<std::size_t>(plan_.K) * rows);
+  auto value = staged.begin();
+  for (int tile = 0; tile < plan_.K; tile += repack::kTileK)
+    for (int row = 0; row < rows; ++row)
+      for (int k = tile; k < tile + repack::kTileK; ++k) *value++ = a_value(kProblemRows * problem + row, k);
+  return staged;
 }
 
 }  // namespace w4::kernel::lane_model

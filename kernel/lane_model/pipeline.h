@@ -62,11 +62,12 @@ class Pipeline {
   ScaleSource scale_source(const PlannedSlice& slice, int k_tile, int subtile, int strip) const;
   StagedScales scales(const ScaleSource& source) const;
 
-  /// A's part of a block_tile as A fragments deliver it: [subtile][row][16]. Rows beyond M are not loaded, columns
-  /// beyond the layer's K are zero, and with act-order column k is A's column perm[k].
-  void stage_a(const PlannedSlice& slice, int k_tile, std::vector<float>& staged) const;
+  /// The rows of A of a 64-row problem as A fragments deliver them: [K / 16][row][16]. Rows beyond M are not loaded,
+  /// columns beyond the layer's K are zero, and with act-order column k is A's column perm[k].
+  std::vector<float> staged_a(int problem) const;
 
-  /// Bits of A that meet row k of B, 0 beyond the layer's K.
+  /// What of A meets row k of B, 0 beyond the layer's K: as multiplied, and the bits that are loaded.
+  float a_value(int row, int k) const;
   std::uint16_t a_bits(int row, int k) const;
 
  private:
