@@ -51,14 +51,19 @@ std::string code(std::string_view text, std::size_t bytes = kCellBytes) {
   return out + (as_html ? "</code>" : "`");
 }
 
-/// A table, or nothing without rows; at most kMarkdownRows rows and kTableBytes, then how many more there are.
-std::string table(std::string_view head, const std::vector<std::string>& rows) {
-  if (rows.empty()) return "";
+/// A table of `row(item)` for each item, or nothing without items; at most kMarkdownRows rows and kTableBytes, then how
+/// many more there are.
+template <class Item, class Row>
+std::string table(std::string_view head, const std::vector<Item>& items, const Row& row) {
+  if (items.empty()) return "";
   std::string text(head);
-  std::size_t shown = 0;
-  while (shown < std::min(rows.size(), kMarkdownRows) && text.size() + rows[shown].size() < kTableBytes)
-    text += rows[shown++];
-  return shown < rows.size() ? text + fmt::format("\nand {} more\n", rows.size() - shown) : text;
+  for (std::size_t shown = 0; shown < items.size(); ++shown) {
+    const std::string next = shown < kMarkdownRows ? row(items[shown]) : "";
+    if (next.empty() || text.size() + next.size() >= kTableBytes)
+      return text + fmt::format("\nand {} more\n", items.size() - shown);
+    text += next;
+  }
+  return text;
 }
 
 std::string folded(const std::string& title, const std::string& text) {
@@ -67,11 +72,10 @@ std::string folded(const std::string& title, const std::string& text) {
 
 std::string news_table(const News& news) {
   if (news.empty()) return "\nNo news against the baseline.\n";
-  std::vector<std::string> rows;
-  for (const NewsItem& item : news.items)
-    rows.push_back(fmt::format("| {} | {} | {} |\n", name_of(item.kind), code(item.case_text), plain(item.text)));
-  return fmt::format("\n{} news against the baseline:\n\n", rows.size()) +
-         table("| news | case | |\n|---|---|---|\n", rows);
+  return fmt::format("\n{} news against the baseline:\n\n", news.items.size()) +
+         table("| news | case | |\n|---|---|---|\n", news.items, [](const NewsItem& item) {
+           return fmt::format("| {} | {} | {} |\n", name_of(item.kind), code(item.case_text), plain(item.text));
+         });
 }
 
 std::string red_row(const Record& record) {
@@ -84,20 +88,21 @@ std::string red_table(const Results& results, const News* news) {
   std::set<std::string_view> known;
   if (news != nullptr)
     for (const Record& record : news->known_failures) known.insert(record.case_text);
-  std::vector<std::string> rows;
+  std::vector<const Record*> red;
   for (const Record& record : results.records)
-    if (is_red(record.outcome) && !known.contains(record.case_text)) rows.push_back(red_row(record));
-  if (rows.empty()) return "";
-  return fmt::format("\n{}", table("| case | outcome | finding | rerun |\n|---|---|---|---|\n", rows));
+    if (is_red(record.outcome) && !known.contains(record.case_text)) red.push_back(&record);
+  if (red.empty()) return "";
+  return fmt::format("\n{}", table("| case | outcome | finding | rerun |\n|---|---|---|---|\n", red,
+                                   [](const Record* record) { return red_row(*record); }));
 }
 
 std::string known_table(const News& news) {
-  std::vector<std::string> rows;
-  for (const Record& record : news.known_failures)
-    rows.push_back(fmt::format("| {} | {} | {} | {} |\n", code(record.case_text), name_of(record.outcome),
-                               plain(record.known->reason), record.known->expires));
-  return folded(fmt::format("{} known failures", rows.size()),
-                table("| case | outcome | known | until |\n|---|---|---|---|\n", rows));
+  const auto row = [](const Record& record) {
+    return fmt::format("| {} | {} | {} | {} |\n", code(record.case_text), name_of(record.outcome),
+                       plain(record.known->reason), record.known->expires);
+  };
+  return folded(fmt::format("{} known failures", news.known_failures.size()),
+                table("| case | outcome | known | until |\n|---|---|---|---|\n", news.known_failures, row));
 }
 
 /// Cases that were not run, by outcome and reason, the most frequent first.
@@ -111,10 +116,10 @@ std::string idle_table(const Results& results) {
   }
   std::vector<std::pair<std::pair<Outcome, std::string>, std::size_t>> sorted(groups.begin(), groups.end());
   std::ranges::stable_sort(sorted, std::ranges::greater{}, [](const auto& group) { return group.second; });
-  std::vector<std::string> rows;
-  for (const auto& [what, count] : sorted)
-    rows.push_back(fmt::format("| {} | {} | {} |\n", count, name_of(what.first), plain(what.second)));
-  return folded(counts_text(idle), table("| cases | outcome | reason |\n|--:|---|---|\n", rows));
+  return folded(
+      counts_text(idle), table("| cases | outcome | reason |\n|--:|---|---|\n", sorted, [](const auto& group) {
+        return fmt::format("| {} | {} | {} |\n", group.second, name_of(group.first.first), plain(group.first.second));
+      }));
 }
 
 }  // namespace

@@ -4,7 +4,10 @@
 #include "repack/plain_layer.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <span>
+#include <string_view>
 
 namespace w4::cases::shrink {
 namespace {
@@ -29,24 +32,15 @@ int group_of(const Prepared& prepared) {
   return prepared.id.cuts.empty() || per_column ? prepared.id.group : layer.group_size;
 }
 
-/// FNV-1a over 64-bit words.
-class Hash {
- public:
-  template <class T>
-  void add(const Grid<T>& grid) {
-    add(grid.rows()), add(grid.cols());
-    for (const T cell : grid.cells()) add(static_cast<std::uint64_t>(cell));
-  }
-  void add(std::uint64_t value) {
-    constexpr std::uint64_t kPrime = 0x100000001B3;
-    value_ = (value_ ^ value) * kPrime;
-    value_ ^= value_ >> 29;  // FNV-1a is defined for bytes: here the upper bits must reach the lower ones too
-  }
-  std::uint64_t value() const { return value_; }
+/// Of this process alone: the standard library's hash may differ elsewhere.
+void mix(std::uint64_t& hash, std::uint64_t value) { hash = (hash ^ value) * 0x100000001B3, hash ^= hash >> 29; }
 
- private:
-  std::uint64_t value_ = 0xCBF29CE484222325;
-};
+template <class T>
+void mix(std::uint64_t& hash, const Grid<T>& grid) {
+  const std::span<const std::byte> bytes = std::as_bytes(grid.cells());
+  mix(hash, static_cast<std::uint64_t>(grid.rows()));
+  mix(hash, std::hash<std::string_view>()({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+}
 
 }  // namespace
 
@@ -90,13 +84,13 @@ Prepared prepared_of(const PlainCase& plain, const std::string& fixture) {
 }
 
 std::uint64_t fingerprint(const PlainCase& plain) {
-  Hash hash;
-  hash.add(plain.layer.codes), hash.add(plain.layer.zeros), hash.add(plain.layer.scales);
-  hash.add(plain.layer.g_idx), hash.add(plain.layer.bias), hash.add(plain.A);
+  std::uint64_t hash = 0xCBF29CE484222325;
+  mix(hash, plain.layer.codes), mix(hash, plain.layer.zeros), mix(hash, plain.layer.scales);
+  mix(hash, plain.layer.g_idx), mix(hash, plain.layer.bias), mix(hash, plain.A);
   for (const int value :
        {plain.layer.group_size, plain.group, plain.thread_blocks, int{plain.layer.symmetric}, int{plain.stores_zeros}})
-    hash.add(static_cast<std::uint64_t>(value));
-  return hash.value();
+    mix(hash, static_cast<std::uint64_t>(value));
+  return hash;
 }
 
 PlainCase with_rows(const PlainCase& plain, const std::vector<int>& rows) {

@@ -34,7 +34,7 @@ fixtures::Layer layer_of(const PlainCase& plain);
 /// The prepared case, as prepare() makes it from layer_of() written to `fixture` and read in mode b.
 Prepared prepared_of(const PlainCase& plain, const std::string& fixture);
 
-/// A 64-bit hash of the case.
+/// A 64-bit hash of the case, of this process alone.
 std::uint64_t fingerprint(const PlainCase& plain);
 
 /// The case with only these rows of A; `rows` is not empty.
