@@ -23,7 +23,7 @@ struct ForeignCase {
 /// What bisect says of a kernel on that case. The time limit is for slow machines; what hangs gets kShort.
 inline constexpr int kLong = 60, kShort = 1;
 cases::report::Report ask_kernel(const std::string& spec, int timeout_seconds = kLong,
-                                  const std::string& command = "b 128 --m 4");
+                                 const std::string& command = "b 128 --m 4");
 
 /// All evidence of all culprits, a line each.
 std::string evidence_of(const cases::report::Report& report);
