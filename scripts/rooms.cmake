@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # How rooms are built: a folder with one purpose is a static library, and links what lies below it.
 
+# Sanitizers and -O0 take ten times as long.
+set(W4_SLOW_BUILD OFF)
+if(W4_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL Debug)
+  set(W4_SLOW_BUILD ON)
+endif()
+
 # Headers of the standard library and of packages, read once. A room's own headers stay out: they change.
 set(W4_COMMON_HEADERS
   <algorithm> <array> <chrono> <cmath> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
@@ -28,6 +34,13 @@ function(w4_room name folder)
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_main\\.cpp$|/bench_")
   w4_library(${name} "${sources}" ${ARGN})
+endfunction()
+
+# w4_optimised(TARGET): a room that computes over every weight is optimised in every build. Headers that were precompiled
+# without do not fit it.
+function(w4_optimised target)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O3>)
+  set_target_properties(${target} PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
 endfunction()
 
 # w4_program(NAME SOURCE [LIBRARY...])

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SUITES = ["lint", "debug", "python", "sanitize", "fuzz"]
+SUITES = ["lint", "python", "sanitize", "fuzz"]
 
 CLEAN = {name: value for name, value in os.environ.items() if name != "W4_FULL"}
 JUNIT = '<testsuite name="x"><testcase name="one" status="run"/></testsuite>'
@@ -110,7 +110,7 @@ def test_a_full_run_tells_every_test_and_adds_the_heavy_sets(tree):
 
 
 @pytest.mark.parametrize("suite, begins, code", [
-    ("lint", ["lint"], 0), ("debug", ["ctest --preset debug"], 0), ("python", ["python -m pytest"], 0),
+    ("lint", ["lint"], 0), ("python", ["python -m pytest"], 0),
     ("sanitize", ["ctest --preset sanitize"], 0), ("fuzz", ["clang++"], 125)])
 def test_a_suite_alone_starts_its_own_part_and_leaves_a_whole_runs_results(tree, suite, begins, code):
     tree()

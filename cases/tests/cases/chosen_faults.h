@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/faults/faults.h"
 #include "cases/tests/cases/planted.h"
 
 #include <cstdlib>
@@ -28,5 +29,8 @@ inline std::vector<Planted> chosen_faults() {
     if (stages.insert(planted.stage).second) chosen.push_back(planted);
   return chosen;
 }
+
+/// How many known faults are tried together on a kernel that none of them explains: thousands of predictions.
+inline int most_faults() { return every_fault() ? cases::faults::kMostFaultsAtOnce : 1; }
 
 }  // namespace w4::test

@@ -39,9 +39,9 @@ TEST_CASE("matrix: of a plug-in a case is red where bisect calls it a mismatch, 
   };
   const CaseId id = parse_case("M4_K256_N256_g64_sym_bias_fp16_r_s3");
   for (const auto& [name, outcome, reason] : kExpected) {
-    CAPTURE(name);
     CaseId asked = id;
     asked.kernel = plugin(name);
+    CAPTURE(asked.kernel);
     const int limit = outcome == matrix::Outcome::timed_out ? test::kShort : test::kLong;
     const matrix::Record record = matrix::CaseRunner({.timeout_seconds = limit}).check(asked);
     CHECK_MESSAGE(record.outcome == outcome, matrix::name_of(record.outcome), ": ", record.reason);

@@ -204,7 +204,8 @@ TEST_CASE("black box: a fault that this output hides is found by a probe") {
 }
 
 TEST_CASE("black box: a part that is read otherwise than any known way is unexplained and written as a formula") {
-  const Options options = test::options_of("b 128 --m 16");
+  Options options = test::options_of("b 128 --m 16");
+  options.effort.most_faults = test::most_faults();
   OwnPath subject({});
   subject.replace_stage(
       StageId::fragments, [](const repack::Weights& before) {  // words of odd lanes in the other order
@@ -226,7 +227,8 @@ TEST_CASE("black box: a part that is read otherwise than any known way is unexpl
 }
 
 TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums") {
-  const Options options = test::options_of("b 128 --m 16");
+  Options options = test::options_of("b 128 --m 16");
+  options.effort.most_faults = test::most_faults();
   OwnPath subject({});
   subject.replace_kernel([](const kernel::Task& task) {  // sums of more than one product are too large
     kernel::RunResult result = kernel::lane_model::run_lane_model(task);

@@ -118,7 +118,8 @@ TEST_CASE("bisect: a fault that cannot show in a case is not accused") {
                                        {"b 128", "moe-routing-index"},
                                        {"b 128 --slice rows:0/2", "tp-shard-splits-group"},
                                        {"b 128 --slice columns:1/2", "moe-routing-index"}}) {
-    INFO("./bisect ", std::string(command), " --inject ", std::string(fault));
+    const std::string typed = fmt::format("./bisect {} --inject {}", command, fault);
+    CAPTURE(typed);
     CHECK(ask(command, {fault}).verdict == report::Verdict::match);
   }
 }

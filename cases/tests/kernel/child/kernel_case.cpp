@@ -3,6 +3,7 @@
 
 #include "cases/case/task.h"
 #include "cases/tests/cases/ask.h"
+#include "cases/tests/cases/chosen_faults.h"
 #include "fixtures/error.h"
 
 #include <sys/wait.h>
@@ -25,6 +26,7 @@ cases::report::Report ask_kernel(const std::string& spec, int timeout_seconds, c
   ForeignCase ready(command);
   ready.options.asked = cases::asked::Kernel{.spec = spec};
   ready.options.effort.timeout_seconds = timeout_seconds;
+  ready.options.effort.most_faults = most_faults();
   return cases::search::bisect_kernel(ready.prepared, ready.options, [](std::string_view) {});
 }
 

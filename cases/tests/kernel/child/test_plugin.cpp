@@ -86,11 +86,11 @@ TEST_CASE("plugin: what is written beside a buffer and what is left in the works
                                                         {"writes_before", "output-overrun"},
                                                         {"changes_input", "writes-outside"},
                                                         {"leaves_workspace", "lock-workspace-dirty"}};
-  for (const auto& [plug_in, name] : kNames) {
-    CAPTURE(plug_in);
-    const Report report = ask_kernel(plugin(plug_in));
+  for (const auto& named : kNames) {
+    CAPTURE(named.first);
+    const Report report = ask_kernel(plugin(named.first));
     REQUIRE(report.culprits.size() == 1);
-    CHECK(report.culprits[0].fault == name);
+    CHECK(report.culprits[0].fault == named.second);
     CHECK(report.culprits[0].cure != "");
   }
 }

@@ -131,21 +131,36 @@ kernel::Task task_of(const Known& known, const kernel::Launch& launch) {
 
 namespace {
 
+/// (N, K)
+std::vector<double> weights_of(const Known& known) {
+  std::vector<double> weights;
+  for (int n = 0; n < known.spec.N; ++n)
+    for (int k = 0; k < known.spec.K; ++k) weights.push_back(known.weight(k, n));
+  return weights;
+}
+
+/// (M, K), what each row of W meets.
+std::vector<double> activations_of(const Known& known) {
+  std::vector<double> a;
+  for (int m = 0; m < known.spec.M; ++m)
+    for (const int column : known.perm) a.push_back(value_of(known.A(m, column), known.spec.dtype));
+  return a;
+}
+
 struct Bound {
   double want;
   double sigma;
   double rest;
 };
 
-/// numerics.md. `slices`: of the column, from k = 0 up; empty when partial sums are handed over in 32 bits.
-Bound bound_at(const Known& known, int m, int n, const std::vector<double>& weights,
-               const std::vector<kernel::Slice>& slices) {
+/// numerics.md. `slices`: of the column, from k = 0 up; empty when partial sums are handed over in 32 bits. `a` and
+/// `w`: the row of A and the column of W, (K) each.
+Bound bound_at(const Known& known, int n, const double* a, const double* w, const std::vector<kernel::Slice>& slices) {
   const KnownSpec& spec = known.spec;
   double sum = 0.0, squares = 0.0, partials = 0.0;
   std::size_t next = slices.size();
   for (int k = spec.K - 1; k >= 0; --k) {  // from the bottom up, as slices hand over
-    const double product =
-        value_of(known.A(m, known.perm[static_cast<std::size_t>(k)]), spec.dtype) * weights[at(k, spec.N, n)];
+    const double product = a[k] * w[k];
     sum += product;
     squares += product * product;
     if (next > 1 && k == slices[next - 1].k_begin) {
@@ -164,17 +179,10 @@ Bound bound_at(const Known& known, int m, int n, const std::vector<double>& weig
                   (spec.dtype == DType::fp16 ? 0x1p-25 * (1 + S) : 0.0)};
 }
 
-std::vector<double> weights_of(const Known& known) {
-  std::vector<double> weights(static_cast<std::size_t>(known.spec.K) * known.spec.N);
-  for (int k = 0; k < known.spec.K; ++k)
-    for (int n = 0; n < known.spec.N; ++n) weights[at(k, known.spec.N, n)] = known.weight(k, n);
-  return weights;
-}
-
 }  // namespace
 
 Distance distance(const Known& known, const kernel::Task& task, const Grid<std::uint16_t>& C) {
-  const std::vector<double> weights = weights_of(known);
+  const std::vector<double> weights = weights_of(known), a = activations_of(known);
   Distance found;
   double squares = 0.0;
   std::vector<kernel::Slice> slices;
@@ -184,7 +192,7 @@ Distance distance(const Known& known, const kernel::Task& task, const Grid<std::
       if (n % thread_n == 0 && task.launch.reduce_bits == 16)
         slices = kernel::lane_model::slices_of(task, problem, n / thread_n);
       for (int m = 64 * problem; m < std::min(known.spec.M, 64 * problem + 64); ++m) {
-        const Bound bound = bound_at(known, m, n, weights, slices);
+        const Bound bound = bound_at(known, n, &a[at(m, known.spec.K, 0)], &weights[at(n, known.spec.K, 0)], slices);
         const double error = std::abs(value_of(C(m, n), known.spec.dtype) - bound.want);
         const double z = error <= bound.rest ? 0.0 : (error - bound.rest) / bound.sigma;
         if (!(error <= 8.0 * bound.sigma + bound.rest)) ++found.beyond;
@@ -198,14 +206,13 @@ Distance distance(const Known& known, const kernel::Task& task, const Grid<std::
 
 std::vector<double> exact_product(const Known& known) {
   const KnownSpec& spec = known.spec;
-  std::vector<double> product(static_cast<std::size_t>(spec.M) * spec.N);
+  const std::vector<double> weights = weights_of(known), a = activations_of(known);
+  std::vector<double> product;
   for (int m = 0; m < spec.M; ++m)
-    for (int n = 0; n < spec.N; ++n) {
-      double sum = 0.0;
-      for (int k = 0; k < spec.K; ++k)
-        sum += value_of(known.A(m, known.perm[static_cast<std::size_t>(k)]), spec.dtype) * known.weight(k, n);
-      product[at(m, spec.N, n)] = sum + known.bias_at(n);
-    }
+    for (int n = 0; n < spec.N; ++n)
+      product.push_back(
+          std::inner_product(&a[at(m, spec.K, 0)], &a[at(m, spec.K, 0)] + spec.K, &weights[at(n, spec.K, 0)], 0.0) +
+          known.bias_at(n));
   return product;
 }
 

@@ -205,7 +205,7 @@ TEST_CASE("zero points of 0: wrapped to 15 and clamped to 1 and all others kept"
   const Made m = made(kAsymmetric);
   for (const auto& [variant, wrong] : {std::pair{"zp-nibble-wrap", 15}, std::pair{"zp-clamped-folded", 1}}) {
     const auto zeros = chain(m.layer, {{"zero_points", variant}}).at(StageId::zero_points).zeros;
-    CHECK(zeros == Grid<std::uint8_t>::from(4, 128, [&](int g, int n) {
+    CHECK(zeros == Grid<std::uint8_t>::from(4, 128, [&, wrong = wrong](int g, int n) {
             return m.plain.zeros(g, n) == 0 ? wrong : int{m.plain.zeros(g, n)};
           }));
   }
