@@ -18,6 +18,11 @@ namespace {
 using kernel::RunResult;
 using repack::Recipe;
 
+Recipe repacking_of(Recipe recipe) {
+  std::erase_if(recipe, [](const auto& stage) { return !is_repacking(faults::parse_stage(stage.first)); });
+  return recipe;
+}
+
 /// Pipeline faults depend on the block tile.
 std::vector<kernel::BlockTile> block_tiles(const Recipe& recipe, const Question& question, bool known) {
   std::vector<kernel::BlockTile> tiles = {question.launch.block_tile};
@@ -70,8 +75,7 @@ judge::Rounding rounding_of_question(const Question& question) {
 /// What the oracle expects of the weights that a repack by this recipe packs. A large scale on small codes rounds off
 /// more than a right output does. None: the recipe cannot be applied, or its tensors cannot be read.
 std::optional<judge::Expected> expected_as_packed(const Recipe& recipe, const Question& question) {
-  const auto is_repack = [](const auto& stage) { return is_repacking(faults::parse_stage(stage.first)); };
-  if (std::ranges::none_of(recipe, is_repack)) return std::nullopt;
+  if (repacking_of(recipe).empty()) return std::nullopt;
   try {
     const repack::Unpacked packed = repack::unpack(repack::repack(*question.layer, recipe));
     fixtures::PlainLayer plain = repack::plain_layer_of(*question.layer);
@@ -97,10 +101,24 @@ void Evidence::add(Probe probe, RunResult answer) {
   asked_.push_back({std::move(probe), std::move(answer), std::nullopt, std::nullopt});
 }
 
+const repack::Packed& Evidence::packed(const Recipe& recipe, const Question& question) const {
+  constexpr std::size_t kKept = 8;  // of a large layer 25 MB each
+  const Recipe repacking = repacking_of(recipe);
+  const auto found = std::ranges::find_if(packings_, [&](const Packing& packing) {
+    return packing.layer == question.layer && packing.recipe == repacking;
+  });
+  if (found != packings_.end()) {
+    std::rotate(packings_.begin(), found, found + 1);
+  } else {
+    packings_.push_front({question.layer, repacking, repack::repack(*question.layer, repacking)});
+    if (packings_.size() > kKept) packings_.pop_back();
+  }
+  return packings_.front().packed;
+}
+
 Evidence::Prediction Evidence::predict(const Recipe& recipe, const Question& question) const {
   try {
-    const kernel::Task task{
-        .A = question.A, .packed = repack::repack(*question.layer, recipe), .launch = question.launch};
+    const kernel::Task task{.A = question.A, .packed = packed(recipe, question), .launch = question.launch};
     return kernel::lane_model::run_lane_model(for_lane_model(task), recipe);
   } catch (const CannotTest&) {  // the recipe cannot be applied to this layer
     return std::nullopt;

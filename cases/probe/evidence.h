@@ -5,7 +5,10 @@
 #include "cases/judge/oracle.h"
 #include "cases/probe/probes.h"
 
+#include <deque>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,8 +61,15 @@ class Evidence {
     bool exact = false;  // in every bit
     bool shows = false;
   };
+  struct Packing {
+    std::shared_ptr<const fixtures::Layer> layer;
+    repack::Recipe recipe;  // of repacking stages alone
+    repack::Packed packed;
+  };
   using Prediction = std::optional<kernel::RunResult>;
 
+  /// What repack() makes by a recipe, kept for a while: most predictions differ from one before in the kernel alone.
+  const repack::Packed& packed(const repack::Recipe& recipe, const Question& question) const;
   Prediction predict(const repack::Recipe& recipe, const Question& question) const;
   const kernel::RunResult& right(Asked& asked);
   Held hold(const repack::Recipe& recipe, Asked& asked);
@@ -72,6 +82,7 @@ class Evidence {
   Judged judged_;
   std::vector<Asked> asked_;
   std::map<std::pair<repack::Recipe, int>, Held> memo_;
+  mutable std::deque<Packing> packings_;  // the one used last is the first
   int predictions_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include "repack/stages/stage_id.h"
 #include "repack/stages/weights.h"
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>

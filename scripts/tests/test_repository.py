@@ -156,6 +156,45 @@ def test_each_room_says_in_three_lines_what_it_is_for_and_what_it_may_include():
             assert included == (f"May include: {below} and the rooms below." if level > 0 else "May include: nothing else here.")
 
 
+# What headers of the standard library declare, of the names that our headers use.
+STANDARD = {
+    "algorithm": "copy equal fill max min", "array": "array", "bit": "bit_cast endian", "chrono": "chrono",
+    "cstddef": "byte ptrdiff_t to_integer", "cstdint": "int32_t int64_t uint8_t uint16_t uint32_t uint64_t",
+    "cstdlib": "abort getenv", "cstring": "memcpy", "deque": "deque", "exception": "exception", "filesystem": "filesystem",
+    "functional": "function less", "iterator": "size", "limits": "numeric_limits", "map": "map",
+    "memory": "make_shared make_shared_for_overwrite shared_ptr unique_ptr", "mutex": "mutex", "numeric": "iota",
+    "optional": "nullopt optional", "set": "set", "span": "span", "stdexcept": "runtime_error", "string": "string",
+    "string_view": "string_view", "type_traits": "conditional_t remove_reference_t", "unordered_map": "unordered_map",
+    "utility": "exchange forward move pair swap", "variant": "variant", "vector": "vector"}
+DECLARED_BY = {name: header for header, names in STANDARD.items() for name in names.split()}
+
+
+def missing_standard_headers(code, included):
+    """What of std, fmt and nlohmann the code of a header uses without one of the `included` headers that declares it."""
+    names = set(re.findall(r"\bstd::(\w+)", code)) - {"size_t"}  # every header of the library has that
+    unknown = {f"std::{name} is not in STANDARD" for name in names - DECLARED_BY.keys()}
+    wanted = {DECLARED_BY[name] for name in names & DECLARED_BY.keys()}
+    packages = {package for package in ("fmt", "nlohmann") if re.search(rf"\b{package}::", code)}
+    return sorted(unknown | wanted - included | packages - {name.split("/")[0] for name in included})
+
+
+def test_headers_include_what_they_use_of_the_standard_library():
+    missing = {}
+    for name in code_files():
+        if name.endswith((".h", ".cuh")):
+            included = {each for file in project_closure(name) | {name} for quote, each in includes(file) if quote == "<"}
+            code = re.sub(r"//.*", "", text(name))
+            if wrong := missing_standard_headers(code, included):
+                missing[name] = wrong
+    assert not missing
+
+
+def test_a_header_that_lacks_one_is_found():
+    assert missing_standard_headers("std::vector<std::string> a; fmt::format();", {"vector"}) == ["fmt", "string"]
+    assert missing_standard_headers("std::size_t a; std::nonsense b;", set()) == ["std::nonsense is not in STANDARD"]
+    assert not missing_standard_headers("nlohmann::json a;", {"nlohmann/json_fwd.hpp"})
+
+
 def test_no_two_headers_define_one_name():
     assert not shared_names({name: text(name) for name in code_files() if name.endswith((".h", ".cuh"))})
 

@@ -5,27 +5,24 @@
 
 #include <doctest/doctest.h>
 
-#include <map>
-#include <utility>
+#include <cstdint>
+#include <vector>
 
 namespace w4::repack_tests {
 namespace {
 
-/// Scale and zero point that each row has in each column, as the packed layer says.
-struct RowGrid {
-  std::uint16_t scale;
-  int zero;
-  friend bool operator==(const RowGrid&, const RowGrid&) = default;
-};
-
-std::map<std::pair<int, int>, RowGrid> grids_of(const fixtures::Layer& layer) {
+/// Scale and zero point that each stored row has in each column, as the packed layer says: (K, N), the zero point above
+/// the 16 bits of the scale.
+std::vector<std::uint32_t> grids_of(const fixtures::Layer& layer) {
   const repack::Packed packed = repack::repack(layer);
   const repack::Unpacked u = repack::unpack(packed);
-  std::map<std::pair<int, int>, RowGrid> grids;
+  std::vector<std::uint32_t> grids(static_cast<std::size_t>(layer.K) * layer.N);
   for (int i = 0; i < layer.K; ++i) {
     const int stored = packed.perm.empty() ? i : packed.perm(0, i);
     const int g = packed.one_group() ? 0 : i / packed.group_size;
-    for (int n = 0; n < layer.N; ++n) grids[{stored, n}] = {u.scales(g, n), u.zeros.empty() ? 8 : int{u.zeros(g, n)}};
+    for (int n = 0; n < layer.N; ++n)
+      grids[static_cast<std::size_t>(stored) * layer.N + n] = u.scales(g, n) | (u.zeros.empty() ? 8 : u.zeros(g, n))
+                                                                                   << 16;
   }
   return grids;
 }
