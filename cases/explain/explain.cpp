@@ -58,7 +58,7 @@ class Tracing {
     }
     trace_.kernel = foreign ? foreign->name() : "recorded:" + recorded_->file.string();
     trace_.notes.push_back(
-        "thread blocks, slices and warps are the lane model's: this kernel may share work otherwise");
+        "thread blocks, slices and warps are the lane model's: this kernel may share work in another way");
   }
 
   Trace run() {

@@ -10,8 +10,8 @@ namespace {
 std::string whence(const Trace& trace, const char* part, const char* row_name, const std::optional<Cell>& from,
                    const Cell& own) {
   if (!trace.traced) return "";
-  if (!from) return fmt::format("; no {} of the layer was moved there: it is made or changed on the way", part);
-  if (*from == own) return "; it is from its own place, and changed on the way";
+  if (!from) return fmt::format("; no {} of the layer was moved there: a stage made or changed it", part);
+  if (*from == own) return "; it is from its own place, but a stage changed it";
   return fmt::format("; it is the {} of {}={} n={}", part, row_name, from->row, from->n);
 }
 

@@ -48,7 +48,7 @@ void add_output(const Trace& trace, Lines& out) {
   else
     out.add("output", "{}: {:.6g} where {:.6g} is right: error {:.3g}, bound {:.3g}, z {:.3g}", where, line.used,
             line.want, line.used - line.want, line.error.bound, line.error.z);
-  if (line.bias != 0) out.add("", "bias {:.6g} is part of what is right", line.bias);
+  if (line.bias != 0) out.add("", "bias {:.6g} is part of the right value", line.bias);
 }
 
 void add_slice(const SliceLine& line, int thread_blocks, Lines& out) {
@@ -130,16 +130,16 @@ std::string summary_of(const Trace& trace) {
   const std::size_t right = trace.terms.size() - trace.wrong;
   std::string line = fmt::format("{} of {} terms are right", right, trace.terms.size());
   if (trace.wrong_same > 0)
-    line += fmt::format("; of the {} wrong, {} weigh what is right all the same", trace.wrong, trace.wrong_same);
+    line += fmt::format("; of the {} wrong, {} still give the right weight", trace.wrong, trace.wrong_same);
   if (trace.misread > 0)
-    line += fmt::format("; {} of the wrong are right in the packed tensors: the kernel finds them otherwise",
-                        trace.misread);
+    line +=
+        fmt::format("; {} of the wrong are right in the packed tensors: the kernel reads other values", trace.misread);
   if (trace.wrong > 0 || trace.right()) return line;
   if (!trace.output->missing.empty()) return line + "; the packed tensors are right here: the kernel wrote no output";
   const bool summed =
       std::all_of(trace.slices.begin(), trace.slices.end(), [](const SliceLine& s) { return s.used && s.right; });
-  return line + (summed ? "; every slice's sum is right: it goes wrong where sums are handed over or written out"
-                        : "; the packed tensors are right here: the kernel does not sum them as it should");
+  return line + (summed ? "; every slice's sum is right: the error is made where sums are handed over or written out"
+                        : "; the packed tensors are right here: the kernel sums them wrongly");
 }
 
 void add_terms(const Trace& trace, Lines& out) {

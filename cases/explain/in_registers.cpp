@@ -30,19 +30,19 @@ std::vector<std::string> differs_in_registers(const kernel::Task& task, const re
   const Used used = used_at(packed, place);
   std::vector<std::string> out;
   if (loaded->code != used.code)
-    out.push_back(fmt::format("its warp finds code {} where B holds {}", loaded->code, used.code));
+    out.push_back(fmt::format("the warp finds code {} where B holds {}", loaded->code, used.code));
   const double scale = value_of(loaded->scale_bits, packed.dtype);
   if (!packed.one_group() && !same(scale, used.scale))
     out.push_back(
-        fmt::format("its warp finds scale {:.5g}, looked for in row {} from column {}, where {:.5g} of row {} "
+        fmt::format("the warp finds scale {:.5g}, read in row {} from column {}, where {:.5g} of row {} "
                     "is right",
                     scale, loaded->scale_source.group, loaded->scale_source.column, used.scale, place.group));
   if (out.empty() && !same(loaded->weight, wanted_weight(packed, used)))
-    out.push_back(
-        fmt::format("its warp makes {:.5g} of it where {:.5g} is right", loaded->weight, wanted_weight(packed, used)));
+    out.push_back(fmt::format("the warp makes a weight of {:.5g} where {:.5g} is right", loaded->weight,
+                              wanted_weight(packed, used)));
   const int column = packed.perm.empty() ? place.row : packed.perm(0, place.row);
   const double a = value_of(task.A(m, column), packed.dtype);
-  if (!same(loaded->a, a)) out.push_back(fmt::format("its warp finds {:.5g} of A where {:.5g} is right", loaded->a, a));
+  if (!same(loaded->a, a)) out.push_back(fmt::format("the warp finds {:.5g} of A where {:.5g} is right", loaded->a, a));
   return out;
 }
 

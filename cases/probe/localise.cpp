@@ -42,8 +42,8 @@ class Localiser {
 
   std::vector<report::Culprit> run() {
     if (read_.uneven > 0) {
-      say(kSums, {fmt::format("{} outputs of rows of the identity do not change their sign with the row: what is done "
-                              "to sums is not linear, and no weights can be read out of them",
+      say(kSums, {fmt::format("{} outputs of rows of the identity do not change their sign with the row: the kernel "
+                              "does not sum in a linear way, so no weights can be read from the outputs",
                               read_.uneven)});
       return std::move(culprits_);
     }
@@ -81,10 +81,10 @@ class Localiser {
     const bool in_order = layer_.act_order() && area(as_sorted) < area(as_stored);
     const RecoveredMap& map = in_order ? as_sorted : as_stored;
     std::vector<std::string> evidence = {
-        fmt::format("codes that carry their own index: {} of {} weights use another weight's code{}{}", map.moved,
-                    cells(), map.permutation ? "; it is a permutation" : "; it is no permutation",
+        fmt::format("with codes that carry their own index, {} of {} weights use another weight's code{}{}", map.moved,
+                    cells(), map.permutation ? "; the moves are a permutation" : "; the moves are not a permutation",
                     in_order ? ", k counted in rows sorted by group" : "")};
-    evidence.push_back((map.bits ? "the permutation: " : "it begins: ") +
+    evidence.push_back((map.bits ? "the permutation: " : "the first moves: ") +
                        text_of(map, in_order ? sorted : stored, layer_.N, "k", "n"));
     evidence.push_back(extent(map));
     say(stage_of_codes(map), std::move(evidence));
@@ -128,7 +128,8 @@ class Localiser {
   }
 
   void look_at_values() {
-    if (nothing_shows()) return say("", {"every weight is zero, whatever the codes: nothing it was given shows"});
+    if (nothing_shows())
+      return say("", {"every weight is zero for all codes: the outputs show nothing of the packed tensors"});
     Misfits misfits;
     std::size_t wrong = 0, unread = 0;
     std::vector<bool> lost(cells());
@@ -145,10 +146,10 @@ class Localiser {
       if (misfits.size() > kMostMisfits * 4) break;  // no pattern of a few values
     }
     if (wrong == 0) return;
-    std::vector<std::string> evidence = {fmt::format(
-        "at scales of 1 and zero points of 8 a code of 0 weighs b and one of 15 15 * a + b, right is a = 1, b = -8: "
-        "it is not so for {}{} weights",
-        wrong, misfits.size() > kMostMisfits * 4 ? " and more" : "")};
+    std::vector<std::string> evidence = {
+        fmt::format("with scales of 1 and zero points of 8 a weight is a * code + b; a = 1 and b = -8 are right, "
+                    "but {}{} weights have other values",
+                    wrong, misfits.size() > kMostMisfits * 4 ? " and more" : "")};
     if (unread > 0)
       evidence.push_back(fmt::format("{} of them are not written, or not finite, at {}", unread,
                                      text_of_region(lost, layer_.N, "k", "n")));
@@ -204,10 +205,10 @@ class Localiser {
     const bool columns = std::ranges::any_of(other_column, [](bool b) { return b; });
     const bool groups = std::ranges::any_of(other_group, [](bool b) { return b; });
     std::vector<std::string> evidence = {
-        fmt::format("{}s that carry their own index: {} of {} weights use another one, at {}", what, count, cells(),
-                    text_of_region(wrong, layer_.N, "k", "n"))};
+        fmt::format("with {}s that carry their own index, {} of {} weights use a wrong one, at {}", what, count,
+                    cells(), text_of_region(wrong, layer_.N, "k", "n"))};
     if (unread == count)
-      evidence = {fmt::format("{} of {} weights use a {} that is nowhere in the layer, at {}", count, cells(), what,
+      evidence = {fmt::format("{} of {} weights use a {} that the layer does not have, at {}", count, cells(), what,
                               text_of_region(wrong, layer_.N, "k", "n"))};
     if (columns || groups) describe_sources(read, columns, groups, evidence);
     say(stage_of_parts(early_stage, columns, groups), std::move(evidence));
@@ -229,12 +230,13 @@ class Localiser {
         const int from = read.source[at(k, n)];
         if (one == -2) one = from;
         if (one == from) continue;
-        evidence.push_back("rows of one group use different ones: it is the row's group that is taken wrongly");
+        evidence.push_back("rows of one group use different ones: the group of a row is wrong");
         return;
       }
     const RecoveredMap map = recover_map(source, count, layer_.N);
     if (columns && !groups && map.bits) evidence.push_back("columns stay in their group");
-    evidence.push_back((map.bits ? "the permutation: " : "it begins: ") + text_of(map, source, layer_.N, "g", "n"));
+    evidence.push_back((map.bits ? "the permutation: " : "the first moves: ") +
+                       text_of(map, source, layer_.N, "g", "n"));
   }
 
   /// Probes showed right weights; those of the layer itself may still be wrong.
@@ -248,10 +250,9 @@ class Localiser {
     const auto count = std::ranges::count(wrong, true);
     if (count > 0)
       return say("scales or dequant", {fmt::format("{} of {} weights are wrong with this layer's own scales and codes, "
-                                                   "at {}, though with plain ones they are right",
+                                                   "at {}; with plain scales and codes they are right",
                                                    count, cells(), text_of_region(wrong, layer_.N, "k", "n"))});
-    say(kSums,
-        {"every weight it uses is right by itself: what is wrong is how products are summed, handed over or written"});
+    say(kSums, {"every single weight is right: the fault is in how products are summed, handed over or written"});
   }
 
   const fixtures::Layer& layer_;
@@ -283,11 +284,10 @@ std::vector<std::string> wrong_addend(Evidence& evidence) {
     for (std::size_t at = 0; at < got.size(); ++at) wrong[at] = finite(got[at]) && got[at] != right[at];
     const auto first = static_cast<std::size_t>(std::ranges::find(wrong, true) - wrong.begin());
     if (first == wrong.size()) continue;
-    return {
-        fmt::format("where every product is zero, {} of {} outputs are not the bias, at {}, first {:g} where {:g} "
-                    "is right",
-                    std::ranges::count(wrong, true), got.size(), text_of_region(wrong, got.cols(), "m", "n", "outputs"),
-                    value_of(got[first], dtype), value_of(right[first], dtype))};
+    return {fmt::format(
+        "all products are zero, but {} of {} outputs are not the bias, at {}: the first is {:g}, right is {:g}",
+        std::ranges::count(wrong, true), got.size(), text_of_region(wrong, got.cols(), "m", "n", "outputs"),
+        value_of(got[first], dtype), value_of(right[first], dtype))};
   }
   return {};
 }
@@ -310,28 +310,28 @@ std::vector<report::Culprit> localise(const Prepared& prepared, Box& box, const 
                                       Evidence& evidence, int tried,
                                       const std::function<void(std::string_view)>& step) {
   std::vector<std::string> why = {
-      fmt::format("no known wrong way predicts these answers, nor up to {} of them together ({} predictions)", tried,
+      fmt::format("no known fault predicts these answers, alone or up to {} at once ({} predictions)", tried,
                   evidence.predictions())};
   for (int i = 0; i < evidence.size(); ++i)
     if (!evidence.answer(i).ran()) {
-      why.push_back("it does not end well, so its weights cannot be read");
+      why.push_back("a launch of the kernel fails, so the weights cannot be read");
       return {{.stage = "launch", .fault = "unexplained", .evidence = why}};
     }
   if (prepared.layer.cut_from) {
     why.push_back(
-        "a slice is not read weight by weight: ask the same of the whole layer, or of the slice as a fixture");
+        "a slice of a layer is not read weight by weight: run bisect on the whole layer, or on the slice as a fixture");
     return {{.stage = "", .fault = "unexplained", .evidence = why}};
   }
   const Readings read = read_box(prepared, box, launch, std::max(kLeastIdentityRows, prepared.A.rows()), step);
-  why.push_back(fmt::format("its weights were read in {} launches", read.launches));
+  why.push_back(fmt::format("the weights were read in {} launches", read.launches));
   if (read.lost) {
-    why.push_back("a launch on rows of the identity does not end well");
+    why.push_back("a launch on rows of the identity fails");
     return {{.stage = "launch", .fault = "unexplained", .evidence = why}};
   }
   std::vector<report::Culprit> culprits = localise(prepared, read);
   std::vector<std::string> added = wrong_addend(evidence);
   if (!added.empty() && writes_zeros(read, evidence)) {
-    culprits.at(0).evidence.push_back("nor is the bias added: it writes zeros whatever it is given");
+    culprits.at(0).evidence.push_back("the kernel does not add the bias either: it writes zeros for every input");
   } else if (!added.empty()) {
     if (read.uneven == 0)
       std::erase_if(culprits,

@@ -41,7 +41,7 @@ std::string predicted_by(const Recipe& recipe, Evidence& evidence) {
                            : predicted == evidence.size() ? fmt::format("all {} answers", predicted)
                                                           : fmt::format("{} of {} answers", predicted, evidence.size());
   return fmt::format("{} predict{} {}{}", recipe.size() > 1 ? names_of(recipe) : "it", recipe.size() > 1 ? "" : "s",
-                     what, evidence.exact(recipe) ? " in every bit" : ", as near as rounding allows");
+                     what, evidence.exact(recipe) ? " in every bit" : ", within rounding");
 }
 
 report::Culprit culprit_of(const Recipe& recipe, const std::string& stage, Evidence& evidence, const Options& options) {
@@ -52,9 +52,9 @@ report::Culprit culprit_of(const Recipe& recipe, const std::string& stage, Evide
   without.erase(stage);
   culprit.evidence = {
       fault.name + ": " + fault.what, predicted_by(recipe, evidence),
-      fmt::format("without it{}, {}", without.empty() ? "" : " and with the others",
-                  counted(evidence, "are not what is predicted", [&](int i) { return !evidence.agrees(without, i); })),
-      "alone it makes " + counted(evidence, "differ from the right ones", [&](int i) {
+      fmt::format("without this fault{}, {}", without.empty() ? "" : " and with the others",
+                  counted(evidence, "are not predicted", [&](int i) { return !evidence.agrees(without, i); })),
+      "this fault alone makes " + counted(evidence, "differ from the right ones", [&](int i) {
         return evidence.shows({{stage, variant}}, i);
       })};
   culprit.rerun = command_line(options, {stage + "=" + variant});

@@ -27,8 +27,7 @@ constexpr ProbeKind kKinds[] = {
     {"filled", "whether sums are added onto what C holds (zeros before the launch)", "elements that are never written"},
     {"rows", "the same layer with other numbers of rows of A", "which part of the data path it comes from"},
     {"thread_blocks", "the same case cut into other stripes and slices", "all that does not depend on slices"},
-    {"identity", "the weights that are effectively used, W_eff, each by itself",
-     "sums: their range, order and rounding"},
+    {"identity", "the weights that are effectively used, W_eff, one by one", "sums: their range, order and rounding"},
 };
 
 constexpr std::uint64_t kSeed = 20, kCodes = 1, kScales = 2, kZeros = 3, kSigns = 4;  // streams

@@ -64,13 +64,13 @@ Culprit culprit_of(const BrokenStage& broken, bool latent) {
   Culprit culprit{.stage = stage, .fault = "unexplained"};
   if (latent)
     culprit.evidence.push_back(
-        "with one bit of qzeros flipped this symmetric layer changes, though it must not: as stored it is right by "
-        "luck");
+        "this symmetric layer changes when one bit of qzeros is flipped, and it must not: the stored qzeros are right "
+        "by luck");
   culprit.evidence.push_back(
       fmt::format("{} of {} compared differ, first {}", broken.check.wrong, broken.check.compared, broken.check.first));
   const std::vector<std::string> variants = variants_that_make(broken);
   if (variants.empty()) {
-    culprit.evidence.push_back("no known wrong way makes what this stage made");
+    culprit.evidence.push_back("no known fault makes the output of this stage");
     return culprit;
   }
   culprit.fault.clear();
@@ -82,8 +82,8 @@ Culprit culprit_of(const BrokenStage& broken, bool latent) {
   const faults::Fault& fault = faults::fault_of(stage, variants[0]);
   culprit.variant = fault.variant;
   culprit.cure = fault.cure;
-  culprit.evidence.push_back(fmt::format("{} reproduces it bit for bit{}: {}", fault.name,
-                                         variants.size() == 1 ? ", no other known way does" : "", fault.what));
+  culprit.evidence.push_back(fmt::format("{} reproduces the stage's output bit for bit{}: {}", fault.name,
+                                         variants.size() == 1 ? ", no other known fault does" : "", fault.what));
   if (variants.size() > 1) culprit.evidence.push_back("these cannot be told apart in this case");
   return culprit;
 }
@@ -94,14 +94,15 @@ void confirm(const Asked& asked, Recipe& right, Culprit& culprit) {
   asked.step("confirm " + culprit.stage);
   right[culprit.stage] = "reference";
   const judge::Comparison with_right = cured(asked, right);
-  const std::string together = right.size() > 1 ? "put right with the above" : "put right alone";
+  const std::string together = right.size() > 1 ? "this path with this stage and those above put right"
+                                                : "this path with this stage alone put right";
   culprit.evidence.push_back(with_right.right()
                                  ? fmt::format("{}: within the bound, max z {:.2f}", together, with_right.max_z)
                                  : fmt::format("{}: {}", together, with_right.failed_gate));
   const judge::Comparison wrong = known_good_with(asked, {{culprit.stage, culprit.variant}});
-  culprit.evidence.push_back(wrong.right()
-                                 ? "wrong alone on the known-good path: the output of this case does not show it"
-                                 : "wrong alone on the known-good path: " + wrong.failed_gate);
+  culprit.evidence.push_back(
+      wrong.right() ? "known-good path with this stage alone wrong: the output of this case does not show the fault"
+                    : "known-good path with this stage alone wrong: " + wrong.failed_gate);
   culprit.rerun = command_line(asked.options, {culprit.stage + "=" + culprit.variant});
 }
 

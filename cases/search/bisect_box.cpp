@@ -108,7 +108,7 @@ std::vector<report::Culprit> Probing::name_by_case() {
   std::vector<report::Culprit> culprits = probe::name_culprits(named.fits, alone, options_);
   for (report::Culprit& culprit : culprits)
     culprit.evidence.push_back(
-        "it predicts the case, and not every probe: what it does depends on more than its input");
+        "this fault predicts the case but not every probe: the kernel's output depends on more than its input");
   return culprits;
 }
 
@@ -119,10 +119,10 @@ std::vector<report::Culprit> Probing::localise() {
 std::string Probing::difference(int i) {
   const RunResult& got = evidence_.answer(i);
   const RunResult& right = evidence_.right(i);
-  if (!got.ran()) return "does not end well";
+  if (!got.ran()) return "the launch fails";
   std::size_t count = 0;
   for (std::size_t at = 0; at < got.C.size(); ++at) count += got.C[at] != right.C[at];
-  if (count == 0) return "other than C is wrong";
+  if (count == 0) return "C is right, something else is wrong";
   return fmt::format("{} of {} differ", count, got.C.size());
 }
 
@@ -149,7 +149,7 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   report::Report report = new_report(prepared, options, seen[0], expected);
   if (!kernel_spec(options.asked).empty()) report.kernel = kernel_spec(options.asked);
   report.launch =
-      "a black box, " + (kernel_spec(options.asked).empty() ? report.launch : "on what a hidden repack makes");
+      "a black box, " + (kernel_spec(options.asked).empty() ? report.launch : "on packed tensors of a hidden repack");
   report.repeats = judge::repeats_of(seen, expected);
   if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
     report.verdict = report::Verdict::cannot_test;
@@ -164,10 +164,10 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   report.verdict = right ? report::Verdict::match : report::Verdict::mismatch;
   report.reason = report.comparison->failed_gate;
   if (!right && report.reason.empty())
-    report.reason = "this output is within the bound, but a probe's answer is not right";
+    report.reason = "this output is within the bound, but the answer to a probe is wrong";
   report.stages =
       stage_lines(report.culprits, right ? std::span<const StageId>(kAllStages) : std::span<const StageId>(),
-                  "every probe is answered right");
+                  "the answer to every probe is right");
   return report;
 }
 

@@ -97,7 +97,7 @@ Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesys
   const fixtures::files::Container file = fixtures::files::read_container(path);
   const auto found = file.tensors.size() == 1 ? file.tensors.begin() : file.tensors.find("C");
   if (found == file.tensors.end())
-    throw InputError("{}: {} tensors and none is named C", path.string(), file.tensors.size());
+    throw InputError("{}: the file has {} tensors and none is named C", path.string(), file.tensors.size());
   return kernel::child::output_of(found->second, prepared.layer.dtype, prepared.id.M, prepared.layer.N, path.string());
 }
 
@@ -118,24 +118,25 @@ report::Report bisect_packed(const Prepared& prepared, const Options& options, c
   if (report.comparison->right() && same_meaning(seen, right)) {
     report.verdict = report::Verdict::match;
     report.notes.push_back("the packed tensors are stored differently (" + packed_difference(seen, right) +
-                           "), and mean the same weights");
+                           "), but hold the same weights");
     report.stages = stage_lines(report.culprits, kRepackingStages, "the same weights, row by stored row");
     return report;
   }
   report.verdict = report::Verdict::mismatch;
-  if (report.reason.empty()) report.reason = "other weights, though this output is within the bound";
+  if (report.reason.empty())
+    report.reason = "the packed tensors hold other weights, but this output is within the bound";
   progress("hypotheses");
   std::vector<Hypothesis> fits = packed_fits(prepared, seen, 1);
   if (fits.empty()) fits = packed_fits(prepared, seen, 2);
   std::vector<std::string> evidence = {packed_difference(seen, right)};
   for (const Hypothesis& fit : fits) evidence.push_back("your tensors equal ours bit for bit with " + names_of(fit));
   if (fits.empty()) {
-    evidence.push_back("no known wrong way makes these tensors, alone or in twos");
+    evidence.push_back("no known fault makes these tensors, alone or in pairs");
     for (const std::string& line : packed_statements(seen, right)) evidence.push_back(line);
   }
   report.culprits = culprits_of(fits, evidence, options);
-  report.stages =
-      stage_lines(report.culprits, kRepackingStages, fits.empty() ? "" : "the rest reproduces the tensors bit for bit");
+  report.stages = stage_lines(report.culprits, kRepackingStages,
+                              fits.empty() ? "" : "the other stages reproduce the tensors bit for bit");
   return report;
 }
 
@@ -147,13 +148,14 @@ constexpr int kMostRecordedFaults = 2;
 std::vector<report::Culprit> culprits_of_output(const probe::NamedRecipes& named, probe::Evidence& evidence,
                                                 const Options& options) {
   const std::string tried =
-      fmt::format("known wrong ways, {}: {} predictions of this one output",
+      fmt::format("known faults, {}: {} predictions of this one output",
                   named.largest_tried == 1 ? "one at a time" : "up to two at a time", evidence.predictions());
   if (named.fits.empty()) return {{.stage = "", .fault = "unexplained", .evidence = {tried + ", none of them fits"}}};
   std::vector<report::Culprit> culprits = probe::name_culprits(named.fits, evidence, options);
   for (report::Culprit& culprit : culprits)
-    culprit.evidence.push_back(fmt::format("{}, {} fit{}: one output is evidence, a run that can be probed is proof",
-                                           tried, named.fits.size(), named.fits.size() == 1 ? "s" : ""));
+    culprit.evidence.push_back(
+        fmt::format("{}, {} fit{}: one output is evidence, a kernel that can be probed gives proof", tried,
+                    named.fits.size(), named.fits.size() == 1 ? "s" : ""));
   return culprits;
 }
 
@@ -180,7 +182,7 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   report.culprits = culprits_of_output(named, evidence, options);
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(
-        "a recorded zero may be written or never written: only a run with a filled buffer tells");
+        "a recorded zero may be written or never written: only a launch on a filled C shows which");
   report.stages = stage_lines(report.culprits, {}, "");
   return report;
 }

@@ -132,7 +132,7 @@ class KernelBisection {
       const std::vector<RunResult> alone = {trials_.with_one_block()};
       probing = std::make_unique<Probing>(prepared_, box, alone, launch, options_, step_);
       add_named(probing->name());
-      seen_.symptoms.wrong.push_back("probes are made on one thread block, where it is wrong as well");
+      seen_.symptoms.wrong.push_back("the probes ran on one thread block, where the kernel is wrong too");
     }
     if (report_.culprits.empty()) add_all(probing->localise());
     probing->describe(report_);
@@ -144,7 +144,8 @@ class KernelBisection {
       const bool of_repack = !culprit.variant.empty() && is_repacking(faults::parse_stage(culprit.stage));
       if (of_repack)
         culprit.evidence.push_back(
-            "its packed tensors are right in every bit: it reads them as if they had been made with this fault");
+            "the packed tensors are right in every bit: the kernel reads them as if they had been made with this "
+            "fault");
       report_.culprits.push_back(std::move(culprit));
     }
   }
@@ -181,7 +182,7 @@ class KernelBisection {
     for (const auto& [stage, check] : walk_.checks)
       if (report::StageLine& line = report_.stages[static_cast<std::size_t>(stage)];
           line.verdict == report::StageVerdict::ok)
-        line.evidence = check.what + " equal in every bit, in what it was given";
+        line.evidence = check.what + " equal in every bit, in the kernel's input";
   }
 
   const Prepared& prepared_;

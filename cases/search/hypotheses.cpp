@@ -68,7 +68,7 @@ std::vector<report::Culprit> culprits_of(const std::vector<Hypothesis>& fits, co
   for (std::size_t position = 0; position < fits[0].size(); ++position) {
     culprits.push_back(culprit_of(fits, position, options));
     culprits.back().evidence = evidence;
-    if (fits.size() > 1) culprits.back().evidence.push_back("what was given does not tell these apart");
+    if (fits.size() > 1) culprits.back().evidence.push_back("the packed tensors do not tell these apart");
   }
   return culprits;
 }

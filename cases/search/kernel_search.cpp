@@ -60,8 +60,8 @@ class KernelSearch {
     const std::string what = judge::difference_text(seen);
     if (cured.empty()) return unexplained(what);
     accuse(cured,
-           {what, fmt::format("with {} put right alone, {} launches are equal in every bit", cured[0]->stage, repeat_),
-            fmt::format("planted alone in the known-good kernel, it makes launches differ{}", calm_below_64_rows())});
+           {what, fmt::format("with {} alone put right, {} launches are equal in every bit", cured[0]->stage, repeat_),
+            fmt::format("this fault alone makes launches of the known-good kernel differ{}", calm_below_64_rows())});
     return true;
   }
 
@@ -88,8 +88,8 @@ class KernelSearch {
   bool find_together(const RunResult& seen) {
     const std::vector<Ways> hits = reproductions(seen, pairs());
     if (hits.empty())
-      return unexplained(
-          fmt::format("no known wrong way reproduces it, alone or in twos ({} tried; races cannot be)", tried_));
+      return unexplained(fmt::format(
+          "no known fault reproduces the result, alone or in pairs ({} tried; a race cannot be reproduced)", tried_));
     const std::vector<std::string> evidence = evidence_for(seen, hits.size());
     for (std::size_t position = 0; position < hits[0].size(); ++position) {
       Ways alternatives;
@@ -152,8 +152,8 @@ class KernelSearch {
 
   std::vector<std::string> evidence_for(const RunResult& seen, std::size_t hits) const {
     std::vector<std::string> lines = judge::differences(seen, good_);
-    lines.push_back(
-        fmt::format("reproduced bit for bit by {} of {} known wrong ways on the same packed tensors", hits, tried_));
+    lines.push_back(fmt::format(
+        "the result is reproduced bit for bit by {} of {} known faults on the same packed tensors", hits, tried_));
     const bool dirty = std::any_of(seen.workspace.begin(), seen.workspace.end(), [](int lock) { return lock != 0; });
     if (dirty && seen.ran()) lines.push_back(second_launch(seen.workspace));
     return lines;
@@ -164,9 +164,10 @@ class KernelSearch {
     again.launch.workspace = workspace;
     again.launch.number = 1;
     const RunResult result = subject_.run(again, right_);
-    if (result.timed_out) return "a second launch on the workspace it left hangs on its locks";
+    if (result.timed_out) return "a second launch on the workspace of the first hangs on the locks";
     const std::size_t wrong = judge::differing(result.C, good_.C);
-    return fmt::format("a second launch on the workspace it left has {} of {} outputs wrong", wrong, result.C.size());
+    return fmt::format("a second launch on the workspace of the first has {} of {} outputs wrong", wrong,
+                       result.C.size());
   }
 
   /// The catalogue's condition of the race: it needs M of 64 or more.

@@ -66,9 +66,10 @@ report::Culprit fault_of_refusal(const RunResult& seen, const std::string& error
     return named("no-kernel-image", {});
   if (error == "cudaErrorMemoryAllocation") return named("out-of-memory", {});
   if (launch != nullptr && asks_for_too_much_shared(*launch))
-    return named("smem-optin-fail",
-                 {fmt::format("it asks for {} bytes of dynamic shared memory, {} are allowed", launch->dynamic_bytes,
-                              launch->binary_version > 0 ? launch->dynamic_bytes_allowed : kUnaskedSharedBytes)});
+    return named(
+        "smem-optin-fail",
+        {fmt::format("the kernel asks for {} bytes of dynamic shared memory, {} are allowed", launch->dynamic_bytes,
+                     launch->binary_version > 0 ? launch->dynamic_bytes_allowed : kUnaskedSharedBytes)});
   if (error == "cudaErrorInvalidConfiguration" || (launch != nullptr && is_no_grid(*launch)))
     return named("grid-or-sms-invalid", {});
   return unexplained("launch", {});
@@ -96,20 +97,22 @@ report::Culprit fault_of_illegal_address(LaunchTrials& trials) {
         locks > 0 && trials.right(trials.with_workspace("larger workspace", std::vector<std::int32_t>(8 * locks)));
     if (larger)
       return named("lock-workspace-small",
-                   {cure, "with eight times the workspace it asks for the output is right too"});
-    return named("ctmp-null-or-small", {cure, locks > 0 ? "eight times the workspace it asks for changes nothing"
-                                                        : "it asks for no workspace"});
+                   {cure, "with eight times the workspace that the kernel asks for, the output is right too"});
+    return named("ctmp-null-or-small",
+                 {cure, locks > 0 ? "eight times the workspace that the kernel asks for changes nothing"
+                                  : "the kernel asks for no workspace"});
   }
-  return unexplained("", {alone.ran() ? "with one thread block it runs, and the output is wrong all the same"
-                                      : "with one thread block it ends badly as well"});
+  return unexplained("", {alone.ran() ? "with one thread block the kernel runs, but the output is still wrong"
+                                      : "with one thread block the launch fails too"});
 }
 
 report::Culprit fault_of_hang(LaunchTrials& trials) {
   const RunResult& alone = trials.with_one_block();
   if (!alone.timed_out)
-    return named("lock-never-set", {fmt::format("with one thread block, where no block waits for a lock, it ends{}",
-                                                trials.right(alone) ? ", and the output is right" : "")});
-  return named("endless-spin", {"with one thread block, where no block waits for a lock, it hangs as well"});
+    return named("lock-never-set",
+                 {fmt::format("with one thread block, where no block waits for a lock, the kernel ends{}",
+                              trials.right(alone) ? ", and the output is right" : "")});
+  return named("endless-spin", {"with one thread block, where no block waits for a lock, the kernel hangs too"});
 }
 
 report::Culprit fault_of_loss(LaunchTrials& trials) {
@@ -120,7 +123,8 @@ report::Culprit fault_of_loss(LaunchTrials& trials) {
   if (error == "cudaErrorIllegalAddress") return fault_of_illegal_address(trials);
   if (error == "cudaErrorAssert") return named("device-assert", {"CUDA printed the failed assertion on stderr"});
   if (error == "cudaErrorLaunchFailure")
-    return named("device-trap", {"CUDA reports a trap by this name, and exceptions without a name of their own"});
+    return named("device-trap",
+                 {"CUDA reports this error for a trap, and for exceptions that have no error of their own"});
   return unexplained("launch", {});
 }
 
@@ -133,15 +137,16 @@ Culprits fault_of_silence(const LaunchTrials& trials) {
   const RunResult& seen = trials.first();
   if (!trials.kernel().on_device() || !seen.launches_watched) return {};
   if (seen.launch_count == 0)
-    return {named("instantiation-missing-rc-ignored", {"it returned 0, and no kernel was launched"})};
+    return {named("instantiation-missing-rc-ignored", {"the call returned 0, but no kernel was launched"})};
   int most = 0;
   for (const KernelLaunch& launch : seen.kernel_launches) most = std::max(most, launch.registers);
   if (most <= kRegistersOfNothing)
     return {named("arch-guard-empty-body",
-                  {fmt::format("it was launched and ended well, with {} registers: its body is empty", most)})};
-  return {named(
-      "output-to-temporary",
-      {fmt::format("it was launched and ended well, with {} registers, and changed nothing that it was given", most)})};
+                  {fmt::format("the kernel ran without an error, with {} registers: its body is empty", most)})};
+  return {
+      named("output-to-temporary",
+            {fmt::format("the kernel ran without an error, with {} registers, but changed nothing that it was given",
+                         most)})};
 }
 
 }  // namespace
@@ -189,7 +194,7 @@ std::ptrdiff_t dirty_words(const RunResult& result) {
 
 /// What is wrong with a second launch on the workspace that the first one left; empty: nothing.
 std::string second_launch(LaunchTrials& trials, const RunResult& second) {
-  const std::string what = "a second launch on the workspace it left ";
+  const std::string what = "a second launch on the workspace of the first ";
   if (second.timed_out) return what + "hangs";
   if (!second.ran()) return what + "does not return 0";
   const judge::Comparison output = trials.compared(second);
@@ -201,8 +206,9 @@ void look_at_locks(LaunchTrials& trials, const RunResult& seen, Culprits& found)
   if (dirty == 0 || !seen.ran()) return;
   std::vector<std::string> evidence = {
       fmt::format("{} of {} words of the workspace are left non-zero", dirty, seen.workspace.size())};
-  const std::string second = second_launch(trials, trials.with_workspace("workspace it left", seen.workspace));
-  evidence.push_back(second.empty() ? "a second launch on the workspace it left is right all the same" : second);
+  const std::string second =
+      second_launch(trials, trials.with_workspace("workspace of the first launch", seen.workspace));
+  evidence.push_back(second.empty() ? "a second launch on the workspace of the first is still right" : second);
   if (second.empty())
     found.push_back(unexplained("reduce", evidence));
   else
@@ -214,9 +220,9 @@ void look_at_stream(LaunchTrials& trials, Culprits& found) {
   if (!trials.kernel().on_device() || !trials.right(seen)) return;
   const RunResult& late = trials.with_late_A();
   if (trials.right(late)) return;
-  std::vector<std::string> evidence = {fmt::format(
-      "when A arrives late on the stream it was given, {} of {} outputs are wrong; when all is there before, none",
-      trials.compared(late).wrong, late.C.size())};
+  std::vector<std::string> evidence = {
+      fmt::format("when A arrives late on the given stream, {} of {} outputs are wrong; when A is there before, none",
+                  trials.compared(late).wrong, late.C.size())};
   for (const KernelLaunch& launch : late.kernel_launches)
     if (!launch.on_given_stream) evidence.push_back(launch.kernel + " was launched on another stream");
   found.push_back(named("wrong-stream", evidence));
@@ -252,7 +258,7 @@ report::Culprit race(const std::vector<kernel::child::SanitizerAnswer>& sanitize
   culprit.fault = "writeout-race or smem-race";
   culprit.stage = "reduce or pipeline";
   culprit.cure = "a barrier; --sanitize racecheck says where";
-  culprit.evidence.push_back("what was seen does not tell these apart; --sanitize racecheck does");
+  culprit.evidence.push_back("these launches do not tell the two apart; --sanitize racecheck does");
   return culprit;
 }
 
@@ -306,11 +312,11 @@ Culprits faults_of_workspace(LaunchTrials& trials, const std::string& how) {
   const RunResult& result = trials.with_workspace(how + " workspace", std::move(workspace));
   if (trials.right(result) && result.trespasses.empty()) return {};
   const std::string outcome =
-      result.timed_out ? "it hangs"
-      : !result.ran()  ? "it does not return 0"
+      result.timed_out ? "the kernel hangs"
+      : !result.ran()  ? "the kernel does not return 0"
                        : fmt::format("{} of {} outputs are wrong", trials.compared(result).wrong, result.C.size());
   std::vector<std::string> evidence = {
-      fmt::format("with a {} workspace {}; with a clean one it ends well", how, outcome)};
+      fmt::format("with a {} workspace {}; with a clean one the kernel ends without an error", how, outcome)};
   evidence.insert(evidence.end(), result.trespasses.begin(), result.trespasses.end());
   return {named(how == "dirty" ? "lock-workspace-dirty" : "lock-workspace-small", evidence)};
 }

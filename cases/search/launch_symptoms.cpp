@@ -25,7 +25,7 @@ void look_at_end(const RunResult& result, int timeout_seconds, std::vector<std::
   if (!result.launch_error.empty()) add(wrong, "launch error " + result.launch_error);
   if (!result.synchronise_error.empty())
     add(wrong, fmt::format("synchronise error {}{}", result.synchronise_error,
-                           result.launch_error.empty() ? ", after a launch that was good" : ""));
+                           result.launch_error.empty() ? ", after a launch without an error" : ""));
 }
 
 /// A failed launch is no fault where another launch made up for it.
@@ -34,7 +34,7 @@ void look_at_unchecked_error(const LaunchTrials& trials, const RunResult& result
   const std::string line =
       fmt::format("launch error {} was ignored by the kernel, which returned 0", result.unchecked_launch_error);
   if (trials.right(result))
-    add(symptoms.notes, line + "; the output is right all the same");
+    add(symptoms.notes, line + "; the output is still right");
   else
     add(symptoms.wrong, line);
 }
@@ -42,14 +42,15 @@ void look_at_unchecked_error(const LaunchTrials& trials, const RunResult& result
 /// The message of a launch that is right is a note, not a symptom.
 void look_at_message(const LaunchTrials& trials, const RunResult& result, LaunchSymptoms& symptoms) {
   if (!result.message.empty())
-    add(trials.right(result) ? symptoms.notes : symptoms.wrong, "it says: " + result.message);
+    add(trials.right(result) ? symptoms.notes : symptoms.wrong, "the kernel says: " + result.message);
 }
 
 void look_at_writes(const LaunchTrials& trials, std::vector<std::string>& wrong) {
   const judge::Comparison output = trials.compared(trials.first());
   if (output.unwritten > 0)
     add(wrong, fmt::format("{} of {} outputs keep the fill: never written, not zero", output.unwritten, output.count));
-  if (output.nan > 0) add(wrong, fmt::format("{} of {} outputs are NaN that it wrote", output.nan, output.count));
+  if (output.nan > 0)
+    add(wrong, fmt::format("{} of {} outputs are NaN that the kernel wrote", output.nan, output.count));
   for (const RunResult& result : trials.launches())
     for (const std::string& trespass : result.trespasses) add(wrong, trespass);
 }

@@ -92,11 +92,10 @@ float magnitude_of_up(const fixtures::Layer& layer) {
 std::vector<report::Culprit> faults_of_magnitude(LaunchTrials& trials, const Prepared& prepared) {
   const fixtures::Layer& layer = prepared.layer;
   if (layer.dtype != DType::fp16 || layer.bias || trials.task().launch.reduce_bits == 16) return {};
-  const std::string halves =
-      fmt::format("activations of {:g} whose products pile up and take each other away again", kLarge);
+  const std::string halves = fmt::format("activations of {:g} whose partial sums grow and then cancel", kLarge);
   if (overflows(trials, layer, kLarge, up_and_down)) {
     report::Culprit culprit{.stage = "multiply", .fault = "fp16-accumulate-overflow"};
-    culprit.evidence = {fmt::format("{} give infinities; of {:g}, the right sums", halves, kSmall)};
+    culprit.evidence = {fmt::format("{} give infinities; those of {:g} give the right sums", halves, kSmall)};
     culprit.cure = "accumulate in fp32";
     return {culprit};
   }
@@ -106,8 +105,8 @@ std::vector<report::Culprit> faults_of_magnitude(LaunchTrials& trials, const Pre
   report::Culprit culprit{.stage = "epilogue", .fault = "epilogue-cast-order"};
   culprit.evidence = {
       fmt::format("{} give finite sums, so the accumulators are wide", halves),
-      fmt::format("sums beyond 65504 whose scaled value is inside the range (activations of {:g}) are infinite; {:g} "
-                  "times smaller they are right",
+      fmt::format("sums beyond 65504 whose scaled value is inside the range (activations of {:g}) are infinite; "
+                  "activations {:g} times smaller give the right sums",
                   magnitude, kLarge / kSmall)};
   culprit.cure = "scale in fp32 and cast once";
   return {culprit};

@@ -105,7 +105,7 @@ std::string function_of_codes(const Codes& got, const Codes& want) {
 
 void say_of_tiles(const Codes& got, const Codes& want, std::vector<std::string>& lines) {
   if (got == want) {
-    lines.push_back("every code is ours, in its place: words differ in the padding alone");
+    lines.push_back("every code equals ours, in its place: words differ only in the padding");
     return;
   }
   const auto here = multisets(got), ours = multisets(want);
@@ -115,19 +115,19 @@ void say_of_tiles(const Codes& got, const Codes& want, std::vector<std::string>&
     lines.push_back("every code is the same function of ours, in its place: " + function + " (stage codes)");
     return;
   }
-  lines.push_back(fmt::format("{} of {} tiles hold the same codes as ours, in whatever order", same, here.size()));
+  lines.push_back(fmt::format("{} of {} tiles hold the same codes as ours, in any order", same, here.size()));
   if (same == here.size()) {
     const auto sources =
         sources_by_content(contents_by_place(got, kTileK, kTileN), contents_by_place(want, kTileK, kTileN));
     if (!sources.empty())
-      lines.push_back("all tiles permute theirs alike, in stage fragments at the latest: " +
+      lines.push_back("all tiles permute their codes in the same way, in stage fragments at the latest: " +
                       probe::text_of(probe::recover_map(sources, kTileK, kTileN), sources, kTileN, "k", "n"));
     return;
   }
   const auto sources = sources_by_content(contents_by_tile(got), contents_by_tile(want));
   const int columns = got.cols() / kTileN;
   if (!sources.empty())
-    lines.push_back("whole tiles stand elsewhere, in stage tiles at the latest: " +
+    lines.push_back("whole tiles are in other places, in stage tiles at the latest: " +
                     probe::text_of(probe::recover_map(sources, got.rows() / kTileK, columns), sources, columns,
                                    "tile row ", "tile "));
   else

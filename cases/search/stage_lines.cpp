@@ -74,7 +74,7 @@ StageLine kernel_line(StageId stage, const Report& report, const StagesSeen& see
   if (culprit_at(report, "") != nullptr) {
     const bool ran = seen.runs.launches[0].ran();
     return {name_of(stage), ran ? StageVerdict::not_visible : StageVerdict::not_reached,
-            ran ? "the kernel is wrong and nothing known reproduces it" : "the kernel did not run to its end"};
+            ran ? "the kernel is wrong and no known fault reproduces the result" : "the kernel did not run to its end"};
   }
   StageLine line = sound_kernel_line(stage, report, seen);
   if (culprit_at(report, "launch") != nullptr) line.evidence = "with launch put right: " + line.evidence;

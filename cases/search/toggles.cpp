@@ -150,15 +150,15 @@ std::vector<Switch> switches(const DataToggles& asked, bool asymmetric) {
     all.push_back(
         {"put right " + name_of(id), [stage = name_of(id)](DataToggles&, Recipe& ways) { ways[stage] = "reference"; }});
   if (asked.group != -1)
-    all.push_back({"group -1 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.group = -1; }});
+    all.push_back({"group -1 (hides the fault: another layer)", [](DataToggles& data, Recipe&) { data.group = -1; }});
   if (asymmetric)
-    all.push_back(
-        {"zero points all 8 (hides it: another layer)", [](DataToggles& data, Recipe&) { data.all_eight = true; }});
+    all.push_back({"zero points all 8 (hides the fault: another layer)",
+                   [](DataToggles& data, Recipe&) { data.all_eight = true; }});
   if (asked.source == Source::b || asked.source == Source::w)
-    all.push_back({"random codes (hides it: another layer)",
+    all.push_back({"random codes (hides the fault: another layer)",
                    [](DataToggles& data, Recipe&) { data.source = data.source == Source::b ? Source::s : Source::r; }});
   if (asked.source == Source::b || asked.source == Source::s)
-    all.push_back({"random scales (hides it: another layer)",
+    all.push_back({"random scales (hides the fault: another layer)",
                    [](DataToggles& data, Recipe&) { data.source = data.source == Source::b ? Source::w : Source::r; }});
   return all;
 }
@@ -272,7 +272,7 @@ std::string text_of(const ToggleTable& table, const report::Report& report, cons
     add_sets("turns it off", table.turns_off);
     add_sets("turns it on", table.turns_on);
   } else {
-    text += "the output as asked is right; each row that is not shows what leaving that out does\n";
+    text += "the output as asked is right; each WRONG row shows what its change does\n";
   }
   for (const report::Culprit& culprit : report.culprits)
     text += fmt::format("{:<14}{} in stage {}\n", "bisect names", culprit.fault, culprit.stage);

@@ -113,12 +113,12 @@ std::string listed(std::vector<std::string> parts, const char* between) {
 
 /// The condition, or the conditions along the axes.
 std::vector<std::string> verdict_lines(const Sweep& sweep) {
-  if (!sweep.base_wrong) return {"nothing to sweep: it does not fail at " + place_text(sweep.names, sweep.base)};
-  if (sweep.conjunction && sweep.condition.empty()) return {"fails wherever it was launched"};
+  if (!sweep.base_wrong) return {"nothing to sweep: no failure at " + place_text(sweep.names, sweep.base)};
+  if (sweep.conjunction && sweep.condition.empty()) return {"fails at every launched shape"};
   if (sweep.conjunction) {
     std::vector<std::string> out = {"fails iff " + sweep.condition};
     for (const std::string& other : sweep.equivalents)
-      out.push_back("or iff " + other + ": nothing that was launched tells them apart");
+      out.push_back("or iff " + other + ": the launches do not tell them apart");
     return out;
   }
   std::vector<std::string> out;
@@ -126,9 +126,9 @@ std::vector<std::string> verdict_lines(const Sweep& sweep) {
     if (!sweep.along[i].empty())
       out.push_back(
           fmt::format("at {}: fails iff {}", place_text(sweep.names, sweep.base, static_cast<int>(i)), sweep.along[i]));
-  if (out.empty()) out.push_back("fails all along each axis from " + place_text(sweep.names, sweep.base));
+  if (out.empty()) out.push_back("fails at every value of each axis from " + place_text(sweep.names, sweep.base));
   if (!sweep.exception.empty())
-    out.push_back(fmt::format("axes interact: it is {} at {}", sweep.exception_wrong ? "wrong" : "right",
+    out.push_back(fmt::format("axes interact: the output is {} at {}", sweep.exception_wrong ? "wrong" : "right",
                               place_text(sweep.names, sweep.exception)));
   return out;
 }

@@ -60,7 +60,7 @@ report::Condition stopped(std::string text, const RandomCases& cases) {
 std::string why_right(const report::Report& report, bool cut) {
   if (report.comparison && report.comparison->right())
     return "random data of this shape is right, and so is this output: there is no failure to follow";
-  if (cut) return "a layer of this shape that is cut out of no other is right: the condition is in the cut or the data";
+  if (cut) return "a whole layer of this shape is right: the condition is in the cut or the data";
   return "random data of this shape is right: the condition is in the data";
 }
 
@@ -90,7 +90,7 @@ report::Condition condition_of(const Shape& base, const SweptBox& box, const rep
     return stopped("random data of this shape cannot be tested: " + cases.refusal(), cases);
   if (at_base == Outcome::right) return stopped(why_right(report, box.cut), cases);
   if (cases.timed_out() && !asked)
-    return stopped("random data of this shape hangs too: other shapes are launched with --sweep", cases);
+    return stopped("random data of this shape hangs too: --sweep launches other shapes", cases);
   return swept(base, box.block_tile, budget, cases);
 }
 

@@ -139,19 +139,19 @@ def test_a_case_folder_can_be_run_by_hand(bisect, tmp_path, command):
 
 @pytest.mark.parametrize("body, lines", [
     ("return 2", ["return code 2", "culprit      instantiation-missing-rc-ignored in stage launch"]),
-    ("raise ValueError('no such\\ntile')", ["it says: ValueError: no such tile", "return code 1"]),
+    ("raise ValueError('no such\\ntile')", ["the kernel says: ValueError: no such tile", "return code 1"]),
     ("import os; os.abort()", ["ended by SIGABRT"]),
     ("import os; os.kill(os.getpid(), 11)", ["ended by SIGSEGV"]),
     ("import os; os._exit(3)", ["ended its process with exit code 3"]),
     ("import time; time.sleep(60)", ["hangs: not done after 1 s, ended by force"]),
     ("return None", ["256 of 256 outputs keep the fill: never written, not zero"]),
     ("case.C[0] = 0", ["128 of 256 outputs keep the fill: never written, not zero"]),
-    ("return np.zeros((3, 5))", ["it says: C.npy: output is (3, 5) where the case has M=2 and N=128"]),
-    ("return np.full((2, 128), np.nan)", ["256 of 256 outputs are NaN that it wrote"]),
+    ("return np.zeros((3, 5))", ["the kernel says: C.npy: output is (3, 5) where the case has M=2 and N=128"]),
+    ("return np.full((2, 128), np.nan)", ["256 of 256 outputs are NaN that the kernel wrote"]),
     ("return numpy_kernel.kernel(case) - case.as_float(case.bias)", ["culprit      bias-missing in stage epilogue"]),
     ("numpy_kernel.natural = lambda values, one_group: values\nreturn numpy_kernel.kernel(case)",
      ["culprit      scale-perm-missing in stage scale_order",
-      "its packed tensors are right in every bit: it reads them as if they had been made with this fault"]),
+      "the packed tensors are right in every bit: the kernel reads them as if they had been made with this fault"]),
     ("return numpy_kernel.kernel(case) * (1 + 0.1 * case.launch['number'])", ["2 launches of the same task differ"]),
 ])
 def test_each_way_to_fail_has_its_own_lines_and_exit_1(bisect, command, body, lines):

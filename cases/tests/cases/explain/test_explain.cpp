@@ -243,7 +243,7 @@ TEST_CASE("explain: a code that is changed in its own place is told from one tha
   const explain::Trace trace = traced("b 128", {.row = 0, .n = 3}, {"nibble-spill"});
   CHECK(term_of(trace, 8).want.code == 15);
   CHECK(term_of(trace, 8).used.code == 0);
-  CHECK(said_of(trace, 8) == "code 0 where 15 is right; it is from its own place, and changed on the way\n");
+  CHECK(said_of(trace, 8) == "code 0 where 15 is right; it is from its own place, but a stage changed it\n");
 }
 
 TEST_CASE("explain: words that were never written are told from codes that were moved") {
@@ -260,10 +260,10 @@ TEST_CASE("explain: k-tail-dropped leaves memory right and shows in the terms an
     REQUIRE(term.right_in_memory());
     REQUIRE(term.right() == (term.k < 1024 - 128 || term.a == 0));
   }
-  CHECK(said_of(trace, 1000) == fmt::format("its warp finds 0 of A where {:.5g} is right\n", term_of(trace, 1000).a));
+  CHECK(said_of(trace, 1000) == fmt::format("the warp finds 0 of A where {:.5g} is right\n", term_of(trace, 1000).a));
   REQUIRE(trace.slices.size() > 1);
   for (const explain::SliceLine& line : trace.slices) CHECK(line.right == (line.k_end < 1024));
-  CHECK(explain::text_of(trace).find("are right in the packed tensors: the kernel finds them otherwise") !=
+  CHECK(explain::text_of(trace).find("are right in the packed tensors: the kernel reads other values") !=
         std::string::npos);
 }
 
@@ -276,7 +276,7 @@ TEST_CASE("explain: small-group-tile-stale shows the row of scales that is still
     const int group = term.k / 32;
     if (group < 4 || group % 4 == 0) REQUIRE(term.right());
   }
-  CHECK(said_of(trace, 170).find("looked for in row 1 from column 0, where") != std::string::npos);
+  CHECK(said_of(trace, 170).find("read in row 1 from column 0, where") != std::string::npos);
   CHECK(said_of(trace, 170).find("of row 5 is right") != std::string::npos);
 }
 
@@ -289,7 +289,7 @@ TEST_CASE("explain: tile-pointer-wrap shows the code 16 rows further on in the s
   for (const explain::Term& term : trace.terms) {
     if (term.right()) continue;
     const int found = term_of(sound, term.k + 16).used.code;
-    REQUIRE(said_of(trace, term.k) == fmt::format("its warp finds code {} where B holds {}\n", found, term.want.code));
+    REQUIRE(said_of(trace, term.k) == fmt::format("the warp finds code {} where B holds {}\n", found, term.want.code));
     ++seen;
   }
   CHECK(seen > 50);
@@ -302,7 +302,7 @@ TEST_CASE("explain: zp-double-bias8 shows what the dequantisation makes of a rig
   const explain::Term& term = term_of(trace, 0);
   CHECK(said_of(trace, 0) ==
         fmt::format(
-            "its warp makes {:.5g} of it where {:.5g} is right\n",
+            "the warp makes a weight of {:.5g} where {:.5g} is right\n",
             value_of(bits_of(static_cast<float>(term.used.scale * (term.used.code - term.used.zero - 8)), DType::fp16),
                      DType::fp16),
             value_of(bits_of(static_cast<float>(term.used.weight()), DType::fp16), DType::fp16)));
@@ -313,7 +313,8 @@ TEST_CASE("explain: bias-double leaves terms and sums right") {
   CHECK_FALSE(trace.right());
   for (const explain::SliceLine& line : trace.slices) CHECK(line.right);
   CHECK(trace.output->used - trace.output->want == doctest::Approx(trace.output->bias).epsilon(0.05));
-  CHECK(explain::text_of(trace).find("it goes wrong where sums are handed over or written out") != std::string::npos);
+  CHECK(explain::text_of(trace).find("the error is made where sums are handed over or written out") !=
+        std::string::npos);
 }
 
 TEST_CASE("explain: an output that was never written says how the kernel ended") {

@@ -63,7 +63,7 @@ TEST_CASE("packed map: whole tiles that stand elsewhere are told from codes that
   });
   CHECK(has(said, "tiles hold the same codes as ours"));
   CHECK_FALSE(has(said, "576 of 576"));
-  CHECK(has(said, "whole tiles stand elsewhere, in stage tiles at the latest: inside 2 x 1"));
+  CHECK(has(said, "whole tiles are in other places, in stage tiles at the latest: inside 2 x 1"));
 }
 
 TEST_CASE("packed map: a function of the code is said as a table") {

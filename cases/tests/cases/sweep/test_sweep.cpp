@@ -61,7 +61,7 @@ TEST_CASE("sweep: the condition of each fault of the data path is exactly what i
   CHECK(condition_of("r -1 --shape 400,256 --inject repack-tail-unwritten") == "fails iff K % 32 == 16");
   CHECK(condition_of("r 128 --shape 256,128 --m 300 --inject thread-config-broken") == "fails iff M > 256");
   CHECK(condition_of("b -1 --m 16 --inject scale-not-passed-variant") == "fails iff group_size == K");
-  CHECK(condition_of("b 128 --inject k-tail-dropped") == "fails wherever it was launched");
+  CHECK(condition_of("b 128 --inject k-tail-dropped") == "fails at every launched shape");
 }
 
 TEST_CASE("sweep: faults of stripes are told by how thread blocks share the work") {

@@ -36,14 +36,14 @@ TEST_CASE("sweep: a plug-in that is explained is swept when asked and not otherw
   CHECK_FALSE(report_of(test::plugin("returns_code"), "b 128 --m 4").condition);
   const Report asked = report_of(test::plugin("returns_code"), "b 128 --m 4 --sweep");
   REQUIRE(asked.condition);
-  CHECK(asked.condition->text == "fails wherever it was launched");
+  CHECK(asked.condition->text == "fails at every launched shape");
 }
 
 TEST_CASE("sweep: a plug-in that takes no bias is swept without one and a sound one is not swept") {
   CHECK_FALSE(report_of(test::plugin("takes_no_bias"), "b 128 --m 4 --sweep").condition);
   const Report report = report_of(test::plugin("forgets_bias"), "b 128 --m 4 --sweep");
   REQUIRE(report.condition);
-  CHECK(report.condition->text == "fails wherever it was launched");
+  CHECK(report.condition->text == "fails at every launched shape");
 }
 
 TEST_CASE("sweep: a plug-in that hangs is not swept unless asked") {

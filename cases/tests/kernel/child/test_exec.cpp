@@ -72,7 +72,7 @@ TEST_CASE("exec: what a command says of a launch that is right is a note and no 
   const Report report = ask_kernel(commands.script(
       "cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true, \"return_code\": 0, \"message\": \"took 3 ms\"}'"));
   CHECK(report.verdict == Verdict::match);
-  CHECK(std::ranges::find(report.notes, "it says: took 3 ms") != report.notes.end());
+  CHECK(std::ranges::find(report.notes, "the kernel says: took 3 ms") != report.notes.end());
 }
 
 TEST_CASE("exec: a command that stays alive is started once and gets each case once") {
@@ -100,7 +100,7 @@ TEST_CASE("exec: each way to go wrong is told apart") {
       {"while :; do echo again; done 2>/dev/null | head -c 100000; sleep 60", "hangs: not done after 1 s"},
       {":", "6144 of 6144 outputs keep the fill: never written, not zero\n"},
       {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "return code 4\n"},
-      {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "it says: no such tile\n"},
+      {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "the kernel says: no such tile\n"},
       {"echo nonsense > \"$1/C.npy\"", "C.npy: not an .npy file"},
       {"rm \"$1/C.npy\"", "C.npy: cannot be read"},
       {"cp \"$1/bias.npy\" \"$1/C.npy\"", "C.npy: output is (1536) where the case has M=4 and N=1536"},

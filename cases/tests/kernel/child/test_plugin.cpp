@@ -60,7 +60,7 @@ TEST_CASE("plugin: each way to go wrong is told apart by its own evidence") {
       {"spins", "hangs: not done after 1 s, ended by force\n"},
       {"writes_nothing", "6144 of 6144 outputs keep the fill: never written, not zero\n"},
       {"writes_half", "3072 of 6144 outputs keep the fill: never written, not zero\n"},
-      {"writes_nan", "1 of 6144 outputs are NaN that it wrote\n"},
+      {"writes_nan", "1 of 6144 outputs are NaN that the kernel wrote\n"},
       {"writes_behind", "C: 64 bytes changed behind its end, the first 8 bytes away\n"},
       {"writes_before", "C: 2 bytes changed before its begin, the nearest 1 bytes away\n"},
       {"changes_input", "words: the input itself was changed\n"},
@@ -117,7 +117,8 @@ TEST_CASE("plugin: zeros that were written are not taken for unwritten outputs")
 }
 
 TEST_CASE("plugin: a dirty workspace is followed up with a second launch on it") {
-  CHECK(says(ask_kernel(plugin("leaves_workspace")), "a second launch on the workspace it left does not return 0"));
+  CHECK(
+      says(ask_kernel(plugin("leaves_workspace")), "a second launch on the workspace of the first does not return 0"));
 }
 
 TEST_CASE("plugin: an unexplained fault lies in the stage that was seen to fail") {
@@ -126,7 +127,7 @@ TEST_CASE("plugin: an unexplained fault lies in the stage that was seen to fail"
   const Report zeros = ask_kernel(plugin("writes_zeros"));
   REQUIRE(zeros.culprits.size() == 1);
   CHECK(zeros.culprits[0].stage.empty());
-  CHECK(says(zeros, "it writes zeros whatever it is given"));
+  CHECK(says(zeros, "it writes zeros for every input"));
 }
 
 TEST_CASE("plugin: a workspace starts as asked and as large as asked") {
