@@ -16,9 +16,8 @@ constexpr std::size_t kMostDetailBytes = 12 << 20;
 
 /// JSON for the inside of a script element: no "<", so that nothing in it ends the element, and nothing but ASCII.
 std::string embedded(const ordered_json& value) {
-  std::string out;
-  for (const char c : value.dump(-1, ' ', true, ordered_json::error_handler_t::replace))
-    out += c == '<' ? std::string("\\u003c") : std::string(1, c);
+  std::string out = value.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
+  for (std::size_t at = out.find('<'); at != out.npos; at = out.find('<', at)) out.replace(at, 1, "\\u003c");
   return out;
 }
 
@@ -49,6 +48,10 @@ ordered_json json_of(const News& news) {
   return {{"items", std::move(items)}, {"known", std::move(known)}};
 }
 
+std::string detail_of(const Record& record, bool with_pictures) {
+  return embedded({{"finding", record.finding}, {"pictures", with_pictures ? record.pictures : nullptr}});
+}
+
 /// Findings and pictures for the pages of single cases, within the limits: findings before pictures.
 struct Details {
   std::string scripts;
@@ -57,16 +60,12 @@ struct Details {
 
   void add(std::size_t index, const Record& record) {
     if (record.finding.is_null() && record.pictures.is_null()) return;
-    ordered_json detail = {{"finding", record.finding}, {"pictures", record.pictures}};
-    std::string text = embedded(detail);
-    const bool pictures = !record.pictures.is_null();
-    if (pictures && (pictured >= kMostPictured || bytes + text.size() > kMostDetailBytes)) {
-      ++without_pictures;
-      detail["pictures"] = nullptr;
-      text = embedded(detail);
-    } else {
-      pictured += pictures;
-    }
+    const bool has_pictures = !record.pictures.is_null();
+    bool with_pictures = has_pictures && pictured < kMostPictured;
+    std::string text = detail_of(record, with_pictures);
+    if (with_pictures && bytes + text.size() > kMostDetailBytes) text = detail_of(record, with_pictures = false);
+    pictured += with_pictures;
+    without_pictures += has_pictures && !with_pictures;
     if (bytes + text.size() > kMostDetailBytes) {
       without_finding += !record.finding.is_null();
       return;
