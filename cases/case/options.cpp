@@ -47,12 +47,6 @@ std::pair<int, int> parse_pair(const std::string& text, char separator, const ch
   throw InputError("{} {}: two positive numbers with '{}' between them are expected", option, text, separator);
 }
 
-DType parse_dtype(const std::string& text) {
-  if (text == "fp16") return DType::fp16;
-  if (text == "bf16") return DType::bf16;
-  throw InputError("--dtype {}: it is one of fp16, bf16", text);
-}
-
 repack::PerColumn parse_per_column(const std::string& text) {
   if (text == "averaged") return repack::PerColumn::averaged;
   if (text == "requantised") return repack::PerColumn::requantised;
@@ -333,16 +327,15 @@ Options options_of(const CaseId& id) {
 
 Options parse_options(int argc, char** argv) { return parse_options(argc, argv, {"bisect", kAbout, "bisect b 128"}); }
 
-Options parse_options(int argc, char** argv, const Command& command) {
-  Words words;
-  Options options;
-  CLI::App app{command.about, command.name};
-  if (command.declare) command.declare(app);
-  declare(app, words, options);
-  std::string negative_group;
-  std::vector<std::string> rest = without_negative_group(argc, argv, negative_group);
+DType parse_dtype(const std::string& text) {
+  if (text == "fp16") return DType::fp16;
+  if (text == "bf16") return DType::bf16;
+  throw InputError("--dtype {}: it is one of fp16, bf16", text);
+}
+
+void parse_words(CLI::App& app, const std::function<void()>& parse) {
   try {
-    app.parse(rest);
+    parse();
   } catch (const CLI::CallForHelp& help) {
     std::exit(app.exit(help));
   } catch (const CLI::ExtrasError& error) {
@@ -353,6 +346,17 @@ Options parse_options(int argc, char** argv, const Command& command) {
   } catch (const CLI::ParseError& error) {
     throw InputError("{}", error.what());
   }
+}
+
+Options parse_options(int argc, char** argv, const Command& command) {
+  Words words;
+  Options options;
+  CLI::App app{command.about, command.name};
+  if (command.declare) command.declare(app);
+  declare(app, words, options);
+  std::string negative_group;
+  std::vector<std::string> rest = without_negative_group(argc, argv, negative_group);
+  parse_words(app, [&] { app.parse(rest); });
   if (!negative_group.empty()) words.group = negative_group;
   if (command.check) command.check();
   if (!options.outputs.list_faults) understand(words, command.example, options);

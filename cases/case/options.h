@@ -115,6 +115,13 @@ repack::Recipe planted_by(const Asked& asked);
 /// Parses a command line. Throws InputError; prints the help and exits 0 for --help.
 Options parse_options(int argc, char** argv);
 
+/// What every program does around `parse`, which parses `app`'s words: throws InputError for a word it does not know,
+/// with the nearest option it has; prints the help and exits 0 for --help.
+void parse_words(CLI::App& app, const std::function<void()>& parse);
+
+/// The value of --dtype: fp16 or bf16. Throws InputError for another.
+DType parse_dtype(const std::string& text);
+
 /// The options of `bisect --case ID`. Throws InputError for an unknown kernel.
 Options options_of(const CaseId& id);
 

@@ -218,8 +218,8 @@ Prepared with_cuts(Prepared out, const std::vector<fixtures::Cut>& cuts) {
 
 }  // namespace
 
-Prepared without_bias(Prepared prepared) {
-  if (!prepared.layer.bias) return prepared;
+Prepared for_kernel(Prepared prepared, bool takes_bias) {
+  if (takes_bias || !prepared.layer.bias) return prepared;
   prepared.layer.bias.reset();
   prepared.id.bias = false;
   prepared.notes.push_back("the kernel takes no bias: this layer's is left out");

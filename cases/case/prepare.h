@@ -21,8 +21,8 @@ struct Prepared {
 /// The random layer of a case of mode r.
 fixtures::random::RandomSpec spec_of(const CaseId& id);
 
-/// The case for a kernel that takes no bias.
-Prepared without_bias(Prepared prepared);
+/// The case for a kernel: without the layer's bias where the kernel takes none.
+Prepared for_kernel(Prepared prepared, bool takes_bias);
 
 /// The random layer of a case, not cut, and its activations, multiplied by 2^magnitude.
 Prepared random_case(const CaseId& id, int magnitude);

@@ -109,13 +109,7 @@ int run(int argc, char** argv) {
                  "faults of the repack and healthy cases on this kernel instead: cuda, plugin:FILE");
   app.add_option("--gpu", asked.gpu,
                  "with --kernel: write what it named to FILE; otherwise: put it into the catalogue");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    throw InputError("{}", error.what());
-  }
+  parse_words(app, [&] { app.parse(argc, argv); });
   if (!asked.kernel.empty()) return prove_on_kernel(asked);
   const proof::OnGpu on_gpu = asked.gpu.empty() ? proof::OnGpu() : proof::read_gpu_column(asked.gpu);
   const proof::Proof proof = prove(asked);

@@ -250,12 +250,7 @@ Trace explain(const Prepared& prepared, const repack::Recipe& recipe, const Opti
   const std::string spec = kernel_spec(options.asked);
   if (spec.empty()) return Tracing(prepared, recipe, options, question, nullptr).run();
   const auto foreign = kernel::child::open_kernel(spec, std::chrono::seconds(options.effort.timeout_seconds));
-  Prepared asked = prepared;
-  if (prepared.layer.bias && !foreign->takes_bias()) {
-    asked.layer.bias.reset();
-    asked.id.bias = false;
-    asked.notes.push_back("the kernel takes no bias: this layer's is left out");
-  }
+  const Prepared asked = for_kernel(prepared, foreign->takes_bias());
   return Tracing(asked, recipe, options, question, foreign.get()).run();
 }
 

@@ -93,8 +93,7 @@ CaseRunner::Checked CaseRunner::users_kernel(const Options& options) {
   } catch (const CannotTest& error) {
     return {.outcome = Outcome::skipped, .reason = error.what()};
   }
-  const Prepared whole = made_ready(options);
-  const Prepared prepared = kernel->takes_bias() ? whole : without_bias(whole);
+  const Prepared prepared = for_kernel(made_ready(options), kernel->takes_bias());
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const search::KernelExamination seen = search::examine(*kernel, prepared, options, task, kSilent);
   Checked found = checked(seen, seen.shown, seen.trials.expected());

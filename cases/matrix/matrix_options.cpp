@@ -2,6 +2,7 @@
 #include "cases/matrix/matrix_options.h"
 
 #include "cases/case/case_id.h"
+#include "cases/case/options.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/sets.h"
 #include "fixtures/error.h"
@@ -66,22 +67,6 @@ void add_reports(CLI::App& app, ReportFiles& files) {
   app.add_option("--markdown", files.markdown, "write a summary for a pull request to FILE");
   app.add_option("--html", files.html, "write the report, one self-contained page, to FILE");
   app.add_option("--baseline", files.baseline, "compare with an earlier result, of `matrix baseline`: only news fail");
-}
-
-/// Names a mistyped option, and the nearest known one.
-void parse(CLI::App& app, int argc, char** argv) {
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    std::exit(app.exit(help));
-  } catch (const CLI::ExtrasError& error) {
-    std::vector<std::string> known;
-    for (const CLI::Option* option : app.get_options()) known.push_back(option->get_name());
-    const std::string word = app.remaining().empty() ? "" : app.remaining().front();
-    throw InputError("'{}' is not understood{}; --help prints all", word, faults::did_you_mean(word, known));
-  } catch (const CLI::ParseError& error) {
-    throw InputError("{}", error.what());
-  }
 }
 
 /// Typing errors are reported before anything runs.
@@ -151,7 +136,7 @@ MatrixOptions parse_matrix(int argc, char** argv) {
   app.add_flag("--no-bisect", no_bisect, "do not look for what is wrong with a failing case");
   add_reports(app, options.reports);
   app.add_flag("--quiet", options.quiet, "no progress on stderr");
-  parse(app, argc, argv);
+  parse_words(app, [&] { app.parse(argc, argv); });
   if (!kernel.empty()) options.selection.axes.push_back("kernel=" + kernel);
   options.search = !no_bisect;
   options.budget.memory_bytes = static_cast<long long>(memory_mib) << 20;
@@ -167,7 +152,7 @@ JoinOptions parse_merge(int argc, char** argv) {
   app.add_option("OUT", options.out, "the joined result")->required();
   app.add_option("IN", options.in, "the results of shards")->required();
   add_reports(app, options.reports);
-  parse(app, argc, argv);
+  parse_words(app, [&] { app.parse(argc, argv); });
   return options;
 }
 
@@ -177,7 +162,7 @@ JoinOptions parse_report(int argc, char** argv) {
   CLI::App app(std::string("Writes reports of a result that is there.\n\n") + kExit, "matrix report");
   app.add_option("RESULTS", options.in[0], "a result")->required();
   add_reports(app, options.reports);
-  parse(app, argc, argv);
+  parse_words(app, [&] { app.parse(argc, argv); });
   return options;
 }
 
@@ -194,7 +179,7 @@ BaselineOptions parse_baseline(int argc, char** argv) {
       ->allow_extra_args(false);
   app.add_option("--reason", reasons, "why")->allow_extra_args(false);
   app.add_option("--expires", dates, "until when, YYYY-MM-DD")->allow_extra_args(false);
-  parse(app, argc, argv);
+  parse_words(app, [&] { app.parse(argc, argv); });
   if (known.size() != reasons.size() || known.size() != dates.size())
     throw InputError("{} --known, {} --reason and {} --expires: each known failure needs one of each", known.size(),
                      reasons.size(), dates.size());

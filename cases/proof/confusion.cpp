@@ -152,9 +152,9 @@ std::string accusation(const ProofCase& proof_case, const MakeBox& make_box) {
 }
 
 /// A case for the user's kernel.
-ProofCase for_kernel(ProofCase proof_case, const kernel::child::ForeignKernel& kernel, const std::string& spec) {
+ProofCase asking_kernel(ProofCase proof_case, const kernel::child::ForeignKernel& kernel, const std::string& spec) {
   proof_case.options.asked = asked::Kernel{.spec = spec, .hidden_repack = asked::Planted{}};
-  if (!kernel.takes_bias()) proof_case.prepared = without_bias(proof_case.prepared);
+  proof_case.prepared = for_kernel(proof_case.prepared, kernel.takes_bias());
   return proof_case;
 }
 
@@ -180,7 +180,7 @@ std::vector<std::string> accused_on_kernel(kernel::child::ForeignKernel& kernel,
                                            const std::function<void(int, int)>& done) {
   std::vector<std::string> accused;
   for (int i = 0; i < count; ++i) {
-    const ProofCase asked = for_kernel(proof_case_of(healthy_case(static_cast<std::uint64_t>(i))), kernel, spec);
+    const ProofCase asked = asking_kernel(proof_case_of(healthy_case(static_cast<std::uint64_t>(i))), kernel, spec);
     if (const std::string said = accusation(asked, boxes_of(kernel)); !said.empty()) accused.push_back(said);
     done(i + 1, count);
   }
@@ -191,7 +191,7 @@ std::vector<Trial> try_on_kernel(kernel::child::ForeignKernel& kernel, const std
                                  const std::function<void(int, int)>& done) {
   static std::vector<ProofCase> asked;  // trials hold pointers to them
   asked.clear();
-  for (const ProofCase& proof_case : single_cases()) asked.push_back(for_kernel(proof_case, kernel, spec));
+  for (const ProofCase& proof_case : single_cases()) asked.push_back(asking_kernel(proof_case, kernel, spec));
   std::vector<Task> tasks = singles_in(asked);
   std::erase_if(tasks, [](const Task& task) { return !is_repacking(faults::parse_stage(task.second[0]->stage)); });
   std::vector<Trial> trials;

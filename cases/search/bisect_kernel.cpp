@@ -201,7 +201,7 @@ class KernelBisection {
 report::Report bisect_kernel(const Prepared& prepared, const Options& options, const Progress& progress) {
   auto kernel =
       kernel::child::open_kernel(kernel_spec(options.asked), std::chrono::seconds(options.effort.timeout_seconds));
-  const Prepared asked = kernel->takes_bias() ? prepared : without_bias(prepared);
+  const Prepared asked = for_kernel(prepared, kernel->takes_bias());
   return KernelBisection(*kernel, asked, options, progress).run();
 }
 
