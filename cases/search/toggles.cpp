@@ -272,7 +272,7 @@ std::string text_of(const ToggleTable& table, const report::Report& report, cons
     add_sets("turns it off", table.turns_off);
     add_sets("turns it on", table.turns_on);
   } else {
-    text += "the output as asked is right; each WRONG row shows what its change does\n";
+    text += "the output as asked is right; each wrong row shows what its change does\n";
   }
   for (const report::Culprit& culprit : report.culprits)
     text += fmt::format("{:<14}{} in stage {}\n", "bisect names", culprit.fault, culprit.stage);
