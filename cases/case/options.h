@@ -115,8 +115,8 @@ repack::Recipe planted_by(const Asked& asked);
 /// Parses a command line. Throws InputError; prints the help and exits 0 for --help.
 Options parse_options(int argc, char** argv);
 
-/// What every program does around `parse`, which parses `app`'s words: throws InputError for a word it does not know,
-/// with the nearest option it has; prints the help and exits 0 for --help.
+/// Calls `parse`, one of app's parse functions. Prints the help and exits 0 for --help. Throws InputError for a word
+/// that is not understood, with the nearest option.
 void parse_words(CLI::App& app, const std::function<void()>& parse);
 
 /// The value of --dtype: fp16 or bf16. Throws InputError for another.

@@ -42,8 +42,8 @@ class Localiser {
 
   std::vector<report::Culprit> run() {
     if (read_.uneven > 0) {
-      say(kSums, {fmt::format("{} outputs of rows of the identity do not change their sign with the row: the kernel "
-                              "does not sum in a linear way, so no weights can be read from the outputs",
+      say(kSums, {fmt::format("{} outputs of rows of the identity do not change their sign with the row: the output "
+                              "is not linear in A, so no weights can be read from it",
                               read_.uneven)});
       return std::move(culprits_);
     }

@@ -21,13 +21,12 @@ struct Job {
   const Ways& ways;
   const Plan& plan;
   Pipeline pipeline;
-  std::vector<std::vector<float>> a = std::vector<std::vector<float>>(plan.problems);  // staged, of each problem
+  std::vector<float> a = {};  // staged, of the problem in hand
 
-  /// The 16 columns of A, of the rows of a slice's problem, that a subtile multiplies: (rows, 16).
-  const float* a_of(const PlannedSlice& slice, int k_tile, int subtile) const {
-    const int problem = slice.column / plan.columns;
+  /// What a subtile multiplies, of the problem in hand: (rows, 16).
+  const float* a_of(int k_tile, int subtile, int rows) const {
     const int tile = k_tile * plan.block_tile.thread_k / repack::kTileK + subtile;
-    return &a[problem][static_cast<std::size_t>(tile) * plan.rows_of(problem) * repack::kTileK];
+    return &a[static_cast<std::size_t>(tile) * rows * repack::kTileK];
   }
 };
 
@@ -47,8 +46,8 @@ void multiply_strip(const Job& job, const PlannedSlice& slice, int k_tile, int s
     if (source != current.source)
       current = {source, code_values(job.pipeline.scales(source), type, job.ways.dequant, sums.rows)};
     dequant(job.pipeline.words(slice, k_tile, subtile, strip), current.values, b);
-    multiply(job.a_of(slice, k_tile, subtile), sums.rows, b, sums.of(strip, subtile % sums.k_warps), job.ways.multiply,
-             type);
+    multiply(job.a_of(k_tile, subtile, sums.rows), sums.rows, b, sums.of(strip, subtile % sums.k_warps),
+             job.ways.multiply, type);
   }
 }
 
@@ -107,13 +106,15 @@ Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const re
 void run_grid(const Task& task, const Ways& ways, RunResult& result, std::vector<std::uint16_t>& C) {
   const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
   Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
-  for_each_index(plan.problems, [&](int problem) { job.a[problem] = job.pipeline.staged_a(problem); });
   TurnOrder turns = turn_order_of(plan, std::move(result.workspace), ways.reduce);
   result.workspace = std::move(turns.locks);
   result.timed_out = turns.hangs;
   result.block_tiles_done = turns.block_tiles_done;
-  for_each_index(plan.column_count(),
-                 [&](int column) { run_column(job, turns.of_column[static_cast<std::size_t>(column)], C); });
+  for (int problem = 0; problem < plan.problems; ++problem) {
+    job.a = job.pipeline.staged_a(problem);
+    const auto* columns = turns.of_column.data() + static_cast<std::ptrdiff_t>(problem) * plan.columns;
+    for_each_index(plan.columns, [&](int column) { run_column(job, columns[column], C); });
+  }
   if (ways.reduce == ReduceWay::writeout_race) overwrite_after_writeout(task, plan, job.pipeline, C);
 }
 
@@ -161,7 +162,7 @@ std::vector<SliceSum> slice_sums(const Task& task, const repack::Recipe& recipe,
   if (!runs(ways.launch, task) || n >= plan.N) return sums;
   const int problem = m / kProblemRows;
   const int column = problem * plan.columns + n / plan.block_tile.thread_n;
-  job.a[problem] = job.pipeline.staged_a(problem);
+  job.a = job.pipeline.staged_a(problem);
   for (const PlannedSlice& slice : column_slices(plan, column))
     sums.push_back({slice, multiply_slice(job, slice).row(m % kProblemRows)[n % plan.block_tile.thread_n]});
   return sums;
