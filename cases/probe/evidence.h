@@ -47,7 +47,7 @@ class Evidence {
   /// What the all-reference recipe predicts of question i.
   const kernel::RunResult& right(int i) { return right(asked_[static_cast<std::size_t>(i)]); }
 
-  int predictions() const { return predictions_; }
+  int predictions() const { return static_cast<int>(memo_.size()); }
 
  private:
   struct Asked {
@@ -55,11 +55,13 @@ class Evidence {
     kernel::RunResult answer;
     std::optional<kernel::RunResult> right;   // of the all-reference recipe
     std::optional<judge::Expected> expected;  // of the oracle, when rounding has to be judged
+    std::optional<int> telling_n;             // a column of C where the answer is wrong
   };
   struct Held {
     bool agrees = false;
     bool exact = false;  // in every bit
     bool shows = false;
+    bool whole = false;  // all columns were predicted; false: one block_tile column refuted it, and `shows` is unknown
   };
   struct Packing {
     std::shared_ptr<const fixtures::Layer> layer;
@@ -70,10 +72,14 @@ class Evidence {
 
   /// What repack() makes by a recipe, kept for a while: most predictions differ from one before in the kernel alone.
   const repack::Packed& packed(const repack::Recipe& recipe, const Question& question) const;
-  Prediction predict(const repack::Recipe& recipe, const Question& question) const;
+  Prediction predict(const repack::Recipe& recipe, const Question& question, std::optional<int> only_n = {}) const;
   const kernel::RunResult& right(Asked& asked);
   Held hold(const repack::Recipe& recipe, Asked& asked);
   const Held& held(const repack::Recipe& recipe, int i);
+  /// Whether one block_tile column, where the answer is wrong, is enough to see that the recipe does not predict it.
+  bool refuted_by_a_column(const repack::Recipe& recipe, Asked& asked);
+  bool differs_in_column(const kernel::RunResult& made, int thread_n, Asked& asked);
+  int telling_column(Asked& asked);
   /// Whether what is looked at of two predictions is equal.
   bool seen_alike(const kernel::RunResult& a, const kernel::RunResult& b) const;
   bool fits(const kernel::RunResult& made, const repack::Recipe& recipe, Asked& asked);
@@ -83,7 +89,6 @@ class Evidence {
   std::vector<Asked> asked_;
   std::map<std::pair<repack::Recipe, int>, Held> memo_;
   mutable std::deque<Packing> packings_;  // the one used last is the first
-  int predictions_ = 0;
 };
 
 /// All that a caller sees of two runs is equal: how they ended, C, workspace, guard zones.

@@ -19,6 +19,7 @@ class Search {
   std::vector<Recipe> of_size(int size) {
     constexpr int kMostThroughEachOther = 2;
     found_.clear();
+    if (size == 1) return single();
     explain({}, size);
     if (found_.empty() && size == kMostThroughEachOther) {
       anywhere_ = true;
@@ -29,6 +30,22 @@ class Search {
   }
 
  private:
+  /// One fault need not be held against answers that it does not predict: the first failing one is enough.
+  std::vector<Recipe> single() {
+    std::vector<Recipe> fits;
+    const int against = evidence_.first_against({});
+    if (against == evidence_.size()) return fits;
+    for (const faults::Fault& fault : faults::faults()) {
+      if (fault.id.empty()) continue;
+      step_(fault.name);
+      const Recipe recipe = {{fault.stage, fault.variant}};
+      if (evidence_.agrees(recipe, against) && evidence_.first_against(recipe) == evidence_.size())
+        fits.push_back(recipe);
+    }
+    std::ranges::sort(fits);
+    return fits;
+  }
+
   /// Adds faults where `recipe` first fails. Those that explain that answer alone are taken before those that do it in
   /// twos: a fault that is not needed there shows elsewhere, and is added there.
   bool explain(const Recipe& recipe, int left) {

@@ -8,6 +8,7 @@
 #include "kernel/lane_model/writeout_race.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -102,8 +103,9 @@ Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const re
   });
 }
 
-/// Runs the thread blocks of a launch on C, (M, N).
-void run_grid(const Task& task, const Ways& ways, RunResult& result, std::vector<std::uint16_t>& C) {
+/// Runs the thread blocks of a launch on C, (M, N); with `only_n`, the columns that hold it.
+void run_grid(const Task& task, const Ways& ways, std::optional<int> only_n, RunResult& result,
+              std::vector<std::uint16_t>& C) {
   const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
   Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
   TurnOrder turns = turn_order_of(plan, std::move(result.workspace), ways.reduce);
@@ -113,14 +115,14 @@ void run_grid(const Task& task, const Ways& ways, RunResult& result, std::vector
   for (int problem = 0; problem < plan.problems; ++problem) {
     job.a = job.pipeline.staged_a(problem);
     const auto* columns = turns.of_column.data() + static_cast<std::ptrdiff_t>(problem) * plan.columns;
-    for_each_index(plan.columns, [&](int column) { run_column(job, columns[column], C); });
+    for_each_index(plan.columns, [&](int column) {
+      if (!only_n || column == *only_n / plan.block_tile.thread_n) run_column(job, columns[column], C);
+    });
   }
   if (ways.reduce == ReduceWay::writeout_race) overwrite_after_writeout(task, plan, job.pipeline, C);
 }
 
-}  // namespace
-
-RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) {
+RunResult run(const Task& task, const repack::Recipe& recipe, std::optional<int> only_n) {
   const Ways ways = ways_of(recipe);
   check(task);
   RunResult result;
@@ -133,12 +135,18 @@ RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) {
   else if (reads_outside(ways.pipeline, task))  // the context is lost, and all output with it
     result.synchronise_error = "cudaErrorIllegalAddress";
   else
-    run_grid(task, ways, result, C);
+    run_grid(task, ways, only_n, result, C);
   result.guards_intact = !(result.ran() && writes_outside(ways.pipeline, task));
   if (ways.launch == LaunchWay::output_to_temporary) std::fill(C.begin(), C.end(), task.launch.fill);
   result.C = cropped(C, M, task.packed);
   return result;
 }
+
+}  // namespace
+
+RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) { return run(task, recipe, std::nullopt); }
+
+RunResult run_lane_model_column(const Task& task, const repack::Recipe& recipe, int n) { return run(task, recipe, n); }
 
 std::vector<Slice> slices_of(const Task& task, int problem, int column) {
   check(task);
