@@ -136,6 +136,7 @@ void check_numbers(const Options& options) {
   if (options.request.thread_blocks) positive("--sms", *options.request.thread_blocks);
   if (effort.repeat < 2) throw InputError("--repeat {}: at least 2 launches show whether they differ", effort.repeat);
   positive("--timeout", effort.timeout_seconds);
+  positive("--seconds", effort.seconds);
   positive("--sweep-budget", effort.sweep_budget);
 }
 
@@ -276,6 +277,12 @@ void declare(CLI::App& app, Words& words, Options& options) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--timeout", effort.timeout_seconds, "seconds before a run is ended")->capture_default_str();
+  app.add_option("--seconds", effort.seconds,
+                 "seconds, launches included, that may be spent on the cause of a wrong output of a kernel")
+      ->capture_default_str();
+  app.add_flag("--thorough", effort.thorough,
+               "no such limit, and known faults of all stages up to three at a time, not only those that the answers "
+               "point to");
   app.add_option("--json", outputs.json, "write the report as JSON to FILE, or - for stdout");
   app.add_option("--html", outputs.html, "write the report as one HTML page, with pictures of the error, to FILE");
   app.add_flag("--quiet", outputs.quiet, "no progress on stderr");
@@ -391,6 +398,8 @@ std::string command_line(const Options& options) {
   for (const std::string& setting : planted.settings) add(true, "--set", setting);
   flag(effort.toggles, "--toggles");
   flag(is_black_box(asked), "--black-box");
+  add(effort.seconds != defaults.effort.seconds, "--seconds", effort.seconds);
+  flag(effort.thorough, "--thorough");
   flag(effort.sweep, "--sweep");
   add(effort.sweep_budget != defaults.effort.sweep_budget, "--sweep-budget", effort.sweep_budget);
   if (!request.case_id) {

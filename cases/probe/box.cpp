@@ -10,8 +10,12 @@ kernel::RunResult PathBox::answer(const Question& question) {
 }
 
 kernel::RunResult KernelBox::answer(const Question& question) {
+  if (packed_layer_ != question.layer) {
+    packed_ = repack::repack(*question.layer, recipe_);
+    packed_layer_ = question.layer;
+  }
   return kernel_.run({.A = question.A,
-                      .packed = repack::repack(*question.layer, recipe_),
+                      .packed = packed_,
                       .launch = question.launch,
                       .stored = question.layer});
 }

@@ -55,6 +55,8 @@ class KernelBox final : public Box {
   kernel::RunResult answer(const Question& question) override;
   kernel::child::ForeignKernel& kernel_;
   repack::Recipe recipe_;
+  std::shared_ptr<const fixtures::Layer> packed_layer_;  // asked about last
+  repack::Packed packed_;
 };
 
 }  // namespace w4::cases::probe

@@ -31,16 +31,19 @@ constexpr ProbeKind kKinds[] = {
 };
 
 constexpr std::uint64_t kSeed = 20, kCodes = 1, kScales = 2, kZeros = 3, kSigns = 4;  // streams
-constexpr int kLeastRows = 16;                                                        // of a probe
-constexpr int kTermsOfRow = 16;        // ones and minus ones in a row of A, times 15: within 256, exact in bf16
+constexpr int kMostLaunchesOfPart = 8;       // of one part
 constexpr int kSmallScales = 15;       // 1..15
 constexpr std::uint8_t kUnitCode = 9;  // its weight is one scale
 
 std::uint16_t one(DType dtype) { return bits_of(1.0f, dtype); }
 
-/// Row m has its ones at k = m, m + rows, m + 2 rows, ...: every k is met once.
-Grid<std::uint16_t> comb(int K, DType dtype) {
-  const int rows = std::max(kLeastRows, (K + kTermsOfRow - 1) / kTermsOfRow);
+/// Ones and minus ones in a row of A whose sums seldom leave the integers that the type holds exactly.
+int terms_of_row(DType dtype) { return dtype == DType::bf16 ? 32 : 128; }
+
+/// Row m has its ones at k = m, m + rows, m + 2 rows, ...: every k is met once. A whole number of launches of M rows.
+Grid<std::uint16_t> comb(int K, DType dtype, int M) {
+  const int wanted = (K + terms_of_row(dtype) - 1) / terms_of_row(dtype);
+  const int rows = M * std::min(kMostLaunchesOfPart, (wanted + M - 1) / M);
   const RandomStream signs(kSeed, kSigns);
   return Grid<std::uint16_t>::from(rows, K, [&](int m, int k) {
     const float sign = signs.below(2, static_cast<std::uint64_t>(k)) == 0 ? 1.0f : -1.0f;
@@ -58,6 +61,10 @@ Grid<T> drawn(const Grid<T>& like, std::uint64_t stream, int count, Value value)
   const RandomStream random(kSeed, stream);
   return Grid<T>::from(like.rows(), like.cols(),
                        [&, i = std::uint64_t{0}](int, int) mutable { return value(random.below(count, i++)); });
+}
+
+Grid<std::uint16_t> rows_of(const Grid<std::uint16_t>& A, int first, int count) {
+  return Grid<std::uint16_t>::from(count, A.cols(), [&](int m, int k) { return A(first + m, k); });
 }
 
 /// Codes 9, zero points 8, scales 1: what a probe then changes. A bias is zero and still there: without one the kernel
@@ -151,15 +158,17 @@ Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch) {
 std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& launch) {
   const Layer& layer = prepared.layer;
   const Root root = root_of(layer);
-  const Grid<std::uint16_t> A = comb(layer.K, layer.dtype);
-  const auto probe = [&](const char* id, std::shared_ptr<const Layer> probed, const Grid<std::uint16_t>& rows) {
-    return Probe{&probe_kind(id), {std::move(probed), rows, launch}, id != std::string_view("bias")};
+  const int M = prepared.A.rows();
+  const Grid<std::uint16_t> A = comb(layer.K, layer.dtype, M);
+  std::vector<Probe> probes = {{&probe_kind("bias"),
+                                {std::make_shared<const Layer>(layer), Grid<std::uint16_t>::filled(M, layer.K, 0), launch}}};
+  const auto add = [&](const char* id, const std::shared_ptr<const Layer>& probed) {
+    for (int first = 0; first < A.rows(); first += M)
+      probes.push_back({&probe_kind(id), {probed, rows_of(A, first, M), launch}, true});
   };
-  std::vector<Probe> probes = {probe("bias", std::make_shared<const Layer>(layer),
-                                     Grid<std::uint16_t>::filled(std::min(kLeastRows, prepared.A.rows()), layer.K, 0)),
-                               probe("codes", root.cut(repack::stored_like(root.whole, random_codes(root.whole))), A)};
-  if (!layer.symmetric || layer.qzeros) probes.push_back(probe("zero_points", root.cut(random_zeros(root.whole)), A));
-  probes.push_back(probe("scales", root.cut(repack::stored_like(root.whole, random_scales(root.whole))), A));
+  add("codes", root.cut(repack::stored_like(root.whole, random_codes(root.whole))));
+  if (!layer.symmetric || layer.qzeros) add("zero_points", root.cut(random_zeros(root.whole)));
+  add("scales", root.cut(repack::stored_like(root.whole, random_scales(root.whole))));
   return probes;
 }
 

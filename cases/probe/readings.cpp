@@ -8,8 +8,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace w4::cases::probe {
 namespace {
@@ -22,6 +24,7 @@ constexpr int kCodeDigit = 16;    // values a code or a zero point can carry
 constexpr int kScaleDigit = 256;  // values a scale can carry exactly in either type, from 1 up
 constexpr std::uint8_t kCodeOfUnit = 9;
 constexpr float kNearInteger = 0.05f;
+constexpr int kLeastRows = 8;     // of K, whatever time is left
 
 /// The digit of index i that `place` asks for, in base `base`.
 int digit_of(int i, int place, int base) {
@@ -49,26 +52,50 @@ int integer_in(float value, int low, int high) {
                                                                                             : -1;
 }
 
+/// Rows of K that stand for all of them: a run at the beginning, one at the end, and some in between.
+std::vector<int> chosen_rows(int K, int count) {
+  std::vector<int> rows;
+  if (count >= K) {
+    rows.resize(static_cast<std::size_t>(K));
+    std::iota(rows.begin(), rows.end(), 0);
+    return rows;
+  }
+  const int first = (count + 1) / 2, last = count / 4, between = count - first - last;
+  for (int k = 0; k < first; ++k) rows.push_back(k);
+  for (int i = 0; i < between; ++i)
+    rows.push_back(first + static_cast<int>(static_cast<long long>(K - last - first) * i / between));
+  for (int k = K - last; k < K; ++k) rows.push_back(k);
+  return rows;
+}
+
 /// One box, read by rows of the identity.
 class Reader {
  public:
-  Reader(const Prepared& prepared, Box& box, const kernel::Launch& launch, int rows,
+  Reader(const Prepared& prepared, Box& box, const kernel::Launch& launch, const ReadingPlan& plan,
          const std::function<void(std::string_view)>& step)
       : layer_(prepared.layer),
+        M_(prepared.A.rows()),
         box_(box),
         launch_(launch),
-        rows_(rows),
+        read_plan_(plan),
         step_(step),
         plain_(repack::plain_layer_of(layer_)) {
     plain_.bias = Grid<std::uint16_t>::filled(plain_.bias.rows(), plain_.bias.cols(), 0);
+    out_.K = layer_.K;
   }
 
-  Readings read() {
-    read_at_rest();
-    if (!out_.lost) read_negated();
-    out_.weights = weights_of("W_eff", with([](PlainLayer&) {}));
-    out_.at_0 = weights_of("codes of 0", with([&](PlainLayer& plain) { set(plain, 0); }));
-    out_.at_15 = weights_of("codes of 15", with([&](PlainLayer& plain) { set(plain, 15); }));
+  Readings read(const Prepared& prepared) {
+    const auto begin = std::chrono::steady_clock::now();
+    out_.outputs = check_outputs(prepared, box_, launch_, step_);
+    out_.launches = out_.outputs.launches;
+    out_.lost = out_.outputs.lost;
+    if (out_.lost) return std::move(out_);
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+    out_.rows_of_A = out_.outputs.sound_rows();
+    if (out_.rows_of_A.empty() || out_.outputs.silent || out_.outputs.stops_at || out_.outputs.never_negative)
+      return std::move(out_);
+    out_.ks = chosen_rows(layer_.K, count_of_rows(spent.count() / out_.launches));
+    read_values();
     read_codes();
     read_scales();
     if (!layer_.symmetric) read_zero_points();
@@ -76,6 +103,21 @@ class Reader {
   }
 
  private:
+  /// As many rows of K as the time allows, a whole number of launches.
+  int count_of_rows(double launch_seconds) const {
+    constexpr int kMostCells = 1 << 21;  // weights of one reading
+    const int sound = static_cast<int>(out_.rows_of_A.size());
+    const int groups = plain_.scales.rows();
+    const int readings = 3 + digits_for(layer_.K * layer_.N, kCodeDigit) + digits_for(groups * layer_.N, kScaleDigit) +
+                         (layer_.symmetric ? 0 : digits_for(groups * layer_.N, kCodeDigit));
+    long long launches = std::max(1, kMostCells / layer_.N / sound);
+    if (read_plan_.seconds > 0)
+      launches = std::clamp<long long>(
+          static_cast<long long>(read_plan_.seconds / std::max(1e-6, launch_seconds) / readings), 1, launches);
+    launches = std::max<long long>(launches, (kLeastRows + sound - 1) / sound);
+    return static_cast<int>(std::min<long long>(layer_.K, launches * sound));
+  }
+
   template <class Change>
   std::shared_ptr<const Layer> with(Change change) const {
     PlainLayer plain = plain_;
@@ -83,72 +125,101 @@ class Reader {
     return std::make_shared<const Layer>(repack::stored_like(layer_, plain));
   }
 
-  /// One code everywhere, scales of 1, zero points of 8.
-  void set(PlainLayer& plain, int code) const {
+  /// One code, one zero point and one scale everywhere.
+  void set(PlainLayer& plain, int code, int zero = kSymmetricZero, float scale = 1.0f) const {
     plain.codes = Grid<std::uint8_t>::filled(layer_.K, layer_.N, static_cast<std::uint8_t>(code));
-    plain.zeros = Grid<std::uint8_t>::filled(plain.zeros.rows(), layer_.N, kSymmetricZero);
-    plain.scales = Grid<std::uint16_t>::filled(plain.scales.rows(), layer_.N, bits_of(1.0f, layer_.dtype));
-  }
-
-  kernel::RunResult ask(const std::shared_ptr<const Layer>& layer, const Grid<std::uint16_t>& A) {
-    const kernel::RunResult result = box_.ask({layer, A, launch_});
-    ++out_.launches;
-    out_.lost = !result.ran();
-    return result;
-  }
-
-  Grid<std::uint16_t> rows_of(float value) const {  // of the identity, from the first on, times `value`
-    return identity_rows(0, std::min(rows_, layer_.K), layer_.K, layer_.dtype).mapped([&](std::uint16_t bits) {
-      return bits_of(value * value_of(bits, layer_.dtype), layer_.dtype);
-    });
-  }
-
-  /// The output for activations of zero: it is subtracted from every reading.
-  void read_at_rest() {
-    step_("reading what is added to a product of zero");
-    at_rest_ = ask(with([](PlainLayer&) {}), rows_of(0)).C;
-    for (std::size_t i = 0; i < at_rest_.size(); ++i) out_.at_rest = std::max(out_.at_rest, std::abs(rest(i)));
+    plain.zeros = Grid<std::uint8_t>::filled(plain.zeros.rows(), layer_.N, static_cast<std::uint8_t>(zero));
+    plain.scales = Grid<std::uint16_t>::filled(plain.scales.rows(), layer_.N, bits_of(scale, layer_.dtype));
   }
 
   float rest(std::size_t i) const {  // 0 for outputs that are unwritten or not finite
-    const float value = at_rest_[i] == launch_.fill ? 0 : value_of(at_rest_[i], layer_.dtype);
+    const std::uint16_t bits = out_.outputs.at_rest[i];
+    const float value = bits == launch_.fill ? 0 : value_of(bits, layer_.dtype);
     return std::isfinite(value) ? value : 0;
   }
 
-  /// A sum of products changes its sign with A, whatever the weights are; if it does not, outputs are no weights.
-  void read_negated() {
-    step_("reading rows of the identity and their negatives");
-    const auto layer = with([](PlainLayer&) {});
-    const kernel::RunResult plus = ask(layer, rows_of(1));
+  /// Weights of rows ks[first], ks[first + 1], ... in the rows of A that show them.
+  void read_rows(const std::shared_ptr<const Layer>& layer, std::size_t first, Effective& out) {
+    std::vector<int> k_of(static_cast<std::size_t>(M_), -1);
+    for (std::size_t i = 0; i < out_.rows_of_A.size() && first + i < static_cast<std::size_t>(out.rows); ++i)
+      k_of[static_cast<std::size_t>(out_.rows_of_A[i])] = out_.ks[first + i];
+    const auto A = Grid<std::uint16_t>::from(M_, layer_.K, [&](int m, int k) {
+      return k == k_of[static_cast<std::size_t>(m)] ? bits_of(1.0f, layer_.dtype) : 0;
+    });
+    const kernel::RunResult result = box_.ask({layer, A, launch_});
+    ++out_.launches;
+    out_.lost = !result.ran();
     if (out_.lost) return;
-    const kernel::RunResult minus = ask(layer, rows_of(-1));
-    for (std::size_t i = 0; i < plus.C.size() && !out_.lost; ++i) {
-      const float a = value_of(plus.C[i], layer_.dtype), b = value_of(minus.C[i], layer_.dtype);
-      out_.uneven += rest(i) == 0 && std::isfinite(a) && std::isfinite(b) && a != -b;
-    }
+    for (std::size_t i = 0; i < out_.rows_of_A.size() && first + i < static_cast<std::size_t>(out.rows); ++i)
+      for (int n = 0; n < layer_.N; ++n) {
+        const auto at = static_cast<std::size_t>(out_.rows_of_A[i]) * layer_.N + n;
+        if (result.C[at] != launch_.fill && out_.outputs.shows(out_.rows_of_A[i], n))
+          out.weights[(first + i) * layer_.N + n] = value_of(result.C[at], layer_.dtype) - rest(at);
+      }
   }
 
-  Effective weights_of(const std::string& what, const std::shared_ptr<const Layer>& layer) {
-    Effective out{.K = layer_.K, .N = layer_.N, .weights = {}};
-    out.weights.assign(static_cast<std::size_t>(layer_.K) * layer_.N, kUnread);
-    for (int k = 0; k < layer_.K; k += rows_) {
-      step_(fmt::format("reading {}, row {} of {}", what, k, layer_.K));
-      if (out_.lost) return out;  // a box that hangs may hang every time
-      const int rows = std::min(rows_, layer_.K - k);
-      const kernel::RunResult result = ask(layer, identity_rows(k, rows, layer_.K, layer_.dtype));
-      if (out_.lost) return out;
-      for (std::size_t i = 0; i < result.C.size(); ++i)
-        if (result.C[i] != launch_.fill)
-          out.weights[static_cast<std::size_t>(k) * layer_.N + i] = value_of(result.C[i], layer_.dtype) - rest(i);
+  /// The first `rows` of the chosen rows of K. A box that hangs may hang every time: nothing is asked after a loss.
+  Effective weights_of(const std::string& what, const std::shared_ptr<const Layer>& layer, std::size_t rows) {
+    Effective out{.rows = static_cast<int>(rows), .N = layer_.N, .weights = {}};
+    out.weights.assign(rows * layer_.N, kUnread);
+    for (std::size_t first = 0; first < rows && !out_.lost; first += out_.rows_of_A.size()) {
+      step_(fmt::format("reading {}, row {} of {}", what, first, rows));
+      read_rows(layer, first, out);
     }
     return out;
+  }
+  Effective weights_of(const std::string& what, const std::shared_ptr<const Layer>& layer) {
+    return weights_of(what, layer, out_.ks.size());
+  }
+
+  void read_values() {
+    out_.weights = weights_of("W_eff", with([](PlainLayer&) {}));
+    out_.at_0 = weights_of("codes of 0", with([&](PlainLayer& plain) { set(plain, 0); }));
+    out_.at_15 = weights_of("codes of 15", with([&](PlainLayer& plain) { set(plain, 15); }));
+    if (read_plan_.code_table)
+      out_.code_values = table_of("code", [&](PlainLayer& plain, int code) { set(plain, code); });
+    if (read_plan_.zero_table && !layer_.symmetric)
+      out_.zero_values = table_of("zero point", [&](PlainLayer& plain, int zero) { set(plain, kSymmetricZero, zero); });
+    if (read_plan_.scale_values) read_scale_values();
+  }
+
+  /// The one value of all weights of a launch; none: they differ, or none can be read.
+  std::optional<float> common_value(const std::string& what, const std::shared_ptr<const Layer>& layer) {
+    const Effective read = weights_of(what, layer, std::min(out_.rows_of_A.size(), out_.ks.size()));
+    std::optional<float> common;
+    for (const float weight : read.weights) {
+      if (std::isnan(weight)) continue;
+      if (common && *common != weight) return std::nullopt;
+      common = weight;
+    }
+    return common;
+  }
+
+  template <class Set>
+  std::optional<Table> table_of(const std::string& what, Set set_value) {
+    Table table{};
+    for (int value = 0; value < kCodeDigit; ++value) {
+      const auto common = common_value(fmt::format("what {} {} is worth", what, value),
+                                       with([&](PlainLayer& plain) { set_value(plain, value); }));
+      if (!common) return std::nullopt;
+      table[static_cast<std::size_t>(value)] = *common;
+    }
+    return table;
+  }
+
+  void read_scale_values() {
+    for (const float scale : {1.0f, 2.0f, 3.0f, 0.75f, 0x1p-7f, 96.0f}) {
+      const auto common = common_value(fmt::format("what a scale of {:g} is used as", scale),
+                                       with([&](PlainLayer& plain) { set(plain, kCodeOfUnit, kSymmetricZero, scale); }));
+      if (common) out_.scale_values.emplace_back(scale, *common);
+    }
   }
 
   /// Puts the digits that `reading(place)` gives for each weight together. Its values are -1 where nothing was read.
   template <class Reading>
   SourceMap sources(int count, int base, Reading reading) {
     const std::size_t cells = out_.at_0.weights.size();
-    SourceMap map{.rows = layer_.K, .cols = layer_.N, .source = std::vector<int>(cells, 0)};
+    SourceMap map{.rows = out_.at_0.rows, .cols = layer_.N, .source = std::vector<int>(cells, 0)};
     long long worth = 1;
     for (int place = 0; place < digits_for(count, base); ++place, worth *= base) {
       const std::vector<int> digits = reading(place);
@@ -160,8 +231,17 @@ class Reader {
     return map;
   }
 
+  /// The place in a table whose entries all differ; otherwise -1.
+  static int place_in(const Table& table, float value) {
+    int found = -1;
+    for (int i = 0; i < kCodeDigit; ++i)
+      if (std::abs(table[static_cast<std::size_t>(i)] - value) <= kNearInteger) found = found < 0 ? i : kCodeDigit;
+    return found == kCodeDigit ? -1 : found;
+  }
+
   /// A weight goes from at_0 to at_15 as its code goes from 0 to 15, whatever it is multiplied by.
   int code_in(float weight, std::size_t i) const {
+    if (out_.code_values) return place_in(*out_.code_values, weight);
     const float low = out_.at_0.weights[i], high = out_.at_15.weights[i];
     return high == low ? -1 : integer_in(15 * (weight - low) / (high - low), 0, kCodeDigit);
   }
@@ -180,6 +260,7 @@ class Reader {
 
   /// What a code of 9 weighs at a scale of 1: one, when all is right.
   float unit(std::size_t i) const {
+    if (out_.code_values) return (*out_.code_values)[kCodeOfUnit];
     const float low = out_.at_0.weights[i];
     return low + (out_.at_15.weights[i] - low) * kCodeOfUnit / 15;
   }
@@ -203,6 +284,13 @@ class Reader {
     });
   }
 
+  int zero_in(float weight, std::size_t i) const {
+    if (out_.zero_values) return place_in(*out_.zero_values, weight);
+    const float gain = (out_.at_15.weights[i] - out_.at_0.weights[i]) / 15;
+    const float at_8 = out_.at_0.weights[i] + gain * kSymmetricZero;  // nothing, when all is right
+    return gain == 0 ? -1 : integer_in(static_cast<float>(kSymmetricZero) - (weight - at_8) / gain, 0, kCodeDigit);
+  }
+
   void read_zero_points() {
     const int groups = plain_.zeros.rows();
     out_.zero_points = sources(groups * layer_.N, kCodeDigit, [&](int place) {
@@ -211,28 +299,25 @@ class Reader {
                                           plain.zeros = indexed<std::uint8_t>(
                                               groups, layer_.N, [&](int i) { return digit_of(i, place, kCodeDigit); });
                                         }));
-      return mapped(read, [&](float weight, std::size_t i) {
-        const float gain = (out_.at_15.weights[i] - out_.at_0.weights[i]) / 15;
-        const float at_8 = out_.at_0.weights[i] + gain * kSymmetricZero;  // nothing, when all is right
-        return gain == 0 ? -1 : integer_in(static_cast<float>(kSymmetricZero) - (weight - at_8) / gain, 0, kCodeDigit);
-      });
+      return mapped(read, [&](float weight, std::size_t i) { return zero_in(weight, i); });
     });
   }
 
   template <class Value>
   static std::vector<int> mapped(const Effective& read, Value value) {
     std::vector<int> out(read.weights.size());
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = value(read.weights[i], i);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = std::isfinite(read.weights[i]) ? value(read.weights[i], i) : -1;
     return out;
   }
 
   const Layer& layer_;
+  int M_;
   Box& box_;
   const kernel::Launch& launch_;
-  int rows_;
+  const ReadingPlan& read_plan_;
   const std::function<void(std::string_view)>& step_;
   PlainLayer plain_;
-  Grid<std::uint16_t> at_rest_;  // (rows_, N), or (K, N) where that is less
   Readings out_;
 };
 
@@ -248,9 +333,9 @@ std::vector<int> groups_of(const Layer& layer) {
   return groups;
 }
 
-Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& launch, int rows,
+Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& launch, const ReadingPlan& plan,
                   const std::function<void(std::string_view)>& step) {
-  return Reader(prepared, box, launch, rows, step).read();
+  return Reader(prepared, box, launch, plan, step).read(prepared);
 }
 
 }  // namespace w4::cases::probe

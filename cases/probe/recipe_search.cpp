@@ -14,7 +14,8 @@ using repack::Recipe;
 /// One search for recipes of a given number of faults.
 class Search {
  public:
-  Search(Evidence& evidence, const std::function<void(std::string_view)>& step) : evidence_(evidence), step_(step) {}
+  Search(Evidence& evidence, const std::function<void(std::string_view)>& step, const std::set<StageId>& stages)
+      : evidence_(evidence), step_(step), stages_(stages) {}
 
   std::vector<Recipe> of_size(int size) {
     constexpr int kMostThroughEachOther = 2;
@@ -36,7 +37,7 @@ class Search {
     const int against = evidence_.first_against({});
     if (against == evidence_.size()) return fits;
     for (const faults::Fault& fault : faults::faults()) {
-      if (fault.id.empty()) continue;
+      if (fault.id.empty() || !is_suspect(fault)) continue;
       step_(fault.name);
       const Recipe recipe = {{fault.stage, fault.variant}};
       if (evidence_.agrees(recipe, against) && evidence_.first_against(recipe) == evidence_.size())
@@ -62,7 +63,8 @@ class Search {
   /// `count` more faults, from the candidate `from` on, that together explain an answer.
   bool add(const Recipe& recipe, int against, int count, std::size_t from, int left) {
     if (count == 0) return evidence_.agrees(recipe, against) && explain(recipe, left);
-    const std::vector<const faults::Fault*>& candidates = candidates_at(against);
+    const bool anything = !stages_.empty() && !recipe.empty() && count == 1 && is_case(against);
+    const std::vector<const faults::Fault*>& candidates = candidates_at(against, anything);
     bool any = false;
     for (std::size_t i = from; i < candidates.size(); ++i) {
       if (recipe.contains(candidates[i]->stage)) continue;
@@ -73,13 +75,18 @@ class Search {
     return any;
   }
 
-  /// The known faults that show in an answer, or in any.
-  const std::vector<const faults::Fault*>& candidates_at(int i) {
-    const int key = anywhere_ ? -1 : i;
+  bool is_suspect(const faults::Fault& fault) const {
+    return stages_.empty() || stages_.contains(faults::parse_stage(fault.stage));
+  }
+  bool is_case(int i) const { return std::string_view(evidence_.probe(i).kind->id) == "case"; }
+
+  /// The known faults that show in an answer, or in any; `anything`: not of suspect stages alone.
+  const std::vector<const faults::Fault*>& candidates_at(int i, bool anything) {
+    const std::pair key = {anywhere_ ? -1 : i, anything};
     const auto [entry, fresh] = candidates_.try_emplace(key);
     if (!fresh) return entry->second;
     for (const faults::Fault& fault : faults::faults()) {
-      if (fault.id.empty()) continue;
+      if (fault.id.empty() || !(anything || is_suspect(fault))) continue;
       step_(fault.name);
       if (shows_in(fault, anywhere_ ? 0 : i, anywhere_ ? evidence_.size() : i + 1)) entry->second.push_back(&fault);
     }
@@ -94,17 +101,19 @@ class Search {
 
   Evidence& evidence_;
   const std::function<void(std::string_view)>& step_;
-  std::map<int, std::vector<const faults::Fault*>> candidates_;
+  const std::set<StageId>& stages_;
+  std::map<std::pair<int, bool>, std::vector<const faults::Fault*>> candidates_;
   std::set<Recipe> found_;
   bool anywhere_ = false;
 };
 
 }  // namespace
 
-NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::string_view)>& step, int most) {
-  Search search(evidence, step);
-  NamedRecipes named;
-  while (named.fits.empty() && named.largest_tried < most) named.fits = search.of_size(++named.largest_tried);
+NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::string_view)>& step,
+                          const SearchRange& range) {
+  Search search(evidence, step, range.stages);
+  NamedRecipes named{.fits = {}, .largest_tried = range.least - 1};
+  while (named.fits.empty() && named.largest_tried < range.most) named.fits = search.of_size(++named.largest_tried);
   if (std::ranges::any_of(named.fits, [&](const Recipe& fit) { return evidence.exact(fit); }))
     std::erase_if(named.fits, [&](const Recipe& fit) { return !evidence.exact(fit); });
   return named;

@@ -3,7 +3,6 @@
 #include "cases/search/bisect_box.h"
 
 #include "cases/case/task.h"
-#include "cases/probe/localise.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/separate.h"
 #include "cases/search/new_report.h"
@@ -51,8 +50,15 @@ std::string known_good_failure(const kernel::Task& task, const judge::Expected& 
 }  // namespace
 
 Probing::Probing(const Prepared& prepared, probe::Box& box, const std::vector<RunResult>& seen,
-                 const kernel::Launch& launch, const Options& options, const Progress& step)
-    : prepared_(prepared), box_(box), launch_(launch), options_(options), step_(step), evidence_(judged(box)) {
+                 const kernel::Launch& launch, const Options& options, const TimeLimit& limit, const Progress& progress)
+    : prepared_(prepared),
+      box_(box),
+      launch_(launch),
+      options_(options),
+      limit_(limit),
+      progress_(progress),
+      step_(limit.steps(progress)),
+      evidence_(judged(box)) {
   for (probe::Probe& probe : probe::part_probes(prepared, launch))
     ask(std::move(probe));  // first: fewer faults explain their answers
   const std::vector<probe::Probe> again = probe::case_probes(prepared, launch, static_cast<int>(seen.size()));
@@ -61,7 +67,7 @@ Probing::Probing(const Prepared& prepared, probe::Box& box, const std::vector<Ru
 }
 
 void Probing::ask(probe::Probe probe) {
-  step_(fmt::format("probe {}", probe.kind->id));
+  progress_(fmt::format("probe {}", probe.kind->id));
   try {
     RunResult answer = box_.ask(probe.question);
     evidence_.add(std::move(probe), std::move(answer));
@@ -70,13 +76,21 @@ void Probing::ask(probe::Probe probe) {
   }
 }
 
-std::vector<report::Culprit> Probing::name() {
-  probe::NamedRecipes named = probe::name_recipes(evidence_, step_, 1);
-  if (named.fits.empty() && !box_.sums_as_lane_model())
-    if (std::vector<report::Culprit> culprits = name_by_case(); !culprits.empty()) return culprits;
-  if (named.fits.empty()) named = probe::name_recipes(evidence_, step_, most_at_once());
-  tell_apart(named);
-  return named.fits.empty() ? std::vector<report::Culprit>() : probe::name_culprits(named.fits, evidence_, options_);
+std::vector<report::Culprit> Probing::named(probe::NamedRecipes recipes) {
+  tell_apart(recipes);
+  return recipes.fits.empty() ? std::vector<report::Culprit>()
+                              : probe::name_culprits(recipes.fits, evidence_, options_);
+}
+
+std::vector<report::Culprit> Probing::name_one() {
+  try {
+    probe::NamedRecipes one = probe::name_recipes(evidence_, step_, {.most = 1});
+    if (one.fits.empty() && !box_.sums_as_lane_model()) return name_by_case();
+    return named(std::move(one));
+  } catch (const TimeUp&) {
+    notes_.push_back(fmt::format("not all known faults were tried within {} s (--seconds)", limit_.seconds()));
+    return {};
+  }
 }
 
 /// No recipe may predict the answer to a probe that is to tell them apart: then there is another fault to find.
@@ -85,16 +99,20 @@ void Probing::tell_apart(probe::NamedRecipes& named) {
   for (int round = 0; round < kMostRounds && named.fits.size() > 1; ++round) {
     probe::separate(prepared_, launch_, box_, evidence_, named.fits, step_);
     if (evidence_.first_against(named.fits[0]) == evidence_.size()) return;
-    probe::NamedRecipes more = probe::name_recipes(evidence_, step_, most_at_once());
+    probe::SearchRange range = several();
+    range.least = 1;
+    probe::NamedRecipes more = probe::name_recipes(evidence_, step_, range);
     if (more.fits.empty() && !box_.sums_as_lane_model()) return;  // it may depend on more than its input
     named = std::move(more);
   }
 }
 
-int Probing::most_at_once() const {
+probe::SearchRange Probing::several() const {
   constexpr long long kLarge = 1 << 20;  // codes
-  const bool large = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge;
-  return std::min(large ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce, options_.effort.most_faults);
+  const bool large = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge && !options_.effort.thorough;
+  return {.least = 2,
+          .most = std::min(large ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce, options_.effort.most_faults),
+          .stages = options_.effort.thorough ? std::set<StageId>{} : suspects_};
 }
 
 /// Stale data in the user's kernel depends on what ran before, so probes may contradict a fault that the case shows.
@@ -102,7 +120,7 @@ std::vector<report::Culprit> Probing::name_by_case() {
   probe::Evidence alone(judged(box_));
   for (int i = 0; i < evidence_.size(); ++i)
     if (std::string_view(evidence_.probe(i).kind->id) == "case") alone.add(evidence_.probe(i), evidence_.answer(i));
-  const probe::NamedRecipes named = probe::name_recipes(alone, step_, 1);
+  const probe::NamedRecipes named = probe::name_recipes(alone, step_, {.most = 1});
   if (!std::ranges::all_of(named.fits, uses_what_was_left)) return {};  // nothing follows where other faults fit too
   if (named.fits.empty()) return {};
   std::vector<report::Culprit> culprits = probe::name_culprits(named.fits, alone, options_);
@@ -112,8 +130,40 @@ std::vector<report::Culprit> Probing::name_by_case() {
   return culprits;
 }
 
-std::vector<report::Culprit> Probing::localise() {
-  return cases::probe::localise(prepared_, box_, launch_, evidence_, most_at_once(), step_);
+std::vector<report::Culprit> Probing::read_and_name() {
+  constexpr double kPartOfTime = 0.3;
+  probe::Located located;
+  try {
+    const double seconds = limit_.seconds() == 0 ? 0 : std::max(0.1, kPartOfTime * limit_.left());
+    located = probe::localise(prepared_, box_, launch_, evidence_, seconds, step_);
+  } catch (const TimeUp&) {
+    located.culprits = {{.stage = "", .fault = "unexplained", .evidence = {}}};
+    notes_.push_back(fmt::format("the weights were not read within {} s (--seconds)", limit_.seconds()));
+  }
+  suspects_ = located.suspects;
+  guess(located);
+  return std::move(located.culprits);
+}
+
+/// Known faults take the place of what was read, if several together predict all answers.
+void Probing::guess(probe::Located& located) {
+  const probe::SearchRange range = several();
+  std::string tried = "alone";
+  try {
+    if (range.most >= range.least) {
+      std::vector<report::Culprit> culprits = named(probe::name_recipes(evidence_, step_, range));
+      if (!culprits.empty()) return void(located.culprits = std::move(culprits));
+      tried = fmt::format("alone or up to {} at once{}", range.most,
+                          range.stages.empty() ? "" : " of the stages that the readings point to");
+    }
+  } catch (const TimeUp&) {
+    notes_.push_back(fmt::format("the time is up ({} s, --seconds): not all sets of known faults were tried; --thorough "
+                                 "tries them all",
+                                 limit_.seconds()));
+  }
+  for (report::Culprit& culprit : located.culprits)
+    culprit.evidence.push_back(fmt::format("no known fault predicts these answers, {} ({} predictions)", tried,
+                                           evidence_.predictions()));
 }
 
 std::string Probing::difference(int i) {
@@ -126,12 +176,18 @@ std::string Probing::difference(int i) {
   return fmt::format("{} of {} differ", count, got.C.size());
 }
 
+/// One line a kind, and a line for each launch of the case.
 void Probing::describe(report::Report& report) {
   for (int i = 0; i < evidence_.size(); ++i) {
     const probe::Probe& probe = evidence_.probe(i);
     const bool right = evidence_.agrees({}, i);
-    report.probes.push_back({probe.kind->id, probe.kind->sees, probe.kind->blind, probe.question.A.rows(), right,
-                             right ? "right" : difference(i)});
+    const bool more = i > 0 && evidence_.probe(i - 1).kind == probe.kind && probe.exact_sums;
+    if (!more)
+      report.probes.push_back({probe.kind->id, probe.kind->sees, probe.kind->blind, 0, true, "right"});
+    auto& line = report.probes.back();
+    line.rows += probe.question.A.rows();
+    if (line.right && !right) line.answer = difference(i);
+    line.right = line.right && right;
   }
   report.notes.insert(report.notes.end(), notes_.begin(), notes_.end());
 }
@@ -155,10 +211,11 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
     report.verdict = report::Verdict::cannot_test;
     return report;
   }
-  Probing probing(prepared, box, seen, task.launch, options, progress);
+  const TimeLimit limit(limit_of(options.effort));
+  Probing probing(prepared, box, seen, task.launch, options, limit, progress);
   const bool right = report.comparison->right() && probing.healthy();
-  if (!right) report.culprits = probing.name();
-  if (!right && report.culprits.empty()) report.culprits = probing.localise();
+  if (!right) report.culprits = probing.name_one();
+  if (!right && report.culprits.empty()) report.culprits = probing.read_and_name();
   probing.describe(report);
   report.runs = box.asked();
   report.verdict = right ? report::Verdict::match : report::Verdict::mismatch;

@@ -178,7 +178,7 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   report.verdict = report::Verdict::mismatch;
   probe::Evidence evidence(probe::Evidence::Judged::recorded);
   evidence.add(probe::case_probes(prepared, task.launch, 1)[0], seen);
-  const probe::NamedRecipes named = probe::name_recipes(evidence, progress, kMostRecordedFaults);
+  const probe::NamedRecipes named = probe::name_recipes(evidence, progress, {.most = kMostRecordedFaults});
   report.culprits = culprits_of_output(named, evidence, options);
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(

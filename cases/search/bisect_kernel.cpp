@@ -123,18 +123,19 @@ class KernelBisection {
   void explain_by_probes() {
     probe::KernelBox box(trials_.kernel());
     kernel::Launch launch = trials_.task().launch;
-    auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, step_);
-    add_named(probing->name());
+    const TimeLimit limit(limit_of(options_.effort));
+    auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, limit, step_);
+    add_named(probing->name_one());
     if (report_.culprits.empty() && first().ran()) add_all(faults_of_magnitude(trials_, prepared_));
     const bool on_device = trials_.kernel().on_device() && first().ran();
     if (report_.culprits.empty() && on_device && !trials_.right(trials_.with_one_block())) {
       launch.thread_blocks = 1;
       const std::vector<RunResult> alone = {trials_.with_one_block()};
-      probing = std::make_unique<Probing>(prepared_, box, alone, launch, options_, step_);
-      add_named(probing->name());
+      probing = std::make_unique<Probing>(prepared_, box, alone, launch, options_, limit, step_);
+      add_named(probing->name_one());
       seen_.symptoms.wrong.push_back("the probes ran on one thread block, where the kernel is wrong too");
     }
-    if (report_.culprits.empty()) add_all(probing->localise());
+    if (report_.culprits.empty()) add_named(probing->read_and_name());
     probing->describe(report_);
     report_.runs = box.asked();
   }

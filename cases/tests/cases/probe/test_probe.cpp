@@ -291,9 +291,9 @@ TEST_CASE("evidence: an output that is slightly too large is not taken for one t
   for (const auto judged : {probe::Evidence::Judged::within_rounding, probe::Evidence::Judged::recorded}) {
     probe::Evidence too_large(judged), known(judged);
     too_large.add(probe, answer_of({}, 1.001f));
-    CHECK(probe::name_recipes(too_large, kSilent, 2).fits.empty());
+    CHECK(probe::name_recipes(too_large, kSilent, {.most = 2}).fits.empty());
     known.add(probe, answer_of({{"scale_order", "scale-perm-missing"}}, 1.0001f));  // as near as rounding allows
-    const std::vector<repack::Recipe> fits = probe::name_recipes(known, kSilent, 2).fits;
+    const std::vector<repack::Recipe> fits = probe::name_recipes(known, kSilent, {.most = 2}).fits;
     REQUIRE(fits.size() == 1);
     CHECK(fits[0] == repack::Recipe{{"scale_order", "scale-perm-missing"}});
   }
