@@ -118,12 +118,11 @@ const repack::Packed& Evidence::packed(const Recipe& recipe, const Question& que
 }
 
 Evidence::Prediction Evidence::predict(const Recipe& recipe, const Question& question,
-                                       std::optional<int> only_n) const {
+                                       std::span<const int> columns) const {
   try {
     const kernel::Task task =
         for_lane_model({.A = question.A, .packed = packed(recipe, question), .launch = question.launch});
-    return only_n ? kernel::lane_model::run_lane_model_column(task, recipe, *only_n)
-                  : kernel::lane_model::run_lane_model(task, recipe);
+    return kernel::lane_model::run_lane_model_columns(task, recipe, columns);
   } catch (const CannotTest&) {  // the recipe cannot be applied to this layer
     return std::nullopt;
   }
@@ -219,7 +218,8 @@ bool Evidence::refuted_by_a_column(const Recipe& recipe, Asked& asked) {
     const int thread_n = tile.thread_n > 0 ? tile.thread_n : kernel::BlockTile{}.thread_n;  // as for_lane_model() has it
     if (question.layer->N < kLeastColumns * thread_n) return false;
     question.launch.block_tile = tile;
-    const Prediction made = predict(recipe, question, telling_column(asked));
+    const int columns[] = {telling_column(asked)};
+    const Prediction made = predict(recipe, question, columns);
     if (!made) continue;
     const bool ended = judged_ == Judged::recorded || ended_alike(*made, asked.answer);
     if (ended && (!made->ran() || !differs_in_column(*made, thread_n, asked))) return false;
@@ -256,11 +256,26 @@ bool Evidence::agrees(const Recipe& recipe, int i) {
 
 bool Evidence::exact(const Recipe& recipe) {
   for (int i = 0; i < size(); ++i)
-    if (!held(recipe, i).exact) return false;
+    if ((judged_ != Judged::within_rounding || probe(i).exact_sums) && !held(recipe, i).exact) return false;
   return true;
 }
 
 bool Evidence::shows(const Recipe& recipe, int i) { return held(recipe, i).shows; }
+
+bool Evidence::shows_in_some_columns(const Recipe& recipe, int i) {
+  const auto [entry, fresh] = shows_in_some_.try_emplace({recipe, i});
+  if (!fresh) return entry->second;
+  Asked& asked = asked_[static_cast<std::size_t>(i)];
+  Question question = asked.probe.question;
+  const int N = question.layer->N, columns[] = {0, telling_column(asked), N / 2, N - 1};
+  const Prediction reference = predict({}, question, columns);
+  for (const kernel::BlockTile tile : block_tiles(recipe, question, judged_ == Judged::every_bit)) {
+    question.launch.block_tile = tile;
+    const Prediction made = predict(recipe, question, columns);
+    entry->second = entry->second || (made && !seen_alike(*made, *reference));
+  }
+  return entry->second;
+}
 
 int Evidence::first_against(const Recipe& recipe) {
   for (int i = 0; i < size(); ++i)

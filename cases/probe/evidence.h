@@ -39,7 +39,9 @@ class Evidence {
   int first_against(const repack::Recipe& recipe);
   /// Whether the recipe predicts another answer than the all-reference recipe: only such a fault can explain it.
   bool shows(const repack::Recipe& recipe, int i);
-  /// Whether the recipe predicts every answer in every bit.
+  /// The same, looked for in a few block_tile columns, one of them where the answer is wrong.
+  bool shows_in_some_columns(const repack::Recipe& recipe, int i);
+  /// Whether the recipe predicts every answer in every bit; of the user's kernel, every one of exact sums.
   bool exact(const repack::Recipe& recipe);
   /// Whether two recipes predict different answers to a question that has not been asked.
   bool tells_apart(const repack::Recipe& a, const repack::Recipe& b, const Question& question) const;
@@ -72,7 +74,7 @@ class Evidence {
 
   /// What repack() makes by a recipe, kept for a while: most predictions differ from one before in the kernel alone.
   const repack::Packed& packed(const repack::Recipe& recipe, const Question& question) const;
-  Prediction predict(const repack::Recipe& recipe, const Question& question, std::optional<int> only_n = {}) const;
+  Prediction predict(const repack::Recipe& recipe, const Question& question, std::span<const int> columns = {}) const;
   const kernel::RunResult& right(Asked& asked);
   Held hold(const repack::Recipe& recipe, Asked& asked);
   const Held& held(const repack::Recipe& recipe, int i);
@@ -88,6 +90,7 @@ class Evidence {
   Judged judged_;
   std::vector<Asked> asked_;
   std::map<std::pair<repack::Recipe, int>, Held> memo_;
+  std::map<std::pair<repack::Recipe, int>, bool> shows_in_some_;
   mutable std::deque<Packing> packings_;  // the one used last is the first
 };
 

@@ -71,15 +71,16 @@ std::vector<int> chosen_rows(int K, int count) {
 /// One box, read by rows of the identity.
 class Reader {
  public:
-  Reader(const Prepared& prepared, Box& box, const kernel::Launch& launch, const ReadingPlan& plan,
+  Reader(const Prepared& prepared, Box& box, const kernel::Launch& launch, double seconds,
          const std::function<void(std::string_view)>& step)
       : layer_(prepared.layer),
         M_(prepared.A.rows()),
         box_(box),
         launch_(launch),
-        read_plan_(plan),
+        seconds_(seconds),
         step_(step),
-        plain_(repack::plain_layer_of(layer_)) {
+        plain_(repack::plain_layer_of(layer_)),
+        groups_(groups_of(layer_)) {
     plain_.bias = Grid<std::uint16_t>::filled(plain_.bias.rows(), plain_.bias.cols(), 0);
     out_.K = layer_.K;
   }
@@ -111,9 +112,9 @@ class Reader {
     const int readings = 3 + digits_for(layer_.K * layer_.N, kCodeDigit) + digits_for(groups * layer_.N, kScaleDigit) +
                          (layer_.symmetric ? 0 : digits_for(groups * layer_.N, kCodeDigit));
     long long launches = std::max(1, kMostCells / layer_.N / sound);
-    if (read_plan_.seconds > 0)
+    if (seconds_ > 0)
       launches = std::clamp<long long>(
-          static_cast<long long>(read_plan_.seconds / std::max(1e-6, launch_seconds) / readings), 1, launches);
+          static_cast<long long>(seconds_ / std::max(1e-6, launch_seconds) / readings), 1, launches);
     launches = std::max<long long>(launches, (kLeastRows + sound - 1) / sound);
     return static_cast<int>(std::min<long long>(layer_.K, launches * sound));
   }
@@ -176,11 +177,6 @@ class Reader {
     out_.weights = weights_of("W_eff", with([](PlainLayer&) {}));
     out_.at_0 = weights_of("codes of 0", with([&](PlainLayer& plain) { set(plain, 0); }));
     out_.at_15 = weights_of("codes of 15", with([&](PlainLayer& plain) { set(plain, 15); }));
-    if (read_plan_.code_table)
-      out_.code_values = table_of("code", [&](PlainLayer& plain, int code) { set(plain, code); });
-    if (read_plan_.zero_table && !layer_.symmetric)
-      out_.zero_values = table_of("zero point", [&](PlainLayer& plain, int zero) { set(plain, kSymmetricZero, zero); });
-    if (read_plan_.scale_values) read_scale_values();
   }
 
   /// The one value of all weights of a launch; none: they differ, or none can be read.
@@ -215,20 +211,43 @@ class Reader {
     }
   }
 
-  /// Puts the digits that `reading(place)` gives for each weight together. Its values are -1 where nothing was read.
-  template <class Reading>
-  SourceMap sources(int count, int base, Reading reading) {
+  /// Layers in which the value at index i is digit `place` of i, a reading each.
+  template <class SetDigits>
+  std::vector<Effective> digits(const std::string& what, int count, int base, SetDigits set_digits) {
+    std::vector<Effective> read;
+    for (int place = 0; place < digits_for(count, base); ++place)
+      read.push_back(weights_of(fmt::format("{}, digit {}", what, place), with([&](PlainLayer& plain) {
+                                  set_digits(plain, [=](int i) { return digit_of(i, place, base); });
+                                })));
+    return read;
+  }
+
+  /// Puts the digits together that `digit(weight, cell)` reads; -1: it could not be read.
+  template <class Digit>
+  SourceMap sources(const std::vector<Effective>& read, int count, int base, Digit digit) const {
     const std::size_t cells = out_.at_0.weights.size();
     SourceMap map{.rows = out_.at_0.rows, .cols = layer_.N, .source = std::vector<int>(cells, 0)};
     long long worth = 1;
-    for (int place = 0; place < digits_for(count, base); ++place, worth *= base) {
-      const std::vector<int> digits = reading(place);
+    for (const Effective& place : read) {
       for (std::size_t i = 0; i < cells; ++i) {
-        const long long sum = digits[i] < 0 ? -1 : map.source[i] + digits[i] * worth;
+        const int value = std::isfinite(place.weights[i]) ? digit(place.weights[i], i) : -1;
+        const long long sum = value < 0 ? -1 : map.source[i] + value * worth;
         if (map.source[i] >= 0) map.source[i] = sum < count ? static_cast<int>(sum) : -1;
       }
+      worth *= base;
     }
     return map;
+  }
+
+  /// Whether every weight that shows uses the value of its own place: index `own(row of ks, n)`.
+  template <class Own>
+  bool in_place(const SourceMap& map, Own own) const {
+    for (int r = 0; r < map.rows; ++r)
+      for (int n = 0; n < map.cols; ++n)
+        if (map.source[static_cast<std::size_t>(r) * map.cols + n] != own(r, n) &&
+            out_.outputs.shows(out_.row_of_A(static_cast<std::size_t>(r)), n))
+          return false;
+    return true;
   }
 
   /// The place in a table whose entries all differ; otherwise -1.
@@ -246,16 +265,20 @@ class Reader {
     return high == low ? -1 : integer_in(15 * (weight - low) / (high - low), 0, kCodeDigit);
   }
 
+  /// A table of values that is no line looks like moves: it is read where codes are not in place.
   void read_codes() {
-    out_.codes = sources(layer_.K * layer_.N, kCodeDigit, [&](int place) {
-      const Effective read = weights_of(fmt::format("codes, digit {}", place), with([&](PlainLayer& plain) {
-                                          set(plain, 0);
-                                          plain.codes = indexed<std::uint8_t>(layer_.K, layer_.N, [&](int i) {
-                                            return digit_of(i, place, kCodeDigit);
-                                          });
-                                        }));
-      return mapped(read, [&](float weight, std::size_t i) { return code_in(weight, i); });
+    const int count = layer_.K * layer_.N;
+    const std::vector<Effective> read = digits("codes", count, kCodeDigit, [&](PlainLayer& plain, auto digit) {
+      set(plain, 0);
+      plain.codes = indexed<std::uint8_t>(layer_.K, layer_.N, digit);
     });
+    const auto decode = [&] {
+      out_.codes = sources(read, count, kCodeDigit, [&](float weight, std::size_t i) { return code_in(weight, i); });
+    };
+    decode();
+    if (in_place(out_.codes, [&](int r, int n) { return out_.ks[static_cast<std::size_t>(r)] * layer_.N + n; })) return;
+    out_.code_values = table_of("code", [&](PlainLayer& plain, int code) { set(plain, code); });
+    if (out_.code_values) decode();
   }
 
   /// What a code of 9 weighs at a scale of 1: one, when all is right.
@@ -265,23 +288,25 @@ class Reader {
     return low + (out_.at_15.weights[i] - low) * kCodeOfUnit / 15;
   }
 
-  void read_scales() {
-    const int groups = plain_.scales.rows();
-    out_.scales = sources(groups * layer_.N, kScaleDigit, [&](int place) {
-      const Effective read = weights_of(fmt::format("scales, digit {}", place), with([&](PlainLayer& plain) {
-                                          set(plain, kCodeOfUnit);
-                                          plain.scales = indexed<std::uint16_t>(groups, layer_.N, [&](int i) {
-                                            const int digit = digit_of(i, place, kScaleDigit);
-                                            return bits_of(static_cast<float>(digit + 1), layer_.dtype);
-                                          });
-                                        }));
-      return mapped(read, [&](float weight, std::size_t i) {
-        const float u = unit(i);
-        if (u == 0) return -1;
-        const int scale = integer_in(weight / u, 1, kScaleDigit + 1);
-        return scale < 0 ? -1 : scale - 1;
-      });
+  bool in_own_group(const SourceMap& map) const {
+    return in_place(map, [&](int r, int n) {
+      return groups_[static_cast<std::size_t>(out_.ks[static_cast<std::size_t>(r)])] * layer_.N + n;
     });
+  }
+
+  void read_scales() {
+    const int groups = plain_.scales.rows(), count = groups * layer_.N;
+    const std::vector<Effective> read = digits("scales", count, kScaleDigit, [&](PlainLayer& plain, auto digit) {
+      set(plain, kCodeOfUnit);
+      plain.scales = indexed<std::uint16_t>(
+          groups, layer_.N, [&](int i) { return bits_of(static_cast<float>(digit(i) + 1), layer_.dtype); });
+    });
+    out_.scales = sources(read, count, kScaleDigit, [&](float weight, std::size_t i) {
+      const float u = unit(i);
+      const int scale = u == 0 ? -1 : integer_in(weight / u, 1, kScaleDigit + 1);
+      return scale < 0 ? -1 : scale - 1;
+    });
+    if (!in_own_group(out_.scales)) read_scale_values();
   }
 
   int zero_in(float weight, std::size_t i) const {
@@ -292,32 +317,29 @@ class Reader {
   }
 
   void read_zero_points() {
-    const int groups = plain_.zeros.rows();
-    out_.zero_points = sources(groups * layer_.N, kCodeDigit, [&](int place) {
-      const Effective read = weights_of(fmt::format("zero points, digit {}", place), with([&](PlainLayer& plain) {
-                                          set(plain, kSymmetricZero);
-                                          plain.zeros = indexed<std::uint8_t>(
-                                              groups, layer_.N, [&](int i) { return digit_of(i, place, kCodeDigit); });
-                                        }));
-      return mapped(read, [&](float weight, std::size_t i) { return zero_in(weight, i); });
+    const int groups = plain_.zeros.rows(), count = groups * layer_.N;
+    const std::vector<Effective> read = digits("zero points", count, kCodeDigit, [&](PlainLayer& plain, auto digit) {
+      set(plain, kSymmetricZero);
+      plain.zeros = indexed<std::uint8_t>(groups, layer_.N, digit);
     });
-  }
-
-  template <class Value>
-  static std::vector<int> mapped(const Effective& read, Value value) {
-    std::vector<int> out(read.weights.size());
-    for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = std::isfinite(read.weights[i]) ? value(read.weights[i], i) : -1;
-    return out;
+    const auto decode = [&] {
+      out_.zero_points =
+          sources(read, count, kCodeDigit, [&](float weight, std::size_t i) { return zero_in(weight, i); });
+    };
+    decode();
+    if (in_own_group(out_.zero_points)) return;
+    out_.zero_values = table_of("zero point", [&](PlainLayer& plain, int zero) { set(plain, kSymmetricZero, zero); });
+    if (out_.zero_values) decode();
   }
 
   const Layer& layer_;
   int M_;
   Box& box_;
   const kernel::Launch& launch_;
-  const ReadingPlan& read_plan_;
+  double seconds_;
   const std::function<void(std::string_view)>& step_;
   PlainLayer plain_;
+  std::vector<int> groups_;
   Readings out_;
 };
 
@@ -333,9 +355,9 @@ std::vector<int> groups_of(const Layer& layer) {
   return groups;
 }
 
-Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& launch, const ReadingPlan& plan,
+Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& launch, double seconds,
                   const std::function<void(std::string_view)>& step) {
-  return Reader(prepared, box, launch, plan, step).read(prepared);
+  return Reader(prepared, box, launch, seconds, step).read(prepared);
 }
 
 }  // namespace w4::cases::probe

@@ -30,14 +30,6 @@ struct SourceMap {
 /// What each of 16 codes, or zero points, is worth where all weights that were read agree; scales 1.
 using Table = std::array<float, 16>;
 
-/// What is known before a box is read, and how long reading may take.
-struct ReadingPlan {
-  double seconds = 0;        // 0: as long as it takes
-  bool code_table = false;   // codes, or zero points, are used wrongly: what each of them is worth is read
-  bool zero_table = false;
-  bool scale_values = false;
-};
-
 /// All that is read out of a box. Codes, scales and zero points carry the digits of their own index; every digit is a
 /// reading of W_eff. A launch has the rows of A of the case, so a reading of K rows takes K / M launches: where that is
 /// too long, some rows of K stand for all.
@@ -61,9 +53,9 @@ struct Readings {
   int row_of_A(std::size_t r) const { return rows_of_A[r % rows_of_A.size()]; }
 };
 
-/// Reads a box by rows of the identity. Throws CannotTest when the box refuses a question. Where no output row shows
+/// Reads a box by rows of the identity, for about `seconds`; 0: all of K, however long it takes. Throws CannotTest when the box refuses a question. Where no output row shows
 /// weights, nothing but `outputs` is read.
-Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& launch, const ReadingPlan& plan,
+Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& launch, double seconds,
                   const std::function<void(std::string_view)>& step);
 
 /// The stored group of each row of K.

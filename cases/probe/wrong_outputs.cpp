@@ -58,7 +58,7 @@ void add_places(const OutputChecks& outputs, int N, std::vector<Finding>& found)
 
 std::vector<Finding> wrong_outputs(const fixtures::Layer& layer, const OutputChecks& outputs) {
   if (outputs.silent)
-    return {{"", {"every output is zero, or not finite, for one weight everywhere: no weight can be read"}, kOfOutputs}};
+    return {{"", {"every output is zero, or not finite, for one weight everywhere: no weight can be read"}, {}}};
   if (outputs.stops_at)
     return {{"epilogue",
              {fmt::format("no output is larger than {:g} in magnitude, whatever A holds: outputs are clipped there",

@@ -13,6 +13,8 @@ namespace {
 
 const std::set<StageId> kOfCodes = {StageId::checkpoint, StageId::codes,    StageId::act_order, StageId::tiles,
                                     StageId::fragments,  StageId::pipeline, StageId::dequant,   StageId::multiply};
+const std::set<StageId> kOfMoves = {StageId::checkpoint, StageId::codes, StageId::act_order, StageId::tiles,
+                                    StageId::fragments};
 const std::set<StageId> kOfScales = {StageId::checkpoint,  StageId::act_order, StageId::scales,  StageId::zero_points,
                                      StageId::scale_order, StageId::pipeline,  StageId::dequant, StageId::epilogue};
 
@@ -84,10 +86,11 @@ class Sources {
                                             "before it"
                        : all.keep_columns ? "codes stay in their column, across tiles: the order of rows, or of tiles along K"
                                           : "codes leave their 16 x 64 tile: in stage tiles at the latest");
+    const bool all_read = all.read == read_.codes.source.size();
     found_.push_back({all.in_tile        ? "fragments"
                       : all.keep_columns ? "act_order or tiles"
                                          : "tiles",
-                      std::move(evidence), kOfCodes});
+                      std::move(evidence), all_read ? kOfMoves : kOfCodes});
   }
 
   /// With act-order, in rows sorted by group where that is the simpler map.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
 namespace w4::cases::probe {
 namespace {
@@ -89,21 +90,33 @@ class Values {
   float rounding() const { return 16 * (layer_.dtype == DType::bf16 ? 0x1p-8f : 0x1p-11f); }
   bool is_one(float gain) const { return std::abs(gain - 1) <= rounding() / 15; }
 
-  bool as_table_everywhere() const {
-    const Table& table = *read_.code_values;
+  /// What codes are worth, where all weights agree. A table that was not read is a line: codes are in place by it.
+  std::optional<Table> common_table() const {
+    Table table{};
+    if (read_.code_values) {
+      table = *read_.code_values;
+    } else {
+      const auto first = std::ranges::find_if(read_.at_0.weights, [](float w) { return std::isfinite(w); });
+      if (first == read_.at_0.weights.end()) return std::nullopt;
+      const auto [slope, at_0] = line_at(static_cast<std::size_t>(first - read_.at_0.weights.begin()));
+      for (int code = 0; code < kValues; ++code)
+        table[static_cast<std::size_t>(code)] = at_0 + slope * static_cast<float>(code);
+      table.back() = at_0 + 15 * slope;
+    }
     for (std::size_t i = 0; i < cells(); ++i) {
       const float low = read_.at_0.weights[i], high = read_.at_15.weights[i];
-      if (std::isfinite(low) && std::isfinite(high) && (low != table.front() || high != table.back())) return false;
+      if (!std::isfinite(low) || !std::isfinite(high)) continue;
+      if (low != table.front() || std::abs(high - table.back()) > rounding() / 16 * std::abs(high)) return std::nullopt;
     }
-    return true;
+    return table;
   }
 
   void find_codes() {
     if (std::ranges::all_of(read_.at_0.weights, [](float w) { return w == 0; }) &&
         std::ranges::all_of(read_.at_15.weights, [](float w) { return w == 0; }))
       return found_.push_back({"", {"every weight that was read is zero, for all codes"}, kOfValues});
-    if (read_.code_values && as_table_everywhere())
-      find_table(*read_.code_values);
+    if (const auto table = common_table())
+      find_table(*table);
     else
       find_lines();
   }
@@ -119,14 +132,14 @@ class Values {
       return found_.push_back({"zero_points or dequant",
                                {fmt::format("the kernel subtracts {:g} from a code where 8 is right, at {}", -values[0],
                                             where)},
-                               kOfValues});
+                               {StageId::checkpoint, StageId::codes, StageId::zero_points, StageId::dequant}});
     if (affine && values[0] == -kSymmetricZero * slope)
       return found_.push_back({"scales or dequant or epilogue",
                                {fmt::format("every weight is {:g} times what it should be, at {}", slope, where)},
-                               kOfValues});
+                               {StageId::checkpoint, StageId::scales, StageId::dequant, StageId::epilogue}});
     found_.push_back({"codes or dequant",
                       {fmt::format("with scales of 1 and zero points of 8, a code v is used as {}, at {}", text, where)},
-                      kOfValues});
+                      {StageId::checkpoint, StageId::codes, StageId::zero_points, StageId::dequant}});
   }
 
   void find_lines() {

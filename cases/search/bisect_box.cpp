@@ -99,7 +99,7 @@ void Probing::tell_apart(probe::NamedRecipes& named) {
   for (int round = 0; round < kMostRounds && named.fits.size() > 1; ++round) {
     probe::separate(prepared_, launch_, box_, evidence_, named.fits, step_);
     if (evidence_.first_against(named.fits[0]) == evidence_.size()) return;
-    probe::SearchRange range = several();
+    probe::SearchRange range = several(faults::kMostFaultsAtOnce);
     range.least = 1;
     probe::NamedRecipes more = probe::name_recipes(evidence_, step_, range);
     if (more.fits.empty() && !box_.sums_as_lane_model()) return;  // it may depend on more than its input
@@ -107,12 +107,15 @@ void Probing::tell_apart(probe::NamedRecipes& named) {
   }
 }
 
-probe::SearchRange Probing::several() const {
-  constexpr long long kLarge = 1 << 20;  // codes
-  const bool large = 1LL * prepared_.layer.K * prepared_.layer.N > kLarge && !options_.effort.thorough;
+/// Few faults at once on a layer whose predictions take long, and hardly more than there are findings.
+probe::SearchRange Probing::several(int findings) const {
+  constexpr long long kLarge = 1 << 20, kVeryLarge = 1 << 22;  // codes
+  const long long codes = 1LL * prepared_.layer.K * prepared_.layer.N;
+  if (options_.effort.thorough) return {.least = 2, .most = faults::kMostFaultsAtOnce, .stages = {}};
+  const int affordable = codes > kVeryLarge ? 1 : codes > kLarge ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce;
   return {.least = 2,
-          .most = std::min(large ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce, options_.effort.most_faults),
-          .stages = options_.effort.thorough ? std::set<StageId>{} : suspects_};
+          .most = std::min({affordable, options_.effort.most_faults, findings + 1}),
+          .stages = suspects_};
 }
 
 /// Stale data in the user's kernel depends on what ran before, so probes may contradict a fault that the case shows.
@@ -120,6 +123,12 @@ std::vector<report::Culprit> Probing::name_by_case() {
   probe::Evidence alone(judged(box_));
   for (int i = 0; i < evidence_.size(); ++i)
     if (std::string_view(evidence_.probe(i).kind->id) == "case") alone.add(evidence_.probe(i), evidence_.answer(i));
+  const bool fits = std::ranges::any_of(kUseWhatWasLeft, [&](std::string_view variant) {
+    return std::ranges::any_of(faults::faults(), [&](const faults::Fault& fault) {
+      return fault.variant == variant && alone.first_against({{fault.stage, fault.variant}}) == alone.size();
+    });
+  });
+  if (!fits) return {};
   const probe::NamedRecipes named = probe::name_recipes(alone, step_, {.most = 1});
   if (!std::ranges::all_of(named.fits, uses_what_was_left)) return {};  // nothing follows where other faults fit too
   if (named.fits.empty()) return {};
@@ -147,10 +156,15 @@ std::vector<report::Culprit> Probing::read_and_name() {
 
 /// Known faults take the place of what was read, if several together predict all answers.
 void Probing::guess(probe::Located& located) {
-  const probe::SearchRange range = several();
   std::string tried = "alone";
   try {
-    if (range.most >= range.least) {
+    std::vector<probe::SearchRange> ranges = {several(static_cast<int>(located.culprits.size()))};
+    if (box_.sums_as_lane_model() && !suspects_.empty()) {  // nothing but known faults is planted there
+      ranges.push_back(several(faults::kMostFaultsAtOnce));
+      ranges.back().stages.clear();
+    }
+    for (const probe::SearchRange& range : ranges) {
+      if (range.most < range.least) continue;
       std::vector<report::Culprit> culprits = named(probe::name_recipes(evidence_, step_, range));
       if (!culprits.empty()) return void(located.culprits = std::move(culprits));
       tried = fmt::format("alone or up to {} at once{}", range.most,

@@ -33,7 +33,7 @@ class Probing {
   void ask(probe::Probe probe);
   std::vector<report::Culprit> named(probe::NamedRecipes recipes);
   void tell_apart(probe::NamedRecipes& named);
-  probe::SearchRange several() const;
+  probe::SearchRange several(int findings) const;
   void guess(probe::Located& located);
   std::vector<report::Culprit> name_by_case();
   std::string difference(int i);

@@ -8,7 +8,7 @@
 #include "kernel/lane_model/writeout_race.h"
 
 #include <algorithm>
-#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -103,8 +103,16 @@ Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const re
   });
 }
 
-/// Runs the thread blocks of a launch on C, (M, N); with `only_n`, the columns that hold it.
-void run_grid(const Task& task, const Ways& ways, std::optional<int> only_n, RunResult& result,
+/// Which columns of N are worked on; empty: all.
+using Wanted = std::span<const int>;
+
+bool works_on(const Plan& plan, Wanted wanted, int column) {
+  return wanted.empty() ||
+         std::ranges::any_of(wanted, [&](int n) { return n / plan.block_tile.thread_n == column; });
+}
+
+/// Runs the thread blocks of a launch on C, (M, N).
+void run_grid(const Task& task, const Ways& ways, Wanted wanted, RunResult& result,
               std::vector<std::uint16_t>& C) {
   const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
   Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
@@ -116,13 +124,13 @@ void run_grid(const Task& task, const Ways& ways, std::optional<int> only_n, Run
     job.a = job.pipeline.staged_a(problem);
     const auto* columns = turns.of_column.data() + static_cast<std::ptrdiff_t>(problem) * plan.columns;
     for_each_index(plan.columns, [&](int column) {
-      if (!only_n || column == *only_n / plan.block_tile.thread_n) run_column(job, columns[column], C);
+      if (works_on(plan, wanted, column)) run_column(job, columns[column], C);
     });
   }
   if (ways.reduce == ReduceWay::writeout_race) overwrite_after_writeout(task, plan, job.pipeline, C);
 }
 
-RunResult run(const Task& task, const repack::Recipe& recipe, std::optional<int> only_n) {
+RunResult run(const Task& task, const repack::Recipe& recipe, Wanted wanted) {
   const Ways ways = ways_of(recipe);
   check(task);
   RunResult result;
@@ -135,7 +143,7 @@ RunResult run(const Task& task, const repack::Recipe& recipe, std::optional<int>
   else if (reads_outside(ways.pipeline, task))  // the context is lost, and all output with it
     result.synchronise_error = "cudaErrorIllegalAddress";
   else
-    run_grid(task, ways, only_n, result, C);
+    run_grid(task, ways, wanted, result, C);
   result.guards_intact = !(result.ran() && writes_outside(ways.pipeline, task));
   if (ways.launch == LaunchWay::output_to_temporary) std::fill(C.begin(), C.end(), task.launch.fill);
   result.C = cropped(C, M, task.packed);
@@ -144,9 +152,11 @@ RunResult run(const Task& task, const repack::Recipe& recipe, std::optional<int>
 
 }  // namespace
 
-RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) { return run(task, recipe, std::nullopt); }
+RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) { return run(task, recipe, {}); }
 
-RunResult run_lane_model_column(const Task& task, const repack::Recipe& recipe, int n) { return run(task, recipe, n); }
+RunResult run_lane_model_columns(const Task& task, const repack::Recipe& recipe, std::span<const int> columns) {
+  return run(task, recipe, columns);
+}
 
 std::vector<Slice> slices_of(const Task& task, int problem, int column) {
   check(task);

@@ -36,9 +36,9 @@ std::span<const Stage> stages();
 /// kernel does not take, naming the values.
 RunResult run_lane_model(const Task& task, const repack::Recipe& recipe = {});
 
-/// The same launch, of which only the block_tile columns that hold column n of N are worked on: all other elements of C
-/// keep the fill. What a race does depends on all columns, and is not to be asked of one.
-RunResult run_lane_model_column(const Task& task, const repack::Recipe& recipe, int n);
+/// The same launch, of which only the block_tile columns that hold these columns of N are worked on: all other elements
+/// of C keep the fill. What a race does depends on all columns, and is not to be asked of some.
+RunResult run_lane_model_columns(const Task& task, const repack::Recipe& recipe, std::span<const int> columns);
 
 /// The slices of one block_tile column and 64-row problem, from k = 0 up. Size 1: no global reduction in that column.
 std::vector<Slice> slices_of(const Task& task, int problem, int column);
