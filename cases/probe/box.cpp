@@ -14,10 +14,7 @@ kernel::RunResult KernelBox::answer(const Question& question) {
     packed_ = repack::repack(*question.layer, recipe_);
     packed_layer_ = question.layer;
   }
-  return kernel_.run({.A = question.A,
-                      .packed = packed_,
-                      .launch = question.launch,
-                      .stored = question.layer});
+  return kernel_.run({.A = question.A, .packed = packed_, .launch = question.launch, .stored = question.layer});
 }
 
 }  // namespace w4::cases::probe

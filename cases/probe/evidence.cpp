@@ -17,6 +17,8 @@ namespace w4::cases::probe {
 namespace {
 
 using kernel::RunResult;
+using kernel::lane_model::kProblemRows;
+using kernel::lane_model::Output;
 using repack::Recipe;
 
 Recipe repacking_of(Recipe recipe) {
@@ -118,11 +120,11 @@ const repack::Packed& Evidence::packed(const Recipe& recipe, const Question& que
 }
 
 Evidence::Prediction Evidence::predict(const Recipe& recipe, const Question& question,
-                                       std::span<const int> columns) const {
+                                       std::span<const Output> parts) const {
   try {
     const kernel::Task task =
         for_lane_model({.A = question.A, .packed = packed(recipe, question), .launch = question.launch});
-    return kernel::lane_model::run_lane_model_columns(task, recipe, columns);
+    return kernel::lane_model::run_lane_model_parts(task, recipe, parts);
   } catch (const CannotTest&) {  // the recipe cannot be applied to this layer
     return std::nullopt;
   }
@@ -166,32 +168,35 @@ bool Evidence::fits(const RunResult& made, const Recipe& recipe, Asked& asked) {
   return own && near(asked.answer.C, made.C, *own, fill, unwritten);
 }
 
-int Evidence::telling_column(Asked& asked) {
-  if (asked.telling_n) return *asked.telling_n;
+Output Evidence::telling_output(Asked& asked) {
+  if (asked.telling) return *asked.telling;
   const Grid<std::uint16_t>&got = asked.answer.C, &want = right(asked).C;
   const DType dtype = asked.probe.question.layer->dtype;
   double farthest = 0;
-  asked.telling_n = 0;
+  asked.telling = Output{};
   for (std::size_t i = 0; i < std::min(got.size(), want.size()); ++i) {
     if (got[i] == want[i]) continue;
     const double distance = std::abs(value_of(got[i], dtype) - value_of(want[i], dtype));
     if (distance <= farthest) continue;
     farthest = std::isfinite(distance) ? distance : std::numeric_limits<double>::infinity();
-    asked.telling_n = static_cast<int>(i % static_cast<std::size_t>(got.cols()));
+    const auto at = static_cast<int>(i);
+    asked.telling = {at / got.cols(), at % got.cols()};
   }
-  return *asked.telling_n;
+  return *asked.telling;
 }
 
-/// Another bit; of the user's kernel, further from the prediction than any rounding explains: a tenth, as root mean square
-/// over the block_tile column.
-bool Evidence::differs_in_column(const RunResult& made, int thread_n, Asked& asked) {
+/// Another bit; of the user's kernel, further from the prediction than any rounding explains: a tenth, as root mean
+/// square over that part of C.
+bool Evidence::differs_in_part(const RunResult& made, int thread_n, Asked& asked) {
   constexpr double kFar = 0.1;
   const Grid<std::uint16_t>&got = asked.answer.C, &want = right(asked).C;
   const DType dtype = asked.probe.question.layer->dtype;
   const std::uint16_t fill = asked.probe.question.launch.fill;
-  const int begin = telling_column(asked) / thread_n * thread_n, end = std::min(begin + thread_n, got.cols());
+  const Output telling = telling_output(asked);
+  const int begin = telling.n / thread_n * thread_n, end = std::min(begin + thread_n, got.cols());
+  const int first = telling.m / kProblemRows * kProblemRows, last = std::min(first + kProblemRows, got.rows());
   double distance = 0, size = 0, right_size = 0;
-  for (int m = 0; m < got.rows(); ++m) {
+  for (int m = first; m < last; ++m) {
     for (int n = begin; n < end; ++n) {
       const double a = value_of(got(m, n), dtype), b = value_of(made.C(m, n), dtype), y = value_of(want(m, n), dtype);
       const bool unwritten = made.C(m, n) == fill;
@@ -208,21 +213,22 @@ bool Evidence::differs_in_column(const RunResult& made, int thread_n, Asked& ask
   return distance > kFar * kFar * std::max(size, right_size);
 }
 
-bool Evidence::refuted_by_a_column(const Recipe& recipe, Asked& asked) {
+bool Evidence::refuted_by_a_part(const Recipe& recipe, Asked& asked) {
   constexpr int kLeastColumns = 3;  // of block_tiles: of fewer, one is no saving
   const bool races = std::ranges::any_of(
       recipe, [](const auto& way) { return faults::fault_of(way.first, way.second).repeats_differ; });
   Question question = asked.probe.question;
   if (races || asked.answer.C.rows() != question.A.rows()) return false;
   for (const kernel::BlockTile tile : block_tiles(recipe, question, judged_ == Judged::every_bit)) {
-    const int thread_n = tile.thread_n > 0 ? tile.thread_n : kernel::BlockTile{}.thread_n;  // as for_lane_model() has it
-    if (question.layer->N < kLeastColumns * thread_n) return false;
+    const int thread_n =
+        tile.thread_n > 0 ? tile.thread_n : kernel::BlockTile{}.thread_n;  // as for_lane_model() has it
+    if (question.layer->N < kLeastColumns * thread_n && question.A.rows() <= kProblemRows) return false;
     question.launch.block_tile = tile;
-    const int columns[] = {telling_column(asked)};
-    const Prediction made = predict(recipe, question, columns);
+    const Output parts[] = {telling_output(asked)};
+    const Prediction made = predict(recipe, question, parts);
     if (!made) continue;
     const bool ended = judged_ == Judged::recorded || ended_alike(*made, asked.answer);
-    if (ended && (!made->ran() || !differs_in_column(*made, thread_n, asked))) return false;
+    if (ended && (!made->ran() || !differs_in_part(*made, thread_n, asked))) return false;
   }
   return true;
 }
@@ -251,7 +257,7 @@ bool Evidence::agrees(const Recipe& recipe, int i) {
   const auto [entry, fresh] = memo_.try_emplace({recipe, i});
   if (!fresh && !entry->second.whole) return false;
   if (!fresh) return entry->second.agrees;
-  return !refuted_by_a_column(recipe, asked_[static_cast<std::size_t>(i)]) && held(recipe, i).agrees;
+  return !refuted_by_a_part(recipe, asked_[static_cast<std::size_t>(i)]) && held(recipe, i).agrees;
 }
 
 bool Evidence::exact(const Recipe& recipe) {
@@ -262,16 +268,17 @@ bool Evidence::exact(const Recipe& recipe) {
 
 bool Evidence::shows(const Recipe& recipe, int i) { return held(recipe, i).shows; }
 
-bool Evidence::shows_in_some_columns(const Recipe& recipe, int i) {
+bool Evidence::shows_in_some_parts(const Recipe& recipe, int i) {
   const auto [entry, fresh] = shows_in_some_.try_emplace({recipe, i});
   if (!fresh) return entry->second;
   Asked& asked = asked_[static_cast<std::size_t>(i)];
   Question question = asked.probe.question;
-  const int N = question.layer->N, columns[] = {0, telling_column(asked), N / 2, N - 1};
-  const Prediction reference = predict({}, question, columns);
+  const int M = question.A.rows(), N = question.layer->N;
+  const Output parts[] = {{0, 0}, telling_output(asked), {0, N / 2}, {M - 1, N - 1}};
+  const Prediction reference = predict({}, question, parts);
   for (const kernel::BlockTile tile : block_tiles(recipe, question, judged_ == Judged::every_bit)) {
     question.launch.block_tile = tile;
-    const Prediction made = predict(recipe, question, columns);
+    const Prediction made = predict(recipe, question, parts);
     entry->second = entry->second || (made && !seen_alike(*made, *reference));
   }
   return entry->second;

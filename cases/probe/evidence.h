@@ -4,6 +4,7 @@
 #include "cases/faults/faults.h"
 #include "cases/judge/oracle.h"
 #include "cases/probe/probes.h"
+#include "kernel/lane_model/lane_model.h"
 
 #include <deque>
 #include <map>
@@ -39,8 +40,8 @@ class Evidence {
   int first_against(const repack::Recipe& recipe);
   /// Whether the recipe predicts another answer than the all-reference recipe: only such a fault can explain it.
   bool shows(const repack::Recipe& recipe, int i);
-  /// The same, looked for in a few block_tile columns, one of them where the answer is wrong.
-  bool shows_in_some_columns(const repack::Recipe& recipe, int i);
+  /// The same, looked for in a few parts of C, one of them where the answer is wrong.
+  bool shows_in_some_parts(const repack::Recipe& recipe, int i);
   /// Whether the recipe predicts every answer in every bit; of the user's kernel, every one of exact sums.
   bool exact(const repack::Recipe& recipe);
   /// Whether two recipes predict different answers to a question that has not been asked.
@@ -55,15 +56,15 @@ class Evidence {
   struct Asked {
     Probe probe;
     kernel::RunResult answer;
-    std::optional<kernel::RunResult> right;   // of the all-reference recipe
-    std::optional<judge::Expected> expected;  // of the oracle, when rounding has to be judged
-    std::optional<int> telling_n;             // a column of C where the answer is wrong
+    std::optional<kernel::RunResult> right;             // of the all-reference recipe
+    std::optional<judge::Expected> expected;            // of the oracle, when rounding has to be judged
+    std::optional<kernel::lane_model::Output> telling;  // an output that is wrong
   };
   struct Held {
     bool agrees = false;
     bool exact = false;  // in every bit
     bool shows = false;
-    bool whole = false;  // all columns were predicted; false: one block_tile column refuted it, and `shows` is unknown
+    bool whole = false;  // all of C was predicted; false: one part of C refuted it, and `shows` is unknown
   };
   struct Packing {
     std::shared_ptr<const fixtures::Layer> layer;
@@ -74,14 +75,15 @@ class Evidence {
 
   /// What repack() makes by a recipe, kept for a while: most predictions differ from one before in the kernel alone.
   const repack::Packed& packed(const repack::Recipe& recipe, const Question& question) const;
-  Prediction predict(const repack::Recipe& recipe, const Question& question, std::span<const int> columns = {}) const;
+  Prediction predict(const repack::Recipe& recipe, const Question& question,
+                     std::span<const kernel::lane_model::Output> parts = {}) const;
   const kernel::RunResult& right(Asked& asked);
   Held hold(const repack::Recipe& recipe, Asked& asked);
   const Held& held(const repack::Recipe& recipe, int i);
-  /// Whether one block_tile column, where the answer is wrong, is enough to see that the recipe does not predict it.
-  bool refuted_by_a_column(const repack::Recipe& recipe, Asked& asked);
-  bool differs_in_column(const kernel::RunResult& made, int thread_n, Asked& asked);
-  int telling_column(Asked& asked);
+  /// Whether one part of C, where the answer is wrong, is enough to see that the recipe does not predict it.
+  bool refuted_by_a_part(const repack::Recipe& recipe, Asked& asked);
+  bool differs_in_part(const kernel::RunResult& made, int thread_n, Asked& asked);
+  kernel::lane_model::Output telling_output(Asked& asked);
   /// Whether what is looked at of two predictions is equal.
   bool seen_alike(const kernel::RunResult& a, const kernel::RunResult& b) const;
   bool fits(const kernel::RunResult& made, const repack::Recipe& recipe, Asked& asked);

@@ -83,7 +83,8 @@ std::vector<Finding> findings(const fixtures::Layer& layer, const Readings& read
   std::vector<std::string> addend = wrong_addend(evidence);
   if (read.outputs.silent && !addend.empty() && writes_zeros(evidence))
     return {{"", {"the kernel writes zeros for every input, and does not add the bias either"}, kOfSums}};
-  if (!addend.empty()) found.push_back({"epilogue", std::move(addend), kOfAddend});
+  const bool explained = read.outputs.never_negative || read.outputs.stops_at;  // what is done to all outputs
+  if (!addend.empty() && !explained) found.push_back({"epilogue", std::move(addend), kOfAddend});
   add(wrong_outputs(layer, read.outputs));
   if (read.ks.empty()) return found;
   add(wrong_values(layer, read));
@@ -104,19 +105,19 @@ Located localise(const Prepared& prepared, Box& box, const kernel::Launch& launc
     if (!evidence.answer(i).ran())
       return located("launch", "a launch of the kernel fails, so the weights cannot be read");
   if (prepared.layer.cut_from)
-    return located("", "a slice of a layer is not read weight by weight: run bisect on the whole layer, or on the slice "
-                       "as a fixture");
+    return located("",
+                   "a slice of a layer is not read weight by weight: run bisect on the whole layer, or on the slice "
+                   "as a fixture");
   const Readings read = read_box(prepared, box, launch, seconds, step);
   if (read.lost) return located("launch", "a launch on rows of the identity fails");
   Located out;
   bool anything = false;  // some finding is of any stage
   for (Finding& finding : findings(prepared.layer, read, evidence)) {
-    finding.evidence.push_back(read.whole() || read.ks.empty()
-                                   ? fmt::format("the weights were read in {} launches", read.launches)
-                                   : fmt::format("{} of {} rows of K were read in {} launches", read.ks.size(), read.K,
-                                                 read.launches));
-    out.culprits.push_back(
-        {.stage = finding.stage, .fault = "unexplained", .evidence = std::move(finding.evidence)});
+    finding.evidence.push_back(
+        read.whole() || read.ks.empty()
+            ? fmt::format("the weights were read in {} launches", read.launches)
+            : fmt::format("{} of {} rows of K were read in {} launches", read.ks.size(), read.K, read.launches));
+    out.culprits.push_back({.stage = finding.stage, .fault = "unexplained", .evidence = std::move(finding.evidence)});
     if (finding.suspects.empty()) anything = true;
     out.suspects.insert(finding.suspects.begin(), finding.suspects.end());
   }

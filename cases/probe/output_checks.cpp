@@ -15,7 +15,7 @@ namespace {
 using fixtures::Layer;
 
 constexpr std::uint8_t kOneWeight = 9;  // its weight is one scale
-constexpr int kTerms = 4;              // columns of A that are not zero: a part of K that is left out hides few of them
+constexpr int kTerms = 4;  // columns of A that are not zero: a part of K that is left out hides few of them
 constexpr float kLarge = 1024;
 constexpr float kNear = 0.02f;  // of a factor: far above rounding, far below the next factor
 

@@ -31,9 +31,9 @@ constexpr ProbeKind kKinds[] = {
 };
 
 constexpr std::uint64_t kSeed = 20, kCodes = 1, kScales = 2, kZeros = 3, kSigns = 4;  // streams
-constexpr int kMostLaunchesOfPart = 8;       // of one part
-constexpr int kSmallScales = 15;       // 1..15
-constexpr std::uint8_t kUnitCode = 9;  // its weight is one scale
+constexpr int kMostLaunchesOfPart = 8;                                                // of one part
+constexpr int kSmallScales = 15;                                                      // 1..15
+constexpr std::uint8_t kUnitCode = 9;                                                 // its weight is one scale
 
 std::uint16_t one(DType dtype) { return bits_of(1.0f, dtype); }
 
@@ -160,8 +160,9 @@ std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& l
   const Root root = root_of(layer);
   const int M = prepared.A.rows();
   const Grid<std::uint16_t> A = comb(layer.K, layer.dtype, M);
-  std::vector<Probe> probes = {{&probe_kind("bias"),
-                                {std::make_shared<const Layer>(layer), Grid<std::uint16_t>::filled(M, layer.K, 0), launch}}};
+  std::vector<Probe> probes = {
+      {&probe_kind("bias"),
+       {std::make_shared<const Layer>(layer), Grid<std::uint16_t>::filled(M, layer.K, 0), launch}}};
   const auto add = [&](const char* id, const std::shared_ptr<const Layer>& probed) {
     for (int first = 0; first < A.rows(); first += M)
       probes.push_back({&probe_kind(id), {probed, rows_of(A, first, M), launch}, true});

@@ -20,7 +20,8 @@ struct ProbeKind {
 struct Probe {
   const ProbeKind* kind = nullptr;
   Question question;
-  bool exact_sums = false;  // small integers: sums that the type holds are exact in any order, so any difference is an error
+  bool exact_sums =
+      false;  // small integers: sums that the type holds are exact in any order, so any difference is an error
 };
 
 /// Every kind of probe, in the order in which they are made.
@@ -33,10 +34,11 @@ std::vector<Probe> case_probes(const Prepared& prepared, const kernel::Launch& l
 /// The case with zeros in C before the launch: an output that seems unwritten may have been added onto the fill.
 Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch);
 
-/// Launches with as many rows of A as the case has, one or a few for each: the codes alone (scales 1, zero points 8), the scales alone (codes 9), the
-/// zero points alone (codes 8, scales 1; of a symmetric layer the stored ones, which it must not feel), the bias alone
-/// (activations of zero). Codes, scales and zero points are random small integers and a row of A has some ones and
-/// minus ones, so sums are exact, whatever order they are taken in: answers are equal in every bit or wrong.
+/// Launches with as many rows of A as the case has, one or a few for each: the codes alone (scales 1, zero points 8),
+/// the scales alone (codes 9), the zero points alone (codes 8, scales 1; of a symmetric layer the stored ones, which it
+/// must not feel), the bias alone (activations of zero). Codes, scales and zero points are random small integers and a
+/// row of A has some ones and minus ones, so sums are exact, whatever order they are taken in: answers are equal in
+/// every bit or wrong.
 std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& launch);
 
 /// Rows first..first+rows-1 of the identity (K, K); rows from K on are zero.

@@ -24,7 +24,7 @@ constexpr int kCodeDigit = 16;    // values a code or a zero point can carry
 constexpr int kScaleDigit = 256;  // values a scale can carry exactly in either type, from 1 up
 constexpr std::uint8_t kCodeOfUnit = 9;
 constexpr float kNearInteger = 0.05f;
-constexpr int kLeastRows = 8;     // of K, whatever time is left
+constexpr int kLeastRows = 8;  // of K, whatever time is left
 
 /// The digit of index i that `place` asks for, in base `base`.
 int digit_of(int i, int place, int base) {
@@ -113,8 +113,8 @@ class Reader {
                          (layer_.symmetric ? 0 : digits_for(groups * layer_.N, kCodeDigit));
     long long launches = std::max(1, kMostCells / layer_.N / sound);
     if (seconds_ > 0)
-      launches = std::clamp<long long>(
-          static_cast<long long>(seconds_ / std::max(1e-6, launch_seconds) / readings), 1, launches);
+      launches = std::clamp<long long>(static_cast<long long>(seconds_ / std::max(1e-6, launch_seconds) / readings), 1,
+                                       launches);
     launches = std::max<long long>(launches, (kLeastRows + sound - 1) / sound);
     return static_cast<int>(std::min<long long>(layer_.K, launches * sound));
   }
@@ -205,8 +205,9 @@ class Reader {
 
   void read_scale_values() {
     for (const float scale : {1.0f, 2.0f, 3.0f, 0.75f, 0x1p-7f, 96.0f}) {
-      const auto common = common_value(fmt::format("what a scale of {:g} is used as", scale),
-                                       with([&](PlainLayer& plain) { set(plain, kCodeOfUnit, kSymmetricZero, scale); }));
+      const auto common =
+          common_value(fmt::format("what a scale of {:g} is used as", scale),
+                       with([&](PlainLayer& plain) { set(plain, kCodeOfUnit, kSymmetricZero, scale); }));
       if (common) out_.scale_values.emplace_back(scale, *common);
     }
   }

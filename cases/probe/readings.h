@@ -35,14 +35,14 @@ using Table = std::array<float, 16>;
 /// too long, some rows of K stand for all.
 struct Readings {
   OutputChecks outputs;
-  std::vector<int> ks;        // the rows of K that were read, rising: row r of everything below
-  Effective weights;          // of the layer as it is
-  Effective at_0, at_15;      // codes of 0 and of 15 everywhere, scales 1, zero points 8: right are -8 and 7
-  SourceMap codes;            // index k * N + n of the code that this weight uses
-  SourceMap scales;           // index g * N + n of its scale
-  SourceMap zero_points;      // index g * N + n of its zero point; empty for a symmetric layer
-  std::optional<Table> code_values;     // right is code - 8; none: not read, or not alike everywhere
-  std::optional<Table> zero_values;     // with codes of 8: right is 8 - zero point
+  std::vector<int> ks;               // the rows of K that were read, rising: row r of everything below
+  Effective weights;                 // of the layer as it is
+  Effective at_0, at_15;             // codes of 0 and of 15 everywhere, scales 1, zero points 8: right are -8 and 7
+  SourceMap codes;                   // index k * N + n of the code that this weight uses
+  SourceMap scales;                  // index g * N + n of its scale
+  SourceMap zero_points;             // index g * N + n of its zero point; empty for a symmetric layer
+  std::optional<Table> code_values;  // right is code - 8; none: not read, or not alike everywhere
+  std::optional<Table> zero_values;  // with codes of 8: right is 8 - zero point
   std::vector<std::pair<float, float>> scale_values;  // a scale everywhere, and what it is used as
   int K = 0;
   std::vector<int> rows_of_A;  // that show weights: row r of K was read in rows_of_A[r % size]
@@ -53,8 +53,8 @@ struct Readings {
   int row_of_A(std::size_t r) const { return rows_of_A[r % rows_of_A.size()]; }
 };
 
-/// Reads a box by rows of the identity, for about `seconds`; 0: all of K, however long it takes. Throws CannotTest when the box refuses a question. Where no output row shows
-/// weights, nothing but `outputs` is read.
+/// Reads a box by rows of the identity, for about `seconds`; 0: all of K, however long it takes. Throws CannotTest when
+/// the box refuses a question. Where no output row shows weights, nothing but `outputs` is read.
 Readings read_box(const Prepared& prepared, Box& box, const kernel::Launch& launch, double seconds,
                   const std::function<void(std::string_view)>& step);
 

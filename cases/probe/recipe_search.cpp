@@ -95,7 +95,7 @@ class Search {
 
   bool shows_in(const faults::Fault& fault, int first, int last) {
     for (int i = first; i < last; ++i)
-      if (evidence_.shows_in_some_columns({{fault.stage, fault.variant}}, i)) return true;
+      if (evidence_.shows_in_some_parts({{fault.stage, fault.variant}}, i)) return true;
     return false;
   }
 
@@ -113,7 +113,7 @@ NamedRecipes name_recipes(Evidence& evidence, const std::function<void(std::stri
                           const SearchRange& range) {
   Search search(evidence, step, range.stages);
   NamedRecipes named{.fits = {}, .largest_tried = range.least - 1};
-  while (named.fits.empty() && named.largest_tried < range.most) { auto t0=clock(); named.fits = search.of_size(++named.largest_tried); fprintf(stderr,"SIZE %d: %d predictions, %.2f s\n", named.largest_tried, evidence.predictions(), double(clock()-t0)/CLOCKS_PER_SEC); }
+  while (named.fits.empty() && named.largest_tried < range.most) named.fits = search.of_size(++named.largest_tried);
   if (std::ranges::any_of(named.fits, [&](const Recipe& fit) { return evidence.exact(fit); }))
     std::erase_if(named.fits, [&](const Recipe& fit) { return !evidence.exact(fit); });
   return named;

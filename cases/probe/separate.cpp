@@ -14,8 +14,8 @@ namespace {
 constexpr int kMostSeparating = 5;  // launches
 constexpr std::uint64_t kSeed = 21;
 
-/// Questions that few faults answer alike; the cheap ones first. The user's kernel may do other things for another number
-/// of rows, which say nothing of the case.
+/// Questions that few faults answer alike; the cheap ones first. The user's kernel may do other things for another
+/// number of rows, which say nothing of the case.
 std::vector<Probe> separating_probes(const Prepared& prepared, const kernel::Launch& launch, bool own_path) {
   const auto layer = std::make_shared<const fixtures::Layer>(prepared.layer);
   const int K = prepared.layer.K;

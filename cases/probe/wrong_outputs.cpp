@@ -10,7 +10,7 @@ namespace w4::cases::probe {
 namespace {
 
 const std::set<StageId> kOfOutputs = {StageId::launch, StageId::pipeline, StageId::multiply, StageId::reduce,
-                                     StageId::epilogue};
+                                      StageId::epilogue};
 
 std::vector<std::string> row_lines(const OutputChecks& outputs) {
   constexpr std::size_t kMostRows = 6;
@@ -70,10 +70,10 @@ std::vector<Finding> wrong_outputs(const fixtures::Layer& layer, const OutputChe
   add_rows(outputs, found);
   add_places(outputs, layer.N, found);
   if (found.empty() && outputs.uneven > 0)
-    found.push_back({"multiply or reduce or epilogue",
-                     {fmt::format("{} outputs do not change their sign with A: the output is not linear in A",
-                                  outputs.uneven)},
-                     kOfOutputs});
+    found.push_back(
+        {"multiply or reduce or epilogue",
+         {fmt::format("{} outputs do not change their sign with A: the output is not linear in A", outputs.uneven)},
+         kOfOutputs});
   return found;
 }
 

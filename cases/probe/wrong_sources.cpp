@@ -77,15 +77,15 @@ class Sources {
   void find_codes() {
     const Moves all = moves();
     if (all.moved == 0) return;
-    std::vector<std::string> evidence = {
-        fmt::format("with codes that carry their own index, {} of {} weights use another weight's code", all.moved,
-                    all.read)};
+    std::vector<std::string> evidence = {fmt::format(
+        "with codes that carry their own index, {} of {} weights use another weight's code", all.moved, all.read)};
     const std::string map = read_.whole() ? text_of_whole_map(evidence[0]) : text_of_first_rows();
     evidence.push_back(map.empty() ? "the first moves: " + first_moves() : "the map: " + map);
-    evidence.push_back(all.in_tile        ? "no code leaves its 16 x 64 tile: in stage fragments at the latest, or codes "
-                                            "before it"
-                       : all.keep_columns ? "codes stay in their column, across tiles: the order of rows, or of tiles along K"
-                                          : "codes leave their 16 x 64 tile: in stage tiles at the latest");
+    evidence.push_back(all.in_tile ? "no code leaves its 16 x 64 tile: in stage fragments at the latest, or codes "
+                                     "before it"
+                       : all.keep_columns
+                           ? "codes stay in their column, across tiles: the order of rows, or of tiles along K"
+                           : "codes leave their 16 x 64 tile: in stage tiles at the latest");
     const bool all_read = all.read == read_.codes.source.size();
     found_.push_back({all.in_tile        ? "fragments"
                       : all.keep_columns ? "act_order or tiles"
@@ -107,9 +107,9 @@ class Sources {
     const RecoveredMap as_sorted = recover_map(sorted, layer_.K, layer_.N);
     const bool in_order = layer_.act_order() && area(as_sorted) < area(as_stored);
     const RecoveredMap& map = in_order ? as_sorted : as_stored;
-    heading += fmt::format("{}{}",
-                           map.permutation ? "; the moves are a permutation" : "; the moves are not a permutation",
-                           in_order ? ", k counted in rows sorted by group" : "");
+    heading +=
+        fmt::format("{}{}", map.permutation ? "; the moves are a permutation" : "; the moves are not a permutation",
+                    in_order ? ", k counted in rows sorted by group" : "");
     return text_of(map, in_order ? sorted : stored, layer_.N, "k", "n");
   }
 
@@ -190,7 +190,8 @@ class Sources {
                       std::move(evidence), kOfScales});
   }
 
-  /// The group that each row uses, if it is the same in all columns: a map of groups where the rows of each group agree.
+  /// The group that each row uses, if it is the same in all columns: a map of groups where the rows of each group
+  /// agree.
   std::string text_of_groups(const SourceMap& map) const {
     const int count = layer_.K / layer_.group_size;
     std::vector<int> used(static_cast<std::size_t>(rows()), -1), of_group(static_cast<std::size_t>(count), -1);
@@ -278,9 +279,9 @@ std::string text_of_weights(const std::vector<bool>& in, const Readings& read, i
   std::vector<bool> of_K(static_cast<std::size_t>(read.K));
   for (std::size_t r = 0; r < rows.size(); ++r) of_K[static_cast<std::size_t>(read.ks[r])] = rows[r];
   const auto wrong_rows = std::ranges::count(rows, true), wrong_columns = std::ranges::count(columns, true);
-  const std::string where = fmt::format(
-      "{} of {} rows of K that were read{}, {}", wrong_rows, rows.size(),
-      wrong_rows == std::ssize(rows) ? "" : " (" + text_of_indices(of_K, "k") + ")", text_of_indices(columns, "n"));
+  const std::string where = fmt::format("{} of {} rows of K that were read{}, {}", wrong_rows, rows.size(),
+                                        wrong_rows == std::ssize(rows) ? "" : " (" + text_of_indices(of_K, "k") + ")",
+                                        text_of_indices(columns, "n"));
   return count == static_cast<std::size_t>(wrong_rows * wrong_columns) ? where
                                                                        : fmt::format("{} weights in {}", count, where);
 }

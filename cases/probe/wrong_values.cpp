@@ -46,8 +46,7 @@ std::string text_of_table(const Table& used) {
   if (all_are(used, [](int v) { return v ^ 8; })) return "v ^ 8, a number in two's complement";
   for (int d = -15; d <= 15; ++d) {
     if (all_are(used, [&](int v) { return v + d; })) return fmt::format("v {:+}", d);
-    if (all_are(used, [&](int v) { return (v + d + kValues) % kValues; }))
-      return fmt::format("(v {:+}) modulo 16", d);
+    if (all_are(used, [&](int v) { return (v + d + kValues) % kValues; })) return fmt::format("(v {:+}) modulo 16", d);
     if (all_are(used, [&](int v) { return std::clamp(v + d, 0, kValues - 1); }))
       return fmt::format("v {:+}, clipped to 0..15", d);
     if (d > 0 && all_are(used, [&](int v) { return v ^ d; })) return fmt::format("v ^ {}", d);
@@ -129,17 +128,18 @@ class Values {
     const float slope = values[1] - values[0];
     const bool affine = all_are(values, [&](int v) { return values[0] + slope * static_cast<float>(v); });
     if (affine && slope == 1)
-      return found_.push_back({"zero_points or dequant",
-                               {fmt::format("the kernel subtracts {:g} from a code where 8 is right, at {}", -values[0],
-                                            where)},
-                               {StageId::checkpoint, StageId::codes, StageId::zero_points, StageId::dequant}});
+      return found_.push_back(
+          {"zero_points or dequant",
+           {fmt::format("the kernel subtracts {:g} from a code where 8 is right, at {}", -values[0], where)},
+           {StageId::checkpoint, StageId::codes, StageId::zero_points, StageId::dequant}});
     if (affine && values[0] == -kSymmetricZero * slope)
       return found_.push_back({"scales or dequant or epilogue",
                                {fmt::format("every weight is {:g} times what it should be, at {}", slope, where)},
                                {StageId::checkpoint, StageId::scales, StageId::dequant, StageId::epilogue}});
-    found_.push_back({"codes or dequant",
-                      {fmt::format("with scales of 1 and zero points of 8, a code v is used as {}, at {}", text, where)},
-                      {StageId::checkpoint, StageId::codes, StageId::zero_points, StageId::dequant}});
+    found_.push_back(
+        {"codes or dequant",
+         {fmt::format("with scales of 1 and zero points of 8, a code v is used as {}, at {}", text, where)},
+         {StageId::checkpoint, StageId::codes, StageId::zero_points, StageId::dequant}});
   }
 
   void find_lines() {
@@ -159,8 +159,8 @@ class Values {
         wrong, misfits.size() > kMostMisfits * 4 ? " and more" : "", cells())};
     for (const auto& [line, where] : misfits)
       if (evidence.size() <= kMostMisfits)
-        evidence.push_back(fmt::format("a = {:g}, b = {:g} at {}", line.first, line.second,
-                                       text_of_weights(where, read_, layer_.N)));
+        evidence.push_back(
+            fmt::format("a = {:g}, b = {:g} at {}", line.first, line.second, text_of_weights(where, read_, layer_.N)));
     std::vector<Line> lines;
     for (const auto& [line, where] : misfits) lines.push_back(line);
     found_.push_back({stage_of(lines), std::move(evidence), kOfValues});
@@ -175,10 +175,11 @@ class Values {
                                     static_cast<int>(i % static_cast<std::size_t>(layer_.N)));
     const auto count = std::ranges::count(lost, true);
     if (count == 0) return;
-    found_.push_back({"pipeline or dequant or epilogue",
-                      {fmt::format("{} of {} weights cannot be read: their outputs are not written, or not finite, at {}",
-                                   count, cells(), text_of_weights(lost, read_, layer_.N))},
-                      kOfValues});
+    found_.push_back(
+        {"pipeline or dequant or epilogue",
+         {fmt::format("{} of {} weights cannot be read: their outputs are not written, or not finite, at {}", count,
+                      cells(), text_of_weights(lost, read_, layer_.N))},
+         kOfValues});
   }
 
   /// The last stage that can do this. A weight of zero may also be one that is left out of the sum.

@@ -113,9 +113,7 @@ probe::SearchRange Probing::several(int findings) const {
   const long long codes = 1LL * prepared_.layer.K * prepared_.layer.N;
   if (options_.effort.thorough) return {.least = 2, .most = faults::kMostFaultsAtOnce, .stages = {}};
   const int affordable = codes > kVeryLarge ? 1 : codes > kLarge ? faults::kFewFaultsAtOnce : faults::kMostFaultsAtOnce;
-  return {.least = 2,
-          .most = std::min({affordable, options_.effort.most_faults, findings + 1}),
-          .stages = suspects_};
+  return {.least = 2, .most = std::min({affordable, options_.effort.most_faults, findings + 1}), .stages = suspects_};
 }
 
 /// Stale data in the user's kernel depends on what ran before, so probes may contradict a fault that the case shows.
@@ -171,13 +169,14 @@ void Probing::guess(probe::Located& located) {
                           range.stages.empty() ? "" : " of the stages that the readings point to");
     }
   } catch (const TimeUp&) {
-    notes_.push_back(fmt::format("the time is up ({} s, --seconds): not all sets of known faults were tried; --thorough "
-                                 "tries them all",
-                                 limit_.seconds()));
+    notes_.push_back(
+        fmt::format("the time is up ({} s, --seconds): not all sets of known faults were tried; --thorough "
+                    "tries them all",
+                    limit_.seconds()));
   }
   for (report::Culprit& culprit : located.culprits)
-    culprit.evidence.push_back(fmt::format("no known fault predicts these answers, {} ({} predictions)", tried,
-                                           evidence_.predictions()));
+    culprit.evidence.push_back(
+        fmt::format("no known fault predicts these answers, {} ({} predictions)", tried, evidence_.predictions()));
 }
 
 std::string Probing::difference(int i) {
@@ -196,8 +195,7 @@ void Probing::describe(report::Report& report) {
     const probe::Probe& probe = evidence_.probe(i);
     const bool right = evidence_.agrees({}, i);
     const bool more = i > 0 && evidence_.probe(i - 1).kind == probe.kind && probe.exact_sums;
-    if (!more)
-      report.probes.push_back({probe.kind->id, probe.kind->sees, probe.kind->blind, 0, true, "right"});
+    if (!more) report.probes.push_back({probe.kind->id, probe.kind->sees, probe.kind->blind, 0, true, "right"});
     auto& line = report.probes.back();
     line.rows += probe.question.A.rows();
     if (line.right && !right) line.answer = difference(i);

@@ -8,6 +8,7 @@
 #include "kernel/lane_model/writeout_race.h"
 
 #include <algorithm>
+#include <ranges>
 #include <span>
 #include <utility>
 #include <vector>
@@ -103,17 +104,17 @@ Grid<std::uint16_t> cropped(const std::vector<std::uint16_t>& C, int M, const re
   });
 }
 
-/// Which columns of N are worked on; empty: all.
-using Wanted = std::span<const int>;
+/// Parts of C that are worked on; empty: all.
+using Wanted = std::span<const Output>;
 
-bool works_on(const Plan& plan, Wanted wanted, int column) {
-  return wanted.empty() ||
-         std::ranges::any_of(wanted, [&](int n) { return n / plan.block_tile.thread_n == column; });
+bool works_on(const Plan& plan, Wanted wanted, int problem, int column) {
+  return wanted.empty() || std::ranges::any_of(wanted, [&](const Output& output) {
+           return output.m / kProblemRows == problem && output.n / plan.block_tile.thread_n == column;
+         });
 }
 
 /// Runs the thread blocks of a launch on C, (M, N).
-void run_grid(const Task& task, const Ways& ways, Wanted wanted, RunResult& result,
-              std::vector<std::uint16_t>& C) {
+void run_grid(const Task& task, const Ways& ways, Wanted wanted, RunResult& result, std::vector<std::uint16_t>& C) {
   const Plan plan = plan_of(task, visited_columns(task.packed.N, ways.pipeline));
   Job job{task, ways, plan, Pipeline(task, plan, ways.pipeline)};
   TurnOrder turns = turn_order_of(plan, std::move(result.workspace), ways.reduce);
@@ -121,10 +122,12 @@ void run_grid(const Task& task, const Ways& ways, Wanted wanted, RunResult& resu
   result.timed_out = turns.hangs;
   result.block_tiles_done = turns.block_tiles_done;
   for (int problem = 0; problem < plan.problems; ++problem) {
+    const auto is_wanted = [&](int column) { return works_on(plan, wanted, problem, column); };
+    if (std::ranges::none_of(std::views::iota(0, plan.columns), is_wanted)) continue;
     job.a = job.pipeline.staged_a(problem);
     const auto* columns = turns.of_column.data() + static_cast<std::ptrdiff_t>(problem) * plan.columns;
     for_each_index(plan.columns, [&](int column) {
-      if (works_on(plan, wanted, column)) run_column(job, columns[column], C);
+      if (is_wanted(column)) run_column(job, columns[column], C);
     });
   }
   if (ways.reduce == ReduceWay::writeout_race) overwrite_after_writeout(task, plan, job.pipeline, C);
@@ -154,8 +157,8 @@ RunResult run(const Task& task, const repack::Recipe& recipe, Wanted wanted) {
 
 RunResult run_lane_model(const Task& task, const repack::Recipe& recipe) { return run(task, recipe, {}); }
 
-RunResult run_lane_model_columns(const Task& task, const repack::Recipe& recipe, std::span<const int> columns) {
-  return run(task, recipe, columns);
+RunResult run_lane_model_parts(const Task& task, const repack::Recipe& recipe, std::span<const Output> outputs) {
+  return run(task, recipe, outputs);
 }
 
 std::vector<Slice> slices_of(const Task& task, int problem, int column) {

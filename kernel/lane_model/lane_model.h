@@ -36,9 +36,16 @@ std::span<const Stage> stages();
 /// kernel does not take, naming the values.
 RunResult run_lane_model(const Task& task, const repack::Recipe& recipe = {});
 
-/// The same launch, of which only the block_tile columns that hold these columns of N are worked on: all other elements
-/// of C keep the fill. What a race does depends on all columns, and is not to be asked of some.
-RunResult run_lane_model_columns(const Task& task, const repack::Recipe& recipe, std::span<const int> columns);
+/// A place in C.
+struct Output {
+  int m = 0;
+  int n = 0;
+};
+
+/// The same launch, of which only the parts of C are worked on that hold these outputs: a 64-row problem by a
+/// block_tile column each. All other elements of C keep the fill. What a race does depends on all of C, and is not to
+/// be asked of parts.
+RunResult run_lane_model_parts(const Task& task, const repack::Recipe& recipe, std::span<const Output> outputs);
 
 /// The slices of one block_tile column and 64-row problem, from k = 0 up. Size 1: no global reduction in that column.
 std::vector<Slice> slices_of(const Task& task, int problem, int column);
