@@ -20,8 +20,14 @@ struct Finding {
 /// What outputs do, whatever weights are used: rows of A that are mixed up, outputs that stop at a limit, and the like.
 std::vector<Finding> wrong_outputs(const fixtures::Layer& layer, const OutputChecks& outputs);
 
+/// Whether that is why these outputs (M, N) are wrong.
+bool explained_by_outputs(const OutputChecks& outputs, const std::vector<bool>& wrong);
+
 /// What a code, a zero point or a scale is worth, where it is used at all.
 std::vector<Finding> wrong_values(const fixtures::Layer& layer, const Readings& read);
+
+/// Scales, the same everywhere, that are used as other numbers, and those numbers, against a scale of 1.
+std::vector<std::pair<float, float>> wrong_scales(const Readings& read, DType dtype);
 
 /// Which code, scale and zero point is used where. What could not be read is no evidence.
 std::vector<Finding> wrong_sources(const fixtures::Layer& layer, const Readings& read);

@@ -17,24 +17,30 @@ const std::set<StageId> kOfAddend = {StageId::launch, StageId::pipeline, StageId
 const std::set<StageId> kOfSums = {StageId::launch, StageId::pipeline, StageId::multiply, StageId::reduce,
                                    StageId::epilogue};
 
-/// The probe whose products are all zero must give the bias; anything else is added or scaled in the epilogue.
-std::vector<std::string> wrong_addend(Evidence& evidence) {
+/// What the probe whose products are all zero shows instead of the bias.
+struct Addend {
+  std::vector<bool> wrong = {};  // (M, N)
+  std::string text = {};         // empty: it is right
+};
+
+Addend wrong_addend(Evidence& evidence) {
   for (int i = 0; i < evidence.size(); ++i) {
     const Probe& probe = evidence.probe(i);
     if (probe.kind != &probe_kind("bias") || evidence.agrees({}, i)) continue;
     const Grid<std::uint16_t>&got = evidence.answer(i).C, &right = evidence.right(i).C;
     const DType dtype = probe.question.layer->dtype;
-    const auto finite = [&](std::uint16_t bits) {
-      return bits != probe.question.launch.fill && std::isfinite(value_of(bits, dtype));
-    };
-    std::vector<bool> wrong(got.size());
-    for (std::size_t at = 0; at < got.size(); ++at) wrong[at] = finite(got[at]) && got[at] != right[at];
-    const auto first = static_cast<std::size_t>(std::ranges::find(wrong, true) - wrong.begin());
-    if (first == wrong.size()) continue;
-    return {fmt::format(
+    Addend addend{.wrong = std::vector<bool>(got.size())};
+    for (std::size_t at = 0; at < got.size(); ++at)
+      addend.wrong[at] =
+          got[at] != probe.question.launch.fill && std::isfinite(value_of(got[at], dtype)) && got[at] != right[at];
+    const auto first = static_cast<std::size_t>(std::ranges::find(addend.wrong, true) - addend.wrong.begin());
+    if (first == got.size()) continue;
+    addend.text = fmt::format(
         "all products are zero, but {} of {} outputs are not the bias, at {}: the first is {:g}, right is {:g}",
-        std::ranges::count(wrong, true), got.size(), text_of_region(wrong, got.cols(), "m", "n", "outputs"),
-        value_of(got[first], dtype), value_of(right[first], dtype))};
+        std::ranges::count(addend.wrong, true), got.size(),
+        text_of_region(addend.wrong, got.cols(), "m", "n", "outputs"), value_of(got[first], dtype),
+        value_of(right[first], dtype));
+    return addend;
   }
   return {};
 }
@@ -80,11 +86,11 @@ Finding wrong_weights_or_sums(const fixtures::Layer& layer, const Readings& read
 std::vector<Finding> findings(const fixtures::Layer& layer, const Readings& read, Evidence& evidence) {
   std::vector<Finding> found;
   const auto add = [&](std::vector<Finding> more) { std::ranges::move(more, std::back_inserter(found)); };
-  std::vector<std::string> addend = wrong_addend(evidence);
-  if (read.outputs.silent && !addend.empty() && writes_zeros(evidence))
+  const Addend addend = wrong_addend(evidence);
+  if (read.outputs.silent && !addend.text.empty() && writes_zeros(evidence))
     return {{"", {"the kernel writes zeros for every input, and does not add the bias either"}, kOfSums}};
-  const bool explained = read.outputs.never_negative || read.outputs.stops_at;  // what is done to all outputs
-  if (!addend.empty() && !explained) found.push_back({"epilogue", std::move(addend), kOfAddend});
+  if (!addend.text.empty() && !explained_by_outputs(read.outputs, addend.wrong))
+    found.push_back({"epilogue", {addend.text}, kOfAddend});
   add(wrong_outputs(layer, read.outputs));
   if (read.ks.empty()) return found;
   add(wrong_values(layer, read));

@@ -112,6 +112,7 @@ class Checker {
     out_.row_gain.assign(static_cast<std::size_t>(M_), 1.0f);
     out_.off.assign(unit.size(), false);
     out_.unchanged.assign(unit.size(), false);
+    out_.zero.assign(unit.size(), false);
     for (int m = 0; m < M_; ++m) find_row(m, usual, unit, by_row);
   }
 
@@ -135,9 +136,11 @@ class Checker {
     }
     for (int n = 0; n < layer_.N; ++n) {
       const float u = usual[static_cast<std::size_t>(n)], one = unit[at(m, n)], many = by_row[at(m, n)];
-      if (u == 0 || (is_near(one, gain * u) && is_near(many, factor * gain * u))) continue;
+      const bool zero = one == 0 && many == 0 && rest(at(m, n)) == 0;
+      if (!zero && (u == 0 || (is_near(one, gain * u) && is_near(many, factor * gain * u)))) continue;
       out_.off[at(m, n)] = true;
       out_.unchanged[at(m, n)] = one == many;
+      out_.zero[at(m, n)] = zero;
     }
   }
 

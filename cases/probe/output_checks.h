@@ -19,6 +19,7 @@ struct OutputChecks {
   std::vector<float> row_gain;    // [m]: what row m is multiplied by, against most rows
   std::vector<bool> off;          // (M, N): outputs that do not follow their row as most outputs of it do
   std::vector<bool> unchanged;    // (M, N): outputs off that are the same whatever A holds
+  std::vector<bool> zero;         // (M, N): outputs off that are zero whatever A holds
   std::optional<float> stops_at;  // no output is larger in magnitude
   bool never_negative = false;    // negative sums are written as zero
   std::size_t uneven = 0;         // outputs that do not change their sign with A

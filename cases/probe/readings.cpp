@@ -261,8 +261,8 @@ class Reader {
 
   /// A weight goes from at_0 to at_15 as its code goes from 0 to 15, whatever it is multiplied by.
   int code_in(float weight, std::size_t i) const {
-    if (out_.code_values) return place_in(*out_.code_values, weight);
     const float low = out_.at_0.weights[i], high = out_.at_15.weights[i];
+    if (out_.code_values) return low == high && low == 0 ? -1 : place_in(*out_.code_values, weight);
     return high == low ? -1 : integer_in(15 * (weight - low) / (high - low), 0, kCodeDigit);
   }
 
@@ -284,8 +284,8 @@ class Reader {
 
   /// What a code of 9 weighs at a scale of 1: one, when all is right.
   float unit(std::size_t i) const {
-    if (out_.code_values) return (*out_.code_values)[kCodeOfUnit];
     const float low = out_.at_0.weights[i];
+    if (out_.code_values && low == out_.code_values->front()) return (*out_.code_values)[kCodeOfUnit];
     return low + (out_.at_15.weights[i] - low) * kCodeOfUnit / 15;
   }
 
@@ -311,7 +311,8 @@ class Reader {
   }
 
   int zero_in(float weight, std::size_t i) const {
-    if (out_.zero_values) return place_in(*out_.zero_values, weight);
+    const bool blank = out_.at_0.weights[i] == 0 && out_.at_15.weights[i] == 0;
+    if (out_.zero_values) return blank ? -1 : place_in(*out_.zero_values, weight);
     const float gain = (out_.at_15.weights[i] - out_.at_0.weights[i]) / 15;
     const float at_8 = out_.at_0.weights[i] + gain * kSymmetricZero;  // nothing, when all is right
     return gain == 0 ? -1 : integer_in(static_cast<float>(kSymmetricZero) - (weight - at_8) / gain, 0, kCodeDigit);

@@ -44,8 +44,12 @@ void add_places(const OutputChecks& outputs, int N, std::vector<Finding>& found)
     if (outputs.row_used[i / static_cast<std::size_t>(N)] < 0) off[i] = false;
   const auto count = std::ranges::count(off, true);
   if (count == 0) return;
-  std::vector<bool> unchanged = outputs.unchanged;
-  const auto same = std::ranges::count(unchanged, true);
+  if (outputs.zero == off)
+    return found.push_back({"pipeline or multiply or epilogue",
+                            {fmt::format("{} of {} outputs are zero whatever A holds, at {}", count, off.size(),
+                                         text_of_region(off, N, "m", "n", "outputs"))},
+                            kOfOutputs});
+  const auto same = std::ranges::count(outputs.unchanged, true);
   std::vector<std::string> lines = {
       fmt::format("with one weight everywhere and rows of A that are multiples of one row, {} of {} outputs are not "
                   "the multiple that their row is, at {}",
@@ -55,6 +59,17 @@ void add_places(const OutputChecks& outputs, int N, std::vector<Finding>& found)
 }
 
 }  // namespace
+
+bool explained_by_outputs(const OutputChecks& outputs, const std::vector<bool>& wrong) {
+  if (outputs.never_negative || outputs.stops_at) return true;  // what is done to all outputs
+  const std::size_t N = outputs.off.size() / std::max<std::size_t>(1, outputs.row_used.size());
+  for (std::size_t i = 0; i < wrong.size() && N > 0; ++i) {
+    const std::size_t m = i / N;
+    if (wrong[i] && !outputs.off[i] && outputs.row_used[m] == static_cast<int>(m) && outputs.row_gain[m] == 1)
+      return false;
+  }
+  return N > 0;
+}
 
 std::vector<Finding> wrong_outputs(const fixtures::Layer& layer, const OutputChecks& outputs) {
   if (outputs.silent)

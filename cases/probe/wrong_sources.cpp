@@ -169,7 +169,9 @@ class Sources {
   void find_parts() {
     const bool zeros = !layer_.symmetric;
     const bool same = zeros && read_.scales.source == read_.zero_points.source;
-    find_part(same ? "scales and zero points" : "scales", read_.scales, "scales");
+    const bool readable =
+        wrong_scales(read_, layer_.dtype).empty();  // a scale that is used as another number is no index
+    if (readable) find_part(same ? "scales and zero points" : "scales", read_.scales, "scales");
     if (zeros && !same) find_part("zero points", read_.zero_points, "zero_points");
   }
 
@@ -226,12 +228,16 @@ class Sources {
   /// Rows of one group use different ones: the kernel takes the group of a row for another.
   std::string text_of_row_groups(const std::vector<int>& used) const {
     const int most = layer_.K / layer_.group_size - 1;
-    for (int size = 8; size <= layer_.K; size *= 2) {
-      bool fits = true;
+    const auto change = std::ranges::find_if(used, [&](int group) { return group != used[0]; }) - used.begin();
+    for (int size = 8; size <= layer_.K && change < rows(); size *= 2) {
+      const int offset = (used[0] + 1) * size - k_of(static_cast<int>(change));  // of k, where the second group begins
+      bool fits = offset >= 0;
       for (int r = 0; r < rows() && fits; ++r)
         fits = used[static_cast<std::size_t>(r)] < 0 ||
-               used[static_cast<std::size_t>(r)] == std::min(k_of(r) / size, most);
-      if (fits) return fmt::format("row k uses group k / {}, where groups are of {} rows", size, layer_.group_size);
+               used[static_cast<std::size_t>(r)] == std::min((k_of(r) + offset) / size, most);
+      if (fits)
+        return fmt::format("row k uses group {} / {}, where groups are of {} rows",
+                           offset == 0 ? "k" : fmt::format("(k + {})", offset), size, layer_.group_size);
     }
     std::vector<std::string> parts;
     constexpr std::size_t kMost = 8;

@@ -38,6 +38,9 @@ std::string formula_in_bits(const Table& used) {
   return map ? "its bits: " + text_of(*map, {"bit 0", "bit 1", "bit 2", "bit 3"}) : "";
 }
 
+/// "+ 1", "- 1"
+std::string shifted(int d) { return fmt::format("{} {}", d < 0 ? '-' : '+', std::abs(d)); }
+
 /// What a value v of 0..15 is used as, in words; empty: as itself.
 std::string text_of_table(const Table& used) {
   if (all_are(used, [](int v) { return v; })) return "";
@@ -45,10 +48,11 @@ std::string text_of_table(const Table& used) {
     return fmt::format("{:g}, whatever it is", used[0]);
   if (all_are(used, [](int v) { return v ^ 8; })) return "v ^ 8, a number in two's complement";
   for (int d = -15; d <= 15; ++d) {
-    if (all_are(used, [&](int v) { return v + d; })) return fmt::format("v {:+}", d);
-    if (all_are(used, [&](int v) { return (v + d + kValues) % kValues; })) return fmt::format("(v {:+}) modulo 16", d);
+    if (all_are(used, [&](int v) { return v + d; })) return fmt::format("v {}", shifted(d));
+    if (all_are(used, [&](int v) { return (v + d + kValues) % kValues; }))
+      return fmt::format("(v {}) modulo 16", shifted(d));
     if (all_are(used, [&](int v) { return std::clamp(v + d, 0, kValues - 1); }))
-      return fmt::format("v {:+}, clipped to 0..15", d);
+      return fmt::format("v {}, clipped to 0..15", shifted(d));
     if (d > 0 && all_are(used, [&](int v) { return v ^ d; })) return fmt::format("v ^ {}", d);
   }
   const float slope = used[1] - used[0];
@@ -217,13 +221,9 @@ class Values {
   }
 
   void find_scales() {
-    if (read_.scale_values.empty() || !found_.empty()) return;
-    const auto [first_scale, at_one] = read_.scale_values.front();
-    if (first_scale != 1 || at_one == 0) return;
     std::vector<std::string> parts;
-    for (const auto& [scale, weight] : read_.scale_values)
-      if (const float used = weight / at_one; std::abs(used - scale) > rounding() / 8 * scale)
-        parts.push_back(fmt::format("{:g} is used as {:g}", scale, used));
+    for (const auto& [scale, used] : wrong_scales(read_, layer_.dtype))
+      parts.push_back(fmt::format("{:g} is used as {:g}", scale, used));
     if (parts.empty()) return;
     found_.push_back({"scales or dequant",
                       {fmt::format("a scale, the same everywhere, of {}", fmt::join(parts, ", of "))},
@@ -236,6 +236,16 @@ class Values {
 };
 
 }  // namespace
+
+std::vector<std::pair<float, float>> wrong_scales(const Readings& read, DType dtype) {
+  const float rounding = 2 * (dtype == DType::bf16 ? 0x1p-8f : 0x1p-11f);
+  std::vector<std::pair<float, float>> wrong;
+  if (read.scale_values.empty() || read.scale_values[0].first != 1 || read.scale_values[0].second == 0) return wrong;
+  for (const auto& [scale, weight] : read.scale_values)
+    if (const float used = weight / read.scale_values[0].second; std::abs(used - scale) > rounding * scale)
+      wrong.emplace_back(scale, used);
+  return wrong;
+}
 
 std::vector<Finding> wrong_values(const fixtures::Layer& layer, const Readings& read) {
   return Values(layer, read).find();
