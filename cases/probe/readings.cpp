@@ -111,10 +111,10 @@ class Reader {
     const int groups = plain_.scales.rows();
     const int readings = 3 + digits_for(layer_.K * layer_.N, kCodeDigit) + digits_for(groups * layer_.N, kScaleDigit) +
                          (layer_.symmetric ? 0 : digits_for(groups * layer_.N, kCodeDigit));
-    long long launches = std::max(1, kMostCells / layer_.N / sound);
-    if (seconds_ > 0)
-      launches = std::clamp<long long>(static_cast<long long>(seconds_ / std::max(1e-6, launch_seconds) / readings), 1,
-                                       launches);
+    const long long whole = (layer_.K + sound - 1) / sound;
+    const double affordable = seconds_ > 0 ? seconds_ / std::max(1e-6, launch_seconds) / readings : 1e9;
+    long long launches = std::min<long long>(whole, std::max(1, kMostCells / layer_.N / sound));
+    while (launches > 1 && static_cast<double>(launches) > affordable) launches /= 2;  // few sizes: the same again
     launches = std::max<long long>(launches, (kLeastRows + sound - 1) / sound);
     return static_cast<int>(std::min<long long>(layer_.K, launches * sound));
   }

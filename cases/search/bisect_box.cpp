@@ -138,7 +138,7 @@ std::vector<report::Culprit> Probing::name_by_case() {
 }
 
 std::vector<report::Culprit> Probing::read_and_name() {
-  constexpr double kPartOfTime = 0.3;
+  constexpr double kPartOfTime = 0.6;
   probe::Located located;
   try {
     const double seconds = limit_.seconds() == 0 ? 0 : std::max(0.1, kPartOfTime * limit_.left());
