@@ -155,6 +155,9 @@ const std::vector<CatalogueRow>& catalogue() {
       {81, "l2-hint-illegal", {"l2-hint-illegal"}, ""},
       {82, "writeout-race", {"writeout-race"}, ""},
       {83, "scales-averaged", {"scales-averaged"}, ""},
+      {84, "scale-ring-refill", {"scale-ring-refill"}, ""},
+      {85, "bias-perm-missing", {"bias-perm-missing"}, ""},
+      {86, "zp-perm-missing", {"zp-perm-missing"}, ""},
   };
   return rows;
 }

@@ -27,6 +27,7 @@ constexpr const char* kSingles[] = {
     "--case M8_K384_N512_g128_asym_act_bias_ex1of4_fp16_r_s7",
     "--case M8_K1024_N256_g128_asym_act_ex1of2_tp1of2r_fp16_r_s7",
     "--case M320_K256_N128_g64_sym_tp0of2c_fp16_r_s7",
+    "--case M64_K512_N320_g128_sym_fp16_r_s7_tile64x256_sms1",
 };
 constexpr const char* kPairs[] = {
     "--case M72_K512_N192_g64_asym_bias_fp16_r_s7",

@@ -5,6 +5,7 @@
 #include "fixtures/error.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace w4::cases::search {
 namespace {
@@ -50,18 +51,29 @@ class KernelSearch {
     if (differences_.empty()) differences_ = judge::differences(seen, good_);
   }
 
-  /// Names the race, when there is one. True: something was put right, look again.
+  /// Names the race, or two that act at once. True: something was put right, look again.
   bool find_race(const std::vector<RunResult>& seen) {
     if (judge::all_equal(seen)) return false;
-    Ways cured;
-    for (const faults::Fault* fault : kernel_faults(right_, true))
-      if (judge::all_equal(launches_of(subject_, task_, repeat_, with_right({fault}))) && differs_alone(*fault))
-        cured.push_back(fault);
+    Ways races = kernel_faults(right_, true);
+    std::erase_if(races, [&](const faults::Fault* fault) { return !differs_alone(*fault); });
+    Ways cures;
+    std::ranges::copy_if(races, std::back_inserter(cures),
+                         [&](const faults::Fault* fault) { return calm_with_right({fault}); });
     const std::string what = judge::difference_text(seen);
-    if (cured.empty()) return unexplained(what);
-    accuse(cured,
-           {what, fmt::format("with {} alone put right, {} launches are equal in every bit", cured[0]->stage, repeat_),
-            fmt::format("this fault alone makes launches of the known-good kernel differ{}", calm_below_64_rows())});
+    const std::string rows = calm_below_64_rows();
+    const auto evidence = [&](const std::string& put_right) -> std::vector<std::string> {
+      return {what, fmt::format("with {} put right, {} launches are equal in every bit", put_right, repeat_),
+              "this fault alone makes launches of the known-good kernel differ" + rows};
+    };
+    if (!cures.empty()) {
+      accuse(cures, evidence(cures[0]->stage + " alone"));
+      return true;
+    }
+    if (races.size() < 2 || !calm_with_right(races)) return unexplained(what);
+    std::vector<std::string> stages;
+    for (const faults::Fault* fault : races) stages.push_back(fault->stage);
+    for (const faults::Fault* fault : races)
+      accuse({fault}, evidence(fmt::format("{} (one alone does not do)", fmt::join(stages, " and "))));
     return true;
   }
 
@@ -109,6 +121,10 @@ class KernelSearch {
     Recipe recipe = right_;
     for (const faults::Fault* fault : ways) recipe[fault->stage] = "reference";
     return recipe;
+  }
+
+  bool calm_with_right(const Ways& ways) const {
+    return judge::all_equal(launches_of(subject_, task_, repeat_, with_right(ways)));
   }
 
   bool differs_alone(const faults::Fault& fault) const {

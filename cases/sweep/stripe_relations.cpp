@@ -54,6 +54,16 @@ bool goes_on_from_whole_column(const Plan& plan) {
   return false;
 }
 
+/// Some slice of a problem of 64 rows, or of the only one, is longer than the pipeline's 4 stages.
+bool slices_outlast_the_pipeline(const Plan& plan) {
+  constexpr int kStages = 4;
+  const int full = std::max(1, plan.rows / kernel::lane_model::kProblemRows) * plan.columns;
+  for (int column = 0; column < std::min(full, plan.column_count()); ++column)
+    for (const auto& slice : kernel::lane_model::column_slices(plan, column))
+      if (slice.k_tile_end - slice.k_tile_begin > kStages) return true;
+  return false;
+}
+
 }  // namespace
 
 std::vector<Relation> relations_of_stripes(const kernel::BlockTile& block_tile) {
@@ -63,7 +73,8 @@ std::vector<Relation> relations_of_stripes(const kernel::BlockTile& block_tile) 
   return {relation("a stripe has several block_tiles", stripes_are_long),
           relation("a column is summed by several thread blocks", columns_are_shared),
           relation("64 rows are no whole number of stripes", stripes_straddle),
-          relation("a thread block goes on from a column that it sums alone", goes_on_from_whole_column)};
+          relation("a thread block goes on from a column that it sums alone", goes_on_from_whole_column),
+          relation("a thread block sums more than 4 block_tiles of a column", slices_outlast_the_pipeline)};
 }
 
 }  // namespace w4::cases::sweep

@@ -31,6 +31,14 @@ class Ring {
     return advance();
   }
 
+  /// The stage with the scales of `unit`, whose stage next() returned: the same. The scale_ring_refill fault: of a
+  /// group's second unit the stage before, into which next() has just started to load the group after the next.
+  __device__ const char* scales_stage(const char* stage, const MarlinArgs& args, int begin, int unit) const {
+    if constexpr (Shape::kFault != MarlinFault::scale_ring_refill) return stage;
+    if (unit == begin || UnitPlace::of(args.stripes, unit).k % kUnitsOfGroup128 == 0) return stage;
+    return stage == stages_ ? stage + kBytes - Shape::kStageBytes : stage - Shape::kStageBytes;
+  }
+
  private:
   static constexpr int kAhead = Shape::kFault == MarlinFault::smem_race ? 0 : Shape::kStages - 1;
   static constexpr int kBytes = Shape::kStages * Shape::kStageBytes;
@@ -89,7 +97,8 @@ __device__ inline void multiply_stripe(const MarlinArgs& args, const Who<Shape>&
                        sums);  // a warpgroup spans two strips: all four warps issue wgmma, inside N or not
       } else {
         const char* const stage = units.next();
-        if (inside) multiply_unit<Shape>(stage, who, two_groups, sums);
+        const char* const scales = units.scales_stage(stage, args, begin, mine);
+        if (inside) multiply_unit<Shape>(stage, scales, who, two_groups, sums);
       }
     }
     if (who.thread == 0) ends[unit != begin] = column;

@@ -11,6 +11,7 @@ namespace w4::kernel::cuda {
 
 inline constexpr int kTileWordBytes = 512;  // a tile: 16 bytes a lane
 inline constexpr int kUnitTiles = kUnitK / 16;
+inline constexpr int kUnitsOfGroup128 = 128 / kUnitK;
 
 /// An instantiation: how the warps of a thread block share its work. A team takes every kTeams-th unit of the stripe.
 /// It has one warp for each 64-column strip of the unit, or two with 32 columns each: with many rows of A the

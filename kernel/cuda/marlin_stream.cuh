@@ -36,7 +36,7 @@ class Loader {
 #pragma unroll
       for (int tile = 0; tile < kUnitTiles; tile += Shape::kHalves, from += Shape::kHalves * tile_step_)
         cp_async_16(stage + to_words_ + tile * kTileWordBytes, from);
-      if (scales_ != nullptr) cp_async_16(stage + to_scales_, scales_of_unit(who.lane));
+      if (scales_ != nullptr && brings_scales()) cp_async_16(stage + to_scales_, scales_of_unit(who.lane));
     }
     load_a(stage);
     words_ += Shape::kTeams * kUnitTiles * tile_step_;
@@ -77,6 +77,14 @@ class Loader {
       scales_ = reinterpret_cast<const char*>(args_.zeros) + zero_lane / kZeroRowLanes * scales_step_ +
                 strip * Shape::kZeroRowBytes + 16 * (zero_lane % kZeroRowLanes);
     }
+  }
+
+  /// Every unit brings its scales. The scale_ring_refill fault: the first unit of a group or of the stripe does.
+  __device__ bool brings_scales() const {
+    if constexpr (Shape::kFault != MarlinFault::scale_ring_refill) return true;
+    const UnitPlace first = UnitPlace::of(args_.stripes, begin_);
+    const bool begins = place_.k == first.k && place_.column == first.column && place_.problem == first.problem;
+    return place_.k % kUnitsOfGroup128 == 0 || begins;
   }
 
   __device__ const char* scales_of_unit(int lane) const {
@@ -185,17 +193,22 @@ __device__ inline void read_scales(const char* scales, int row, const Who<Shape>
   }
 }
 
-/// sums += the unit in `stage`.
+/// sums += the unit in `stage`. `scales_stage`: the stage that holds its scales, the same.
 template <class Shape>
-__device__ inline void multiply_unit(const char* stage, const Who<Shape>& who, bool two_groups, Sums<Shape>& sums) {
+__device__ inline void multiply_unit(const char* stage, const char* scales_stage, const Who<Shape>& who,
+                                     bool two_groups, Sums<Shape>& sums) {
   using Type = typename Shape::Type;
+  constexpr bool kReadsLate = Shape::kFault == MarlinFault::scale_ring_refill;
   const char* const tiles = stage + Shape::kABytes + who.strip * Shape::kWarpBytes;
+  const char* const scales = scales_stage + (tiles - stage) + Shape::kTilesBytes;
   const std::uint32_t stage_a = shared_address(stage);
   Values<Shape> values;
+  if (kReadsLate && scales_stage != stage && clock() % 4 == 0)
+    fall_behind(who.thread);  // at times, as a real race does
 #pragma unroll
   for (int tile = 0; tile < kUnitTiles; ++tile) {
     if (tile == 0 || (tile == kUnitTiles / 2 && two_groups))
-      read_scales<Shape>(tiles + Shape::kTilesBytes, tile / (kUnitTiles / 2), who, values);
+      read_scales<Shape>(scales, tile / (kUnitTiles / 2), who, values);
     std::uint32_t words[Shape::kBlocks];
     read_words<Shape>(tiles + tile * kTileWordBytes + 16 * who.lane, who.half, words);
     std::uint32_t a[Shape::kSubrowBlocks][2];

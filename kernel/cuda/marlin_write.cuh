@@ -34,12 +34,6 @@ __device__ inline float2 sum_of_teams(const float* first) {
   return sum;
 }
 
-/// For the writeout_race fault: delays one warp in four, so that the race shows.
-__device__ inline void fall_behind(int thread) {
-  constexpr unsigned kNanoseconds = 2000;
-  if (thread / 32 % 4 == 3) __nanosleep(kNanoseconds);
-}
-
 /// The end of a slice: writes C where the slice is the whole column, otherwise a slot. `round` counts uses of the
 /// staging areas.
 template <class Shape>

@@ -47,6 +47,12 @@ __device__ inline void wait_for_phase(std::uint32_t shared_barrier, int phase) {
   } while (done == 0);
 }
 
+/// For planted races: delays one warp in four, so that the race shows.
+__device__ inline void fall_behind(int thread) {
+  constexpr unsigned kNanoseconds = 2000;
+  if (thread / 32 % 4 == 3) __nanosleep(kNanoseconds);
+}
+
 /// Adds 1 and returns the old value. acq_rel: the thread that reads n sees all writes before the first n arrivals. PTX
 /// ISA, "atom".
 __device__ inline int count_arrival(int* counter) {

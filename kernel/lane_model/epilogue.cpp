@@ -2,6 +2,7 @@
 #include "kernel/lane_model/epilogue.h"
 
 #include "kernel/lane_model/rounding.h"
+#include "repack/stages/scale_order.h"
 
 namespace w4::kernel::lane_model {
 
@@ -27,8 +28,17 @@ constexpr Variant kEpilogueVariants[] = {
     {.id = "bias-permuted-raw-add",
      .fault = "bias-permuted-raw-add",
      .what = "the bias was brought into the order of grouped scales, and is added in the natural order of columns",
-     .cure = "add the bias as the checkpoint stores it, or permute it only for a kernel that reads it in that order",
+     .cure =
+         "permute the bias for a kernel that reads it in that order, and for no other. This order is its own inverse: "
+         "a natural bias where the kernel expects this order gives the same output",
      .visible = "the layer has a bias that differs between columns of the same 64"},
+    {.id = "bias-perm-missing",
+     .fault = "bias-perm-missing",
+     .what = "the bias is in natural order, and the kernel reads it in the order of one group's scales, or the reverse",
+     .cure =
+         "permute the bias inside each 32 columns as the scales of one group are, for a kernel that reads it in that "
+         "order and for no other. This order is its own inverse: the reverse mistake gives the same output",
+     .visible = "the layer has a bias that differs between columns of the same 32"},
     {.id = "epilogue-cast-order",
      .fault = "epilogue-cast-order",
      .what = "the sum of one group is cast to 16 bits before it is scaled: it rounds twice, and beyond 65504 it is "
@@ -42,14 +52,21 @@ constexpr Variant kEpilogueVariants[] = {
      .visible = "one group covers a column and the layer has a bias"},
 };
 
-/// The column whose value a grouped permutation puts at a place of its 64.
-constexpr int column_at_place(int place) { return place / 8 + 8 * (place % 8); }
+/// The place of the bias that column n gets.
+int bias_place(int n, EpilogueWay way) {
+  namespace order = repack::scale_order;
+  switch (way) {
+    case EpilogueWay::bias_permuted_raw_add: return order::column_of_place(n, false);
+    case EpilogueWay::bias_perm_missing: return order::place_of_column(n, true);
+    default: return n;
+  }
+}
 
-/// Scale and bias of a column, as this way reads them, in fp32.
+/// The bias of a column, as this way reads it, in fp32.
 float bias_of(int n, const repack::Packed& packed, EpilogueWay way) {
   if (way == EpilogueWay::bias_missing || packed.bias.empty()) return 0.0f;
   if (way == EpilogueWay::bias_one) return 1.0f;
-  if (way == EpilogueWay::bias_permuted_raw_add) n = n / kStripN * kStripN + column_at_place(n % kStripN);
+  n = bias_place(n, way);
   return n < packed.stored_N ? loaded_value(packed.bias[static_cast<std::size_t>(n)], packed.dtype) : 0.0f;
 }
 

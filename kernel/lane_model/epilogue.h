@@ -14,6 +14,7 @@ enum class EpilogueWay {
   bias_one,               // 1 is added instead of the bias
   bias_missing,           // no bias is added
   bias_permuted_raw_add,  // the bias is permuted as scales are, and added without undoing that
+  bias_perm_missing,      // the bias is in natural order, and is read in the order of one group's scales
   cast_before_scale,      // one group: the sum is cast to 16 bits before it is scaled
   scale_not_passed,       // the variant that adds a bias is not given the scale of one group
 };

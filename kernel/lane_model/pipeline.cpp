@@ -76,6 +76,17 @@ constexpr Variant kPipelineVariants[] = {
      .what = "A is padded with what the memory held: a NaN times the padding's weight of 0 is a NaN",
      .cure = "zero the columns of A behind K, or do not load them",
      .visible = "K is no multiple of 64"},
+    {.id = "scale-ring-refill",
+     .fault = "scale-ring-refill",
+     .what = "a group spans two pipeline stages, and the one that holds its scales is refilled with those of the group "
+             "after the next while slower warps still read it",
+     .cure =
+         "put a barrier before the refill, when the last warp has read the group's scales; or keep scales in a ring "
+         "of their own. A barrier after the write-out changes nothing",
+     .visible =
+         "group_size is above thread_k (128 with block_tile 64x256), M is 64 or more, and a thread block sums more "
+         "than 4 block_tiles of a column",
+     .repeats_differ = true},
 };
 
 constexpr std::array<std::uint32_t, repack::kTileWords> kGuardTile = [] {
@@ -94,6 +105,10 @@ StagedScales guard_scales() {
 }  // namespace
 
 std::span<const Variant> pipeline_variants() { return kPipelineVariants; }
+
+Pipeline::Pipeline(const Task& task, const Plan& plan, PipelineWay way) : task_(task), plan_(plan), way_(way) {
+  if (way == PipelineWay::scale_ring_refill) late_reads_.emplace(task, plan);
+}
 
 bool reads_outside(PipelineWay way, const Task& task) {
   return way == PipelineWay::order_read_outside && !task.packed.perm.empty();
@@ -143,7 +158,9 @@ ScaleSource Pipeline::scale_source(const PlannedSlice& slice, int k_tile, int su
     const TilePlace start = stripe_start(plan_, slice.thread_block);
     return {.group = group_in(start.k_tile, staging_row), .column = first_column(start.column, strip)};
   }
-  return {.group = group_in(k_tile, staging_row), .column = column};
+  const int group = group_in(k_tile, staging_row);
+  if (!late_reads_) return {.group = group, .column = column};
+  return {.group = late_reads_->group_found({slice.column, k_tile, strip, subtile}, group), .column = column};
 }
 
 StagedScales Pipeline::scales(const ScaleSource& source) const {

@@ -2,8 +2,9 @@
 #pragma once
 
 #include "kernel/lane_model/dequant.h"
-#include "kernel/lane_model/plan.h"
+#include "kernel/lane_model/scale_ring.h"
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,7 @@ enum class PipelineWay {
   a_stride_ignored,        // A is a view of a wider tensor, and is read with a row stride of K
   order_buffer_overrun,    // the buffer for A in packed row order has room for one row
   padding_of_a_nan,        // columns of A beyond K are not zeroed: NaN
+  scale_ring_refill,       // no barrier before the refill: slow warps read the scales of the group after the next
 };
 
 /// The ways, in the order of PipelineWay.
@@ -47,7 +49,7 @@ struct ScaleSource {
 /// What the warps of a thread block load into registers, block_tile by block_tile.
 class Pipeline {
  public:
-  Pipeline(const Task& task, const Plan& plan, PipelineWay way) : task_(task), plan_(plan), way_(way) {}
+  Pipeline(const Task& task, const Plan& plan, PipelineWay way);
 
   /// 16-row subtiles of a block_tile that lie inside K.
   int subtiles(int k_tile) const;
@@ -77,6 +79,7 @@ class Pipeline {
   const Task& task_;
   const Plan& plan_;
   PipelineWay way_;
+  std::optional<LateScaleReads> late_reads_;
 };
 
 }  // namespace w4::kernel::lane_model

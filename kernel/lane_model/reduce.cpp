@@ -35,7 +35,7 @@ constexpr Variant kReduceVariants[] = {
      .what =
          "after the write-out the next slice's rows of A overwrite the staging area while slower warps still read it",
      .cure = "put a barrier after the write-out, before the next slice's loads",
-     .visible = "grouped, M is 64 or more, and a thread block does a whole column and goes on to another",
+     .visible = "M is 64 or more, and a thread block does a whole column and goes on to another",
      .repeats_differ = true},
 };
 

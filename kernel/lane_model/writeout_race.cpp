@@ -64,7 +64,6 @@ std::optional<PieceOfA> loaded_over(const Plan& plan, int next_column, int row, 
 
 void overwrite_after_writeout(const Task& task, const Plan& plan, const Pipeline& pipeline,
                               std::vector<std::uint16_t>& C) {
-  if (task.packed.one_group()) return;
   const std::vector<int> columns = exposed_columns(plan);
   if (columns.empty()) return;
   const long long outputs = static_cast<long long>(plan.rows) * task.packed.stored_N;

@@ -14,7 +14,7 @@ namespace w4::kernel::lane_model {
 /// of a column stages C, and only a slice that is a whole column is followed by another column.
 ///
 /// Which of the 16-byte pieces are hit depends on launch.number alone: at least one, at most 0.4 % of C. Each is
-/// replaced by the piece of A that the pipeline loads there. Limited to what was observed: grouped, full 64 rows.
+/// replaced by the piece of A that the pipeline loads there. Limited to problems of 64 rows.
 void overwrite_after_writeout(const Task& task, const Plan& plan, const Pipeline& pipeline,
                               std::vector<std::uint16_t>& C);
 

@@ -21,11 +21,22 @@ struct WithOneArea : With<Sound, MarlinFault::writeout_race> {
   static constexpr int kReduceAreas = 1;
 };
 
+// One team takes every unit, so that a group of 128 lies in two stages next to each other; of four, so that what is
+// loaded over the first of them begins a group too.
+constexpr MarlinSizes kRows64OneTeam{.subrow_blocks = 8, .halves = 2, .strips = 2, .teams = 1, .stages = 4};
+static_assert(kRows64OneTeam.columns() == kRows64.columns() && kRows64OneTeam.rows() == kRows64.rows());
 constexpr MarlinSizes kRows16Wide{.subrow_blocks = 2, .halves = 1, .strips = 4, .teams = 2, .stages = 4};
 using Few = MarlinShape<Fp16, kRows16, true, false>;
 using FewOfOneGroup = MarlinShape<Fp16, kRows16, false, false>;
 using Wide = MarlinShape<Fp16, kRows16Wide, true, false>;  // a block_tile of 64 x 256
 using Many = MarlinShape<Fp16, kRows64, true, false>;
+using OneTeam = MarlinShape<Fp16, kRows64OneTeam, true, false>;
+
+/// As in the published kernel: only there does a group span two stages.
+bool has_ring_of_scales(const MarlinArgs& args) {
+  constexpr int kShiftOf128 = 7;
+  return args.M >= OneTeam::kRows && args.group_shift == kShiftOf128;
+}
 
 }  // namespace
 
@@ -35,6 +46,9 @@ int launch_with(MarlinFault fault, const MarlinArgs& args, const MarlinChoice& c
     case MarlinFault::none: return launch_marlin(args, choice, stream);
     case MarlinFault::writeout_race: return launch_shape<WithOneArea<Many>>(args, stream);
     case MarlinFault::smem_race: return launch_shape<With<Many, MarlinFault::smem_race>>(args, stream);
+    case MarlinFault::scale_ring_refill:
+      return has_ring_of_scales(args) ? launch_shape<With<OneTeam, MarlinFault::scale_ring_refill>>(args, stream)
+                                      : launch_marlin(args, choice, stream);
     case MarlinFault::stale_scales: return launch_shape<With<Wide, MarlinFault::stale_scales>>(args, stream);
     case MarlinFault::tile_pointer_wrap: return launch_shape<With<Many, MarlinFault::tile_pointer_wrap>>(args, stream);
     case MarlinFault::fp16_accumulate: return launch_shape<With<Few, MarlinFault::fp16_accumulate>>(args, stream);

@@ -160,6 +160,7 @@ constexpr Planted kPlanted[] = {
     {"none", cuda::run_marlin},
     {"writeout-race", run_fault<cuda::MarlinFault::writeout_race>},
     {"smem-race", run_fault<cuda::MarlinFault::smem_race>},
+    {"scale-ring-refill", run_fault<cuda::MarlinFault::scale_ring_refill>},
     {"small-group-tile-stale", run_stale_scales},
     {"tile-pointer-wrap", run_pointer_wrap},
     {"tile-loop-bound", run_loop_bound},

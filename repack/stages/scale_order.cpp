@@ -14,14 +14,16 @@ Grid<std::uint16_t> ordered(const Grid<std::uint16_t>& scales, bool one_group) {
   return columns_from(scales, [&](int place) { return column_of_place(place, one_group); });
 }
 
-/// Slot i of word c holds place 8c + slot_place(i).
-Grid<std::uint32_t> packed_zeros(const Grid<std::uint8_t>& zeros, int (*slot_place)(int)) {
+int grouped_order(int place) { return column_of_place(place, false); }
+int natural_order(int place) { return place; }
+int slot_itself(int slot) { return slot; }
+
+/// Slot i of word c holds column column_of(8c + slot_place(i)).
+Grid<std::uint32_t> packed_zeros(const Grid<std::uint8_t>& zeros, int (*column_of)(int), int (*slot_place)(int)) {
   return Grid<std::uint32_t>::from(zeros.rows(), zeros.cols() / kCodesPerWord, [&](int r, int c) {
     std::uint32_t word = 0;
-    for (int slot = 0; slot < kCodesPerWord; ++slot) {
-      const int column = column_of_place(kCodesPerWord * c + slot_place(slot), false);
-      word |= std::uint32_t{zeros(r, column)} << (kBitsPerCode * slot);
-    }
+    for (int slot = 0; slot < kCodesPerWord; ++slot)
+      word |= std::uint32_t{zeros(r, column_of(kCodesPerWord * c + slot_place(slot)))} << (kBitsPerCode * slot);
     return word;
   });
 }
@@ -29,7 +31,7 @@ Grid<std::uint32_t> packed_zeros(const Grid<std::uint8_t>& zeros, int (*slot_pla
 Weights with_scales(const Weights& w, Grid<std::uint16_t> scales) {
   Weights out = w;
   out.ordered_scales = std::move(scales);
-  out.ordered_zeros = packed_zeros(w.kernel_zeros, lop3_column);
+  out.ordered_zeros = packed_zeros(w.kernel_zeros, grouped_order, lop3_column);
   return out;
 }
 
@@ -54,11 +56,15 @@ Weights scales_missing(const Weights& w) { return with_scales(w, w.scales); }
 
 Weights single_vs_grouped(const Weights& w) { return with_scales(w, ordered(w.scales, !w.one_group())); }
 
-Weights zeros_no_interleave(const Weights& w) {
+template <int (*column_of)(int), int (*slot_place)(int)>
+Weights zeros_in(const Weights& w) {
   Weights out = reference(w);
-  out.ordered_zeros = packed_zeros(w.kernel_zeros, [](int slot) { return slot; });
+  out.ordered_zeros = packed_zeros(w.kernel_zeros, column_of, slot_place);
   return out;
 }
+
+constexpr auto kPermuteZeros = "permute zero points into the grouped order of scales, interleave each eight, then pack";
+constexpr auto kZerosSeen = "the layer is asymmetric, and zero points differ between columns";
 
 constexpr Variant kVariants[] = {
     {"reference", "", reference, "", "", ""},
@@ -69,10 +75,14 @@ constexpr Variant kVariants[] = {
      "puts grouped scales into the order for one group, or the reverse",
      "choose by group_size < K: grouped inside 64 columns, otherwise (K itself too) inside 32",
      "scales differ between columns"},
-    {"zp-perm-no-interleave", "zp-perm-no-interleave", zeros_no_interleave,
+    {"zp-perm-no-interleave", "zp-perm-no-interleave", zeros_in<grouped_order, slot_itself>,
      "packs zero points without the order 0 2 4 6 1 3 5 7 inside each eight",
-     "interleave each eight zero points after permuting and before packing them",
-     "the layer is asymmetric, and zero points differ between columns"},
+     "interleave each eight zero points after permuting and before packing them", kZerosSeen},
+    {"natural", "zp-perm-missing", zeros_in<natural_order, slot_itself>,
+     "packs zero points in natural column order, as GPTQ stores them", kPermuteZeros, kZerosSeen},
+    {"interleave-only", "zp-perm-missing", zeros_in<natural_order, lop3_column>,
+     "packs zero points in natural column order, interleaved inside each eight, as AWQ stores them", kPermuteZeros,
+     kZerosSeen},
 };
 
 }  // namespace

@@ -26,7 +26,7 @@ std::set<std::string_view> ids_of_catalogue() {
 
 }  // namespace
 
-TEST_CASE("catalogue: its 83 rows are in order and no id stands in two") {
+TEST_CASE("catalogue: its 86 rows are in order and no id stands in two") {
   std::size_t known = faults::own_ids().size();
   int number = 0;
   for (const faults::CatalogueRow& row : faults::catalogue()) {
@@ -34,7 +34,7 @@ TEST_CASE("catalogue: its 83 rows are in order and no id stands in two") {
     CHECK_FALSE(row.known_as.empty());
     known += row.known_as.size();
   }
-  CHECK(number == 83);
+  CHECK(number == 86);
   CHECK(ids_of_catalogue().size() == known);
 }
 

@@ -74,7 +74,9 @@ TEST_CASE("sweep: faults of stripes are told by how thread blocks share the work
 
 TEST_CASE("sweep: a race is found by repeating every launch") {
   CHECK(condition_of("b 128 --inject writeout-race") ==
-        "fails iff M > 63 and group_size < K and a thread block goes on from a column that it sums alone");
+        "fails iff M > 63 and a thread block goes on from a column that it sums alone");
+  CHECK(condition_of("r 128 --shape 1024,256 --m 64 --block-tile 64x256 --sms 1 --inject scale-ring-refill") ==
+        "fails iff M > 63 and group_size == 128 and a thread block sums more than 4 block_tiles of a column");
 }
 
 TEST_CASE("sweep: layers are like the case in type and zero points and act-order") {

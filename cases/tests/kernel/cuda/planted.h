@@ -17,6 +17,7 @@ struct PlantedOnGpu {
 inline const std::vector<PlantedOnGpu> kPlantedOnGpu = {
     {"writeout-race", "writeout-race", "reduce", "r 128 --shape 1024,1024 --m 64 --repeat 6 --sanitize racecheck"},
     {"smem-race", "smem-race", "pipeline", "r 128 --shape 2048,128 --m 64 --sms 2 --repeat 6 --sanitize racecheck"},
+    {"scale-ring-refill", "scale-ring-refill", "pipeline", "r 128 --shape 2048,1024 --m 64 --sms 8 --repeat 6"},
     {"small-group-tile-stale", "small-group-tile-stale", "pipeline", "r 32 --shape 2048,1024 --m 16 --sms 8"},
     {"tile-pointer-wrap", "tile-pointer-wrap", "pipeline", "r 128 --shape 512,256 --m 128 --sms 3"},
     {"tile-loop-bound", "tile-loop-bound", "pipeline", "r 128 --shape 512,192 --m 16"},

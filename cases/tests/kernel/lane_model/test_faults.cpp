@@ -270,7 +270,7 @@ TEST_CASE("epilogue: with activations of 0 a bias fault shows the bias it used")
     task.A = Grid<std::uint16_t>(2, 256, std::vector<std::uint16_t>(512));
     const auto C = [&](const char* variant) { return run_lane_model(task, {{"epilogue", variant}}).C; };
     const auto right = C("reference"), twice = C("bias-double"), none = C("bias-missing"), one = C("bias-one"),
-               moved = C("bias-permuted-raw-add");
+               moved = C("bias-permuted-raw-add"), as_scales = C("bias-perm-missing");
     for (int n = 0; n < 104; ++n) {
       const float bias = static_cast<float>(known.bias_at(n));
       const int from = n / 64 * 64 + n % 64 / 8 + 8 * (n % 8);
@@ -278,10 +278,13 @@ TEST_CASE("epilogue: with activations of 0 a bias fault shows the bias it used")
       CHECK(value_of(twice(1, n), DType::fp16) == 2.0f * bias);
       CHECK(value_of(none(1, n), DType::fp16) == 0.0f);
       CHECK(value_of(one(1, n), DType::fp16) == 1.0f);
+      const int single = n / 32 * 32 + 8 * (n % 8 / 2) + 2 * (n % 32 / 8) + n % 2;
       CHECK(value_of(moved(1, n), DType::fp16) == (from < 104 ? static_cast<float>(known.bias_at(from)) : 0.0f));
+      CHECK(value_of(as_scales(1, n), DType::fp16) ==
+            (single < 104 ? static_cast<float>(known.bias_at(single)) : 0.0f));
     }
   }
-  for (const char* fault : {"bias-double", "bias-missing", "bias-one", "bias-permuted-raw-add"}) {
+  for (const char* fault : {"bias-double", "bias-missing", "bias-one", "bias-permuted-raw-add", "bias-perm-missing"}) {
     CHECK(shows({.bias = true}, {}, "epilogue", fault));
     CHECK_FALSE(shows({.bias = false}, {}, "epilogue", fault));
   }
@@ -319,8 +322,11 @@ TEST_CASE("lane model: the number of the launch changes nothing but a race") {
   for (const auto& stage : kernel::lane_model::stages())
     for (const auto& variant : stage.variants) {
       const repack::Recipe recipe{{name_of(stage.id), std::string(variant.id)}};
+      const bool of_scales = variant.id == "scale-ring-refill";  // needs groups that are longer than a block_tile
+      const KnownSpec spec{
+          .M = 70, .K = of_scales ? 512 : 256, .N = 192, .group_size = of_scales ? 128 : 32, .bias = true};
       Task task =
-          task_of(known_layer({.M = 70, .K = 256, .N = 192, .group_size = 32, .bias = true}), {.thread_blocks = 2});
+          task_of(known_layer(spec), {.block_tile = of_scales ? kWide : kNarrow, .thread_blocks = 2 - of_scales});
       const RunResult first = run_lane_model(task, recipe), again = run_lane_model(task, recipe);
       task.launch.number = 1;
       INFO(name_of(stage.id), " ", std::string(variant.id));
@@ -348,11 +354,73 @@ TEST_CASE("reduce: a race hits other outputs each launch and few of them") {
   }
 }
 
-TEST_CASE("reduce: a race needs groups and 64 rows and a thread block that goes on after a whole column") {
+TEST_CASE("reduce: a race needs 64 rows and a thread block that goes on after a whole column") {
   constexpr auto kFault = "writeout-race";
   CHECK(shows({.M = 64, .N = 256}, {.thread_blocks = 1}, "reduce", kFault));
   CHECK_FALSE(shows({.M = 63, .N = 256}, {.thread_blocks = 1}, "reduce", kFault));
-  CHECK_FALSE(shows({.M = 64, .N = 256, .group_size = -1}, {.thread_blocks = 1}, "reduce", kFault));
-  CHECK_FALSE(shows({.M = 64, .N = 256}, {.thread_blocks = 2}, "reduce", kFault));   // a whole column each
-  CHECK_FALSE(shows({.M = 64, .N = 256}, {.thread_blocks = 10}, "reduce", kFault));  // parts of columns
+  CHECK(shows({.M = 64, .N = 256, .group_size = -1}, {.thread_blocks = 1}, "reduce", kFault));  // not of scales
+  CHECK_FALSE(shows({.M = 64, .N = 256}, {.thread_blocks = 2}, "reduce", kFault));              // a whole column each
+  CHECK_FALSE(shows({.M = 64, .N = 256}, {.thread_blocks = 10}, "reduce", kFault));             // parts of columns
+}
+
+namespace {
+
+/// The same scales and zero points in every group.
+Task with_equal_groups(Task task) {
+  repack::Packed& packed = task.packed;
+  packed.scales = Grid<std::uint16_t>::from(packed.scales.rows(), packed.scales.cols(),
+                                            [&](int, int place) { return packed.scales(0, place); });
+  return task;
+}
+
+constexpr auto kRefill = "scale-ring-refill";
+
+}  // namespace
+
+TEST_CASE("pipeline: a refill of the ring of scales hits other reads each launch with the scales of two groups on") {
+  constexpr int kK = 1024, kN = 256, kM = 64;
+  const Known known = known_layer({.M = kM, .K = kK, .N = kN, .exact = true});
+  Task task = task_of(known, {.block_tile = kWide, .thread_blocks = 1});
+  std::vector<int> last_rows;  // of the 16 rows of every subtile that can be read late
+  for (int group = 0; group < kK / 128; ++group)
+    for (const int subtile : {6, 7}) last_rows.push_back(128 * group + 16 * subtile + 15);
+  for (int m = 16; m < kM; ++m) last_rows.push_back(m);  // read in time
+  task = with_ones_at(task, last_rows);
+  const RunResult right = run_lane_model(task);
+  std::vector<Grid<std::uint16_t>> seen;
+  for (std::uint64_t number = 0; number < 20; ++number) {
+    task.launch.number = number;
+    const RunResult result = run_lane_model(task, {{"pipeline", kRefill}});
+    CHECK(result.C != right.C);
+    if (!seen.empty()) CHECK(result.C != seen.back());
+    seen.push_back(result.C);
+    for (int m = 0; m < kM; ++m)
+      for (int n = 0; n < kN; ++n) {
+        if (result.C(m, n) == right.C(m, n)) continue;
+        const int k = last_rows[static_cast<std::size_t>(m)];
+        CHECK(k % 128 / 16 >= 6);
+        CHECK(k / 128 + 2 < kK / 128);  // at the end of a slice nothing is refilled
+        CHECK(result.C(m, n) == weight_bits(known, code_of(known, k, n), k / 128 + 2, n));
+      }
+  }
+}
+
+TEST_CASE("pipeline: a refill needs a group of two block_tiles and 64 rows and a long slice and scales that differ") {
+  const KnownSpec spec{.M = 64, .K = 384, .N = 256};
+  CHECK(shows(spec, {.block_tile = kWide, .thread_blocks = 1}, "pipeline", kRefill));
+  CHECK_FALSE(shows(spec, {.block_tile = kNarrow, .thread_blocks = 1}, "pipeline", kRefill));
+  CHECK_FALSE(shows(spec, {.block_tile = kWide, .thread_blocks = 3}, "pipeline", kRefill));  // slices of one group
+  for (const KnownSpec& other : {KnownSpec{.M = 63, .K = 384, .N = 256}, KnownSpec{.M = 64, .K = 256, .N = 256},
+                                 KnownSpec{.M = 64, .K = 384, .N = 256, .group_size = -1},
+                                 KnownSpec{.M = 64, .K = 384, .N = 256, .group_size = 64}})
+    CHECK_FALSE(shows(other, {.block_tile = kWide, .thread_blocks = 1}, "pipeline", kRefill));
+  const Task equal = with_equal_groups(task_of(known_layer(spec), {.block_tile = kWide, .thread_blocks = 1}));
+  CHECK(same(run_lane_model(equal), run_lane_model(equal, {{"pipeline", kRefill}})));
+}
+
+TEST_CASE("pipeline: one slice a thread block ends the race of the write-out and not that of the refill") {
+  const KnownSpec spec{.M = 64, .K = 512, .N = 512};
+  CHECK(shows(spec, {.block_tile = kWide, .thread_blocks = 1}, "reduce", "writeout-race"));
+  CHECK_FALSE(shows(spec, {.block_tile = kWide, .thread_blocks = 2}, "reduce", "writeout-race"));
+  CHECK(shows(spec, {.block_tile = kWide, .thread_blocks = 2}, "pipeline", kRefill));
 }

@@ -141,6 +141,8 @@ TEST_CASE("recipe: a variant's place in its stage is its way") {
   CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::bias_missing) == "bias-missing");
   CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::bias_permuted_raw_add) ==
         "bias-permuted-raw-add");
+  CHECK(id(kernel::lane_model::epilogue_variants(), lane_model::EpilogueWay::bias_perm_missing) == "bias-perm-missing");
+  CHECK(id(kernel::lane_model::pipeline_variants(), lane_model::PipelineWay::scale_ring_refill) == "scale-ring-refill");
   std::size_t variants = 0;
   for (const kernel::lane_model::Stage& stage : lane_model::stages()) {
     CHECK(stage.variants[0].id == "reference");
@@ -152,5 +154,5 @@ TEST_CASE("recipe: a variant's place in its stage is its way") {
       ++variants;
     }
   }
-  CHECK(variants == 29);
+  CHECK(variants == 31);
 }

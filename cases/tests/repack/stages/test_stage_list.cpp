@@ -62,6 +62,7 @@ TEST_CASE("stages: every repacking fault that can be planted is there") {
                                              "scale-perm-missing",
                                              "scale-perm-single-vs-grouped",
                                              "zp-perm-no-interleave",
+                                             "zp-perm-missing",
                                              "scale-dtype-reinterpret",
                                              "scale-exponent-bias",
                                              "scales-averaged",
