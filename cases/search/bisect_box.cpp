@@ -6,6 +6,7 @@
 #include "cases/probe/localise.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/separate.h"
+#include "cases/search/launch_rules.h"
 #include "cases/search/new_report.h"
 #include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
@@ -113,7 +114,11 @@ std::vector<report::Culprit> Probing::name_by_case() {
 }
 
 std::vector<report::Culprit> Probing::localise() {
-  return cases::probe::localise(prepared_, box_, launch_, evidence_, most_at_once(), step_);
+  try {
+    return cases::probe::localise(prepared_, box_, launch_, evidence_, most_at_once(), step_);
+  } catch (const CannotTest& error) {  // the case was taken, a question about its weights is not
+    return {{.stage = "", .fault = "unexplained", .evidence = {fmt::format("no weight is read: {}", error.what())}}};
+  }
 }
 
 std::string Probing::difference(int i) {
@@ -153,6 +158,15 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   report.repeats = judge::repeats_of(seen, expected);
   if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
     report.verdict = report::Verdict::cannot_test;
+    return report;
+  }
+  if (const RunResult& last = seen.back(); last.broke_off()) {
+    report.culprits = {culprit_of_end(last)};
+    report.culprits[0].evidence = judge::endings_of(last);
+    report.reason = report.culprits[0].evidence.at(0);
+    report.verdict = report::Verdict::mismatch;
+    report.runs = box.asked();
+    report.stages = stage_lines(report.culprits, {}, "");
     return report;
   }
   Probing probing(prepared, box, seen, task.launch, options, progress);
