@@ -169,11 +169,21 @@ class RecordedSearch {
     if (!named.fits.empty()) return of_single_faults(named);
     step_("residual");
     const Residual residual = describe_residual(prepared_, expected_, seen_.C);
-    if (!residual.found) named = probe::name_recipes(evidence_, step_, kMostRecordedFaults);
-    return {unexplained(named, residual)};
+    const bool pairs = !residual.found && may_try_pairs();
+    if (pairs) named = probe::name_recipes(evidence_, step_, kMostRecordedFaults);
+    std::vector<report::Culprit> culprits = {unexplained(named, residual)};
+    if (!residual.found && !pairs)
+      culprits[0].evidence.push_back("two at a time were not tried on an output of this size: fewer rows of it may do");
+    return culprits;
   }
 
  private:
+  /// A thousand predictions of a large output take minutes, and give a stage at most.
+  bool may_try_pairs() const {
+    constexpr long long kMostProducts = 1 << 23;
+    return 1LL * expected_.M * expected_.N * expected_.K <= kMostProducts;
+  }
+
   static report::Culprit of_lint(const LintReading& reading) {
     return {.stage = "checkpoint",
             .fault = reading.fault,

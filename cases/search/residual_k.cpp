@@ -57,8 +57,27 @@ void for_each_row_of_weights(const WrongOutput& output, Use use) {
   }
 }
 
-/// How often each block counts beyond once, by least squares in units of rounding; what no output depends on is 0.
-std::vector<double> solved(const WrongOutput& output, const Part& part, const std::vector<Block>& blocks) {
+/// Outputs of a sample in units of rounding: products * more = residual, where a block counts once and `more`.
+struct Equations {
+  Eigen::MatrixXd products;
+  Eigen::VectorXd residual;
+
+  /// By least squares; what no output depends on is 0.
+  std::vector<double> solution() const {
+    Eigen::MatrixXd normal = products.transpose() * products;
+    normal.diagonal().array() += 1;
+    const Eigen::VectorXd solution = normal.ldlt().solve(products.transpose() * residual);
+    return {solution.begin(), solution.end()};
+  }
+  /// Whether these numbers leave little of the residual.
+  bool may_hold(const std::vector<double>& more) const {
+    constexpr double kMost = 4 * judge::kMaxZ;
+    const Eigen::Map<const Eigen::VectorXd> numbers(more.data(), static_cast<Eigen::Index>(more.size()));
+    return (products * numbers - residual).cwiseAbs().maxCoeff() <= kMost;
+  }
+};
+
+Equations equations_of(const WrongOutput& output, const Part& part, const std::vector<Block>& blocks) {
   const Sample sample = sample_of(part, blocks.size());
   std::vector<int> block_of(static_cast<std::size_t>(output.expected.K), -1);
   for (std::size_t i = 0; i < blocks.size(); ++i)
@@ -82,10 +101,7 @@ std::vector<double> solved(const WrongOutput& output, const Part& part, const st
       for (const int n : sample.columns) products(i, block) += a * w[n] * weight(i), ++i;
     }
   });
-  Eigen::MatrixXd normal = products.transpose() * products;
-  normal.diagonal().array() += 1;
-  const Eigen::VectorXd solution = normal.ldlt().solve(products.transpose() * residual);
-  return {solution.begin(), solution.end()};
+  return {std::move(products), std::move(residual)};
 }
 
 std::vector<Block> all_blocks(int K) {
@@ -113,13 +129,37 @@ std::vector<Block> finer(const std::vector<Block>& blocks, const std::vector<dou
   return all.size() <= kMostUnknowns ? all : std::vector<Block>();
 }
 
-/// How often each k counts.
-std::vector<double> counts_of(int K, const std::vector<Block>& blocks, const std::vector<double>& counts, double step) {
+/// Rows of k with the same k % 64: what lane, slot or step of a loop they fall to.
+std::vector<Block> all_residues(int K) {
+  constexpr int kModulus = 64;
+  std::vector<Block> blocks(static_cast<std::size_t>(std::min(K, kModulus)));
+  for (int k = 0; k < K; ++k) blocks[static_cast<std::size_t>(k % kModulus)].push_back(k);
+  return blocks;
+}
+
+/// How often each k counts, from how often its block counts beyond once.
+std::vector<double> counts_of(int K, const std::vector<Block>& blocks, const std::vector<double>& more) {
   std::vector<double> of_k(static_cast<std::size_t>(K), 1);
   for (std::size_t i = 0; i < blocks.size(); ++i)
-    for (const int k : blocks[i])
-      of_k[static_cast<std::size_t>(k)] += std::abs(counts[i]) < kCounts ? 0 : std::round(counts[i] / step) * step;
+    for (const int k : blocks[i]) of_k[static_cast<std::size_t>(k)] += more[i];
   return of_k;
+}
+
+/// Whole numbers, or quarters, that the solution may mean; last, one common number for all that count at all.
+std::vector<std::vector<double>> meanings_of(const std::vector<double>& solution) {
+  constexpr double kLeast = 0.02, kHundred = 100;
+  std::vector<std::vector<double>> all;
+  for (const double step : {1.0, 0.25}) {
+    all.push_back(solution);
+    for (double& more : all.back()) more = std::abs(more) < kCounts ? 0 : std::round(more / step) * step;
+  }
+  double sum = 0;
+  int count = 0;
+  for (const double more : solution)
+    if (std::abs(more) >= kLeast) sum += more, ++count;
+  all.push_back(solution);
+  for (double& more : all.back()) more = std::abs(more) < kLeast ? 0 : std::round(sum / count * kHundred) / kHundred;
+  return all;
 }
 
 /// The same with one range of k in place of all that count otherwise than once: a row that meets zeros in A shows none.
@@ -166,25 +206,35 @@ std::optional<Guess> guess_of(const WrongOutput& output, const Part& part, const
   return guess;
 }
 
-}  // namespace
-
-std::optional<Guess> guess_k_ranges(const WrongOutput& output, const Part& part) {
-  const int K = output.expected.K;
-  std::vector<Block> blocks = all_blocks(K);
-  if (part.rows.size() * part.columns.size() < 2 * blocks.size()) return {};
-  std::vector<double> counts = solved(output, part, blocks);
-  const std::vector<Block> singles = finer(blocks, counts);
-  if (!singles.empty() && part.rows.size() * part.columns.size() >= 2 * singles.size()) {
-    blocks = singles;
-    counts = solved(output, part, blocks);
-  }
-  for (const double step : {1.0, 0.25}) {
-    const std::vector<double> of_k = counts_of(K, blocks, counts, step);
+std::optional<Guess> guess_of_solution(const WrongOutput& output, const Part& part, const std::vector<Block>& blocks,
+                                       const Equations& equations, const std::vector<double>& solution) {
+  for (const std::vector<double>& more : meanings_of(solution)) {
+    if (!equations.may_hold(more)) continue;
+    const std::vector<double> of_k = counts_of(output.expected.K, blocks, more);
     for (const auto& tried : {without_holes(of_k), of_k})
       if (auto guess = guess_of(output, part, tried))
         if (judge::compare(output.C, guess->expected, kernel::Launch{}.fill).right()) return guess;
   }
   return {};
+}
+
+std::optional<Guess> guess_of_blocks(const WrongOutput& output, const Part& part, const std::vector<Block>& blocks) {
+  const std::size_t outputs = part.rows.size() * part.columns.size();
+  if (outputs < 2 * blocks.size()) return {};
+  const Equations equations = equations_of(output, part, blocks);
+  const std::vector<double> solution = equations.solution();
+  if (auto guess = guess_of_solution(output, part, blocks, equations, solution)) return guess;
+  const std::vector<Block> singles = finer(blocks, solution);
+  if (singles.empty() || outputs < 2 * singles.size()) return {};
+  const Equations finer_ones = equations_of(output, part, singles);
+  return guess_of_solution(output, part, singles, finer_ones, finer_ones.solution());
+}
+
+}  // namespace
+
+std::optional<Guess> guess_k_ranges(const WrongOutput& output, const Part& part) {
+  if (auto guess = guess_of_blocks(output, part, all_blocks(output.expected.K))) return guess;
+  return guess_of_blocks(output, part, all_residues(output.expected.K));
 }
 
 }  // namespace w4::cases::search

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wrong outputs that hold other columns or rows of the right one.
 #include "cases/probe/recovered_map.h"
+#include "cases/probe/region.h"
 #include "cases/search/residual_guesses.h"
 
 #include "cases/judge/compare.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cstdlib>
 #include <numeric>
 
 namespace w4::cases::search {
@@ -49,22 +51,40 @@ std::vector<int> sources_of(const WrongOutput& output, const Axis& axis, const s
   return sources;
 }
 
-/// "n uses N-1-n", "n uses n + 8", "all use n=3", a formula of bits, or the first places.
-std::string text_of_sources(const std::vector<int>& sources, const std::string& name) {
+/// What the moved lines hold: one line, n + d, s - n, n ^ x, (n + d) % N, or a list of the first ones.
+std::string formula_of(const std::vector<int>& sources, const std::vector<int>& moved, const std::string& name) {
   const int count = static_cast<int>(sources.size());
-  const auto all = [&](auto source_of) {
-    for (int i = 0; i < count; ++i)
-      if (sources[static_cast<std::size_t>(i)] != source_of(i)) return false;
-    return true;
-  };
-  const int shift = (sources[0] + count) % count;
-  if (all([&](int i) { return count - 1 - i; })) return fmt::format("{0} holds {1} - {0}", name, count - 1);
-  if (all([&](int) { return sources[0]; })) return fmt::format("every {0} holds {0}={1}", name, sources[0]);
-  if (all([&](int i) { return (i + shift) % count; }))
-    return fmt::format("{0} holds ({0} + {1}) % {2}", name, shift, count);
-  const probe::RecoveredMap map = probe::recover_map(sources, 1, count);
-  if (!map.bits) return probe::text_of(map, sources, count, "", name);
-  return fmt::format("inside each {}, {}", map.block_cols, probe::text_of(map, sources, count, "", name));
+  const auto source = [&](int line) { return sources[static_cast<std::size_t>(line)]; };
+  const auto all = [&](auto of) { return std::ranges::all_of(moved, [&](int i) { return source(i) == of(i); }); };
+  const int first = moved[0], to = source(first), shift = to - first;
+  if (moved.size() > 1 && all([&](int) { return to; })) return fmt::format("{}={}", name, to);
+  if (all([&](int i) { return i + shift; }))
+    return fmt::format("{} {} {}", name, shift < 0 ? '-' : '+', std::abs(shift));
+  if (all([&](int i) { return first + to - i; })) return fmt::format("{} - {}", first + to, name);
+  if (all([&](int i) { return i ^ first ^ to; })) return fmt::format("{} ^ {}", name, first ^ to);
+  if (all([&](int i) { return (i + shift + count) % count; }))
+    return fmt::format("({} + {}) % {}", name, (shift + count) % count, count);
+  constexpr std::size_t kShown = 6;
+  std::vector<std::string> places;
+  for (const int line : moved)
+    if (places.size() < kShown) places.push_back(fmt::format("{}={} in place {}", name, source(line), line));
+  return fmt::format("{}{}", fmt::join(places, ", "), moved.size() > kShown ? ", ..." : "");
+}
+
+/// "n 1024..1535 hold n - 1024"
+std::string text_of_sources(const std::vector<int>& sources, const std::string& name) {
+  std::vector<bool> in(sources.size());
+  std::vector<int> moved;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    in[i] = sources[i] != static_cast<int>(i);
+    if (in[i]) moved.push_back(static_cast<int>(i));
+  }
+  if (moved.empty()) return "";
+  const probe::RecoveredMap map = probe::recover_map(sources, 1, static_cast<int>(sources.size()));
+  const std::string formula = formula_of(sources, moved, name);
+  const bool listed = formula.find(" in place ") != std::string::npos;
+  return probe::text_of_indices(in, name) + " hold " +
+         (listed && map.bits ? probe::text_of(map, sources, static_cast<int>(sources.size()), "", name) : formula);
 }
 
 std::optional<Guess> guess_moved(const WrongOutput& output, const Axis& axis, const std::vector<int>& moved) {
@@ -72,9 +92,9 @@ std::optional<Guess> guess_moved(const WrongOutput& output, const Axis& axis, co
   const judge::Expected& right = output.expected;
   if (axis.length(right) < kLeast) return {};
   const std::vector<int> sources = sources_of(output, axis, moved);
-  if (sources.empty()) return {};
-  Guess guess{fmt::format("the {} of the right output stand elsewhere: {}", axis.columns ? "columns" : "rows",
-                          text_of_sources(sources, axis.name)),
+  const std::string text = text_of_sources(sources, axis.name);
+  if (text.empty()) return {};
+  Guess guess{fmt::format("the {} of the right output stand elsewhere: {}", axis.columns ? "columns" : "rows", text),
               right};
   for (int line = 0; line < axis.lines(right); ++line)
     for (int i = 0; i < axis.length(right); ++i) {

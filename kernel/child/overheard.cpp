@@ -30,9 +30,9 @@ Overheard::~Overheard() { (void)last_words(); }
 
 void Overheard::listen() {
   theirs_ = Descriptor();
-  listener_ = std::jthread([this](const std::stop_token& stop) {
+  listener_ = std::thread([this] {
     pollfd wanted = {.fd = ours_.get(), .events = POLLIN, .revents = 0};
-    while (!stop.stop_requested() && (wanted.revents & POLLHUP) == 0)
+    while (!ended_ && (wanted.revents & POLLHUP) == 0)
       if (::poll(&wanted, 1, kLookMilliseconds) > 0) pass_on();
     pass_on();
   });
@@ -68,7 +68,7 @@ void Overheard::hear(const std::string& line) {
 
 Overheard::Words Overheard::last_words() {
   if (listener_.joinable()) {
-    listener_.request_stop();
+    ended_ = true;
     listener_.join();
     hear(std::exchange(partial_, {}));
   }

@@ -3,6 +3,7 @@
 
 #include "kernel/child/process.h"
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -36,7 +37,8 @@ class Overheard {
   std::string partial_;  // the start of a line
   Words words_;
   bool in_traceback_ = false;
-  std::jthread listener_;  // last: it uses all others
+  std::atomic<bool> ended_ = false;
+  std::thread listener_;  // last: it uses all others
 };
 
 }  // namespace w4::kernel::child

@@ -68,7 +68,7 @@ TEST_CASE("recorded: what no known fault gives is described by its residual") {
   const auto elsewhere = Grid<std::uint16_t>::from(C.rows(), C.cols(), [&](int m, int n) { return C(m, 127 - n); });
   const report::Report report = recorded.report_on(elsewhere);
   CHECK(report.culprits.at(0).fault == "unexplained");
-  CHECK_MESSAGE(evidence_of(report).find("n holds 127 - n") != std::string::npos, evidence_of(report));
+  CHECK_MESSAGE(evidence_of(report).find("all n hold 127 - n") != std::string::npos, evidence_of(report));
 }
 
 TEST_CASE("recorded: a right output of a layer that lint distrusts accuses the layer and no kernel stage") {
