@@ -4,9 +4,14 @@
     import w4bisect
 
     def kernel(case):
+        if case.group_size == 32:
+            return 125                                      # declines the case: "unsupported", no fault
         return case.A @ weights_of(case.B, case.scales)     # C (M, N), or a return code, or None with case.C written
 
     w4bisect.serve(kernel)
+
+A return code is 0 for a C that was written, 125 to decline the case, and 1 with nothing written to refuse it; any other
+is reported as a failure, and so is an exception, by its text.
 
 The command stays alive and is fed case after case; with a folder and no stdin it does that one case and ends, which is
 how a case is repeated by hand. What the function prints goes to stderr. The protocol: kernel/child/exec_kernel.h.
@@ -110,7 +115,7 @@ def _answer(kernel: Callable[[Case], Any], folder: str, arrays: str) -> dict[str
         return {"done": True, "return_code": case.finish(kernel(case))}
     except Exception as error:  # the function's: whatever it is, it is this case's result
         traceback.print_exc()
-        return {"done": True, "return_code": 1, "message": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+        return {"done": True, "return_code": 1, "exception": f"{type(error).__name__}: {' '.join(str(error).split())}"}
 
 
 def serve(kernel: Callable[[Case], Any], arrays: str = "numpy") -> None:

@@ -3,6 +3,7 @@
 
 #include "cases/case/task.h"
 #include "cases/explain/explain_expected.h"
+#include "cases/explain/explain_report.h"
 #include "cases/explain/in_registers.h"
 #include "cases/probe/effective.h"
 #include "cases/search/bisect.h"
@@ -56,6 +57,7 @@ class Tracing {
       trace_.kernel = "cpu: " + search::new_report(prepared, options).launch;
       return;
     }
+    trace_.foreign = foreign != nullptr;
     trace_.kernel = foreign ? foreign->name() : "recorded:" + recorded_->file.string();
     trace_.notes.push_back(
         "thread blocks, slices and warps are the lane model's: this kernel may share work in another way");
@@ -69,7 +71,7 @@ class Tracing {
     task_ = for_lane_model(task);
     kernel::lane_model::check(task_);
     describe_path();
-    if (foreign_) effective_ = probe::effective_column(*foreign_, task, asked.n);
+    if (foreign_) read_weights(task);
     if (!asked.weight) {
       trace_output(run_of(task));
       trace_slices();
@@ -114,6 +116,20 @@ class Tracing {
     kernel::RunResult run;
     run.C = search::recorded_output(prepared_, recorded_->file);
     return run;
+  }
+
+  /// One weight, or all that are multiplied for one output.
+  void read_weights(const kernel::Task& task) {
+    const Traced& asked = trace_.question;
+    effective_from_ = asked.weight ? asked.row : 0;
+    const int end = asked.weight ? asked.row + 1 : prepared_.layer.K;
+    probe::EffectiveColumn column = probe::effective_column(*foreign_, task, asked.n, effective_from_, end);
+    effective_ = std::move(column.outputs);
+    if (column.failed)
+      trace_.unread = "launches on rows of the identity fail" + how_it_ended(*column.failed);
+    else if (column.rows != prepared_.id.M)
+      trace_.notes.push_back(
+          fmt::format("the kernel's weights are read at M={}, the case has M={}", column.rows, prepared_.id.M));
   }
 
   void trace_output(const kernel::RunResult& run) {
@@ -163,17 +179,18 @@ class Tracing {
     out.place = place_of(task_.packed, *row, trace_.question.n);
     out.used = used_at(task_.packed, *out.place);
     out.in_registers = in_registers(*out.place);
-    if (!effective_.empty()) judge_effective(effective_[static_cast<std::size_t>(k)], out);
+    if (!effective_.empty()) judge_effective(effective_[static_cast<std::size_t>(k - effective_from_)], out);
     return out;
   }
 
   /// The output of the user's kernel for an activation of one: weight + bias, rounded after each.
   void judge_effective(double got, Term& term) const {
     const double weight = term.want.weight();
+    term.seen = got - bias();
     const judge::Expected expected = expected_weight(prepared_, weight, bias());
     if (judge::element_error(got, expected, 0, 0).right()) return;
-    term.in_registers.push_back(
-        fmt::format("the kernel adds {:.5g} for an activation of one where {:.5g} is right", got - bias(), weight));
+    term.in_registers.push_back(fmt::format("the kernel adds {} for an activation of one where {} is right",
+                                            digits(*term.seen, weight), digits(weight, *term.seen)));
   }
 
   /// Every 64-row problem uses the weight; equal findings are reported once.
@@ -240,7 +257,8 @@ class Tracing {
   const asked::RecordedOutput* recorded_;
   kernel::child::ForeignKernel* foreign_;
   kernel::Task task_;              // for the lane model
-  std::vector<double> effective_;  // of the user's kernel: what it adds for each k
+  std::vector<double> effective_;  // of the user's kernel: what it adds for each k from effective_from_ on
+  int effective_from_ = 0;
   Trace trace_;
 };
 

@@ -33,13 +33,14 @@ struct Term {
   Origin from = {};  // of wrong terms that are shown
 
   std::vector<std::string> in_registers = {};  // differences between the kernel's registers and memory
+  std::optional<double> seen = {};             // the weight that the user's kernel was seen to use
 
   bool right_code() const { return place && used.code == want.code; }
   bool right_zero() const { return place && used.zero == want.zero; }
   bool right_scale() const { return place && used.scale == want.scale; }
   bool right_in_memory() const { return right_code() && right_zero() && right_scale() && !again; }
   bool right() const { return right_in_memory() && in_registers.empty(); }
-  double used_weight() const { return place ? used.weight() : 0; }
+  double used_weight() const { return seen ? *seen : place ? used.weight() : 0; }
   double wanted_weight() const { return again ? 0 : want.weight(); }
 };
 
@@ -79,10 +80,15 @@ struct Trace {
   std::size_t wrong = 0;             // number of wrong terms
   std::size_t wrong_same = 0;        // of them, those whose weight has the right value by chance
   std::size_t misread = 0;           // of them, those that are right in memory and wrong in registers
+  bool foreign = false;              // the kernel is the user's
+  std::string unread = {};           // why the weights of the user's kernel were not seen: "return code 3"
   std::string rerun;                 // the command that repeats the question
   std::string bisect;                // the command that names the faulty transform
 
-  bool right() const { return wrong == 0 && (!output || (output->missing.empty() && output->error.right())); }
+  bool right() const {
+    if (output) return wrong == 0 && output->missing.empty() && output->error.right();
+    return wrong == 0 && unread.empty();
+  }
 };
 
 /// Traces an output or a weight: of our own path with `recipe`, of given packed tensors, of a recorded

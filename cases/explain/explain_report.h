@@ -9,8 +9,14 @@
 
 namespace w4::cases::explain {
 
-/// A value in five digits, for text and sentences.
+inline constexpr int kDigits = 5;  // of a value, in text and sentences
+
 std::string digits(double value);
+/// In as many digits more as tell it from another value.
+std::string digits(double value, double other, int fewest = kDigits);
+
+/// "0.5 where 0.25 is right"; of equal numbers "0.5, which is right".
+std::string beside(double used, double want, int fewest = kDigits);
 
 /// The trace as text; the last line is the command that repeats the question.
 std::string text_of(const Trace& trace);

@@ -38,8 +38,8 @@ std::vector<std::string> sentences_of(const Trace& trace, const Term& term) {
         fmt::format("zero point {} where {} of group {} is right", term.used.zero, term.want.zero, term.want.group) +
         whence(trace, "zero point", "group", term.from.zero, {term.want.group, trace.question.n}));
   if (!term.right_scale())
-    out.push_back(fmt::format("scale {} where {} of group {} is right", digits(term.used.scale),
-                              digits(term.want.scale), term.want.group) +
+    out.push_back(fmt::format("scale {} where {} of group {} is right", digits(term.used.scale, term.want.scale),
+                              digits(term.want.scale, term.used.scale), term.want.group) +
                   whence_scale(trace, term));
   out.insert(out.end(), term.in_registers.begin(), term.in_registers.end());
   return out;

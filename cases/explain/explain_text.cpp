@@ -31,6 +31,11 @@ std::string against(const std::string& used, const std::string& want, bool right
   return right ? used : used + "!" + want;
 }
 
+/// The same of numbers that five digits may not tell apart.
+std::string against(double used, double want, bool right) {
+  return right ? digits(used) : against(digits(used, want), digits(want, used), false);
+}
+
 std::string register_of(const Place& place) {
   return fmt::format("b{}.{}", place.element / 2, place.element % 2 == 0 ? "lo" : "hi");
 }
@@ -39,6 +44,8 @@ const char* plural(std::size_t count) { return count == 1 ? "" : "s"; }
 
 // An output
 
+constexpr int kOutputDigits = 6;
+
 void add_output(const Trace& trace, Lines& out) {
   const OutputLine& line = *trace.output;
   const std::string where = fmt::format("(m={}, n={})", trace.question.row, trace.question.n);
@@ -46,8 +53,8 @@ void add_output(const Trace& trace, Lines& out) {
   if (!line.missing.empty())
     out.add("output", "{}: {}, where {:.6g} is right", where, line.missing, line.want);
   else
-    out.add("output", "{}: {:.6g} where {:.6g} is right: error {:.3g}, bound {:.3g}, z {:.3g}", where, line.used,
-            line.want, line.used - line.want, line.error.bound, line.error.z);
+    out.add("output", "{}: {}{}: error {:.3g}, bound {:.3g}, z {:.3g}", where, trace.foreign ? "the kernel gives " : "",
+            beside(line.used, line.want, kOutputDigits), line.used - line.want, line.error.bound, line.error.z);
   if (line.bias != 0) out.add("", "bias {:.6g} is part of the right value", line.bias);
 }
 
@@ -81,8 +88,8 @@ void add_slices(const Trace& trace, Lines& out) {
 
 void add_term(const Trace& trace, const Term& term, Lines& out) {
   const char* mark = term.right() ? "" : "wrong";
-  const std::string weight =
-      against(digits(term.used_weight()), digits(term.wanted_weight()), term.used_weight() == term.wanted_weight());
+  const std::string weight = against(term.used_weight(), term.wanted_weight(),
+                                     term.used_weight() == term.wanted_weight() || (term.seen && term.right()));
   if (!term.place) {
     out.raw(fmt::format(kRow, mark, term.k, "none", digits(term.a), "", "", "", weight, digits(0), "", "", "", ""));
     return;
@@ -93,7 +100,7 @@ void add_term(const Trace& trace, const Term& term, Lines& out) {
   out.raw(fmt::format(kRow, mark, term.k, place.row, digits(term.a),
                       against(fmt::format("{}", term.used.code), digits(term.want.code), term.right_code()),
                       against(fmt::format("{}", term.used.zero), digits(term.want.zero), term.right_zero()),
-                      against(digits(term.used.scale), digits(term.want.scale), term.right_scale()), weight,
+                      against(term.used.scale, term.want.scale, term.right_scale()), weight,
                       digits(term.a * term.used_weight()),
                       fmt::format("({},{}).{}", place.word_row, place.word_column, place.slot),
                       fmt::format("{:>2} {} {} {}", place.lane, place.fragment, place.mma, register_of(place)),
@@ -179,11 +186,20 @@ void add_place(const Trace& trace, const Term& term, Lines& out) {
   add_loaders(trace, place, out);
 }
 
+/// The number of the kernel that is asked. What the packed tensors hold is said behind it.
+std::string headline_of(const Trace& trace, const Term& term) {
+  if (!trace.unread.empty()) return fmt::format("{}, where {} is right", trace.unread, digits(term.wanted_weight()));
+  if (!term.seen) return beside(term.used_weight(), term.wanted_weight());
+  if (term.right() && *term.seen != term.wanted_weight())
+    return fmt::format("the kernel uses {}, which is {} within rounding", digits(*term.seen),
+                       digits(term.wanted_weight()));
+  return "the kernel uses " + beside(*term.seen, term.wanted_weight());
+}
+
 void add_weight(const Trace& trace, Lines& out) {
   for (const Term& term : trace.terms) {
     out.gap();
-    out.add("weight", "(k={}, n={}): {} where {} is right", term.k, trace.question.n, digits(term.used_weight()),
-            digits(term.wanted_weight()));
+    out.add("weight", "(k={}, n={}): {}", term.k, trace.question.n, headline_of(trace, term));
     out.add("parts", "scale {} * (code {} - zero point {}), group {}; right: {} * ({} - {}), group {}",
             digits(term.used.scale), term.used.code, term.used.zero, term.place ? term.place->group : -1,
             digits(term.want.scale), term.want.code, term.want.zero, term.want.group);
@@ -195,7 +211,20 @@ void add_weight(const Trace& trace, Lines& out) {
 
 }  // namespace
 
-std::string digits(double value) { return fmt::format("{:.5g}", value); }
+std::string digits(double value) { return fmt::format("{:.{}g}", value, kDigits); }
+
+std::string digits(double value, double other, int fewest) {
+  constexpr int kAll = 17;
+  int count = fewest;
+  if (value != other)
+    while (count < kAll && fmt::format("{:.{}g}", value, count) == fmt::format("{:.{}g}", other, count)) ++count;
+  return fmt::format("{:.{}g}", value, count);
+}
+
+std::string beside(double used, double want, int fewest) {
+  if (used == want) return digits(used, want, fewest) + ", which is right";
+  return digits(used, want, fewest) + " where " + digits(want, used, fewest) + " is right";
+}
 
 std::string text_of(const Trace& trace) {
   Lines out;
@@ -204,6 +233,7 @@ std::string text_of(const Trace& trace) {
   out.add("path", "{}", trace.path);
   out.add("kernel", "{}", trace.kernel);
   for (const std::string& note : trace.notes) out.add("note", "{}", note);
+  if (!trace.unread.empty()) out.add("note", "the kernel's weights are not seen: {}", trace.unread);
   if (trace.output) {
     add_output(trace, out);
     add_slices(trace, out);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/in_registers.h"
 
+#include "cases/explain/explain_report.h"
+
 #include "fixtures/half.h"
 #include "kernel/lane_model/in_registers.h"
 
@@ -33,16 +35,15 @@ std::vector<std::string> differs_in_registers(const kernel::Task& task, const re
     out.push_back(fmt::format("the warp finds code {} where B holds {}", loaded->code, used.code));
   const double scale = value_of(loaded->scale_bits, packed.dtype);
   if (!packed.one_group() && !same(scale, used.scale))
-    out.push_back(
-        fmt::format("the warp finds scale {:.5g}, read in row {} from column {}, where {:.5g} of row {} "
-                    "is right",
-                    scale, loaded->scale_source.group, loaded->scale_source.column, used.scale, place.group));
+    out.push_back(fmt::format("the warp finds scale {}, read in row {} from column {}, where {} of row {} is right",
+                              digits(scale, used.scale), loaded->scale_source.group, loaded->scale_source.column,
+                              digits(used.scale, scale), place.group));
   if (out.empty() && !same(loaded->weight, wanted_weight(packed, used)))
-    out.push_back(fmt::format("the warp makes a weight of {:.5g} where {:.5g} is right", loaded->weight,
-                              wanted_weight(packed, used)));
+    out.push_back("the warp makes a weight of " + beside(loaded->weight, wanted_weight(packed, used)));
   const int column = packed.perm.empty() ? place.row : packed.perm(0, place.row);
   const double a = value_of(task.A(m, column), packed.dtype);
-  if (!same(loaded->a, a)) out.push_back(fmt::format("the warp finds {:.5g} of A where {:.5g} is right", loaded->a, a));
+  if (!same(loaded->a, a))
+    out.push_back(fmt::format("the warp finds {} of A where {} is right", digits(loaded->a, a), digits(a, loaded->a)));
   return out;
 }
 

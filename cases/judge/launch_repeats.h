@@ -22,8 +22,7 @@ std::size_t most_differing(const std::vector<kernel::RunResult>& launches);
 /// "2 launches of the same task differ in up to 3 of 512 outputs". `launches` is not empty.
 std::string difference_text(const std::vector<kernel::RunResult>& launches);
 
-/// How a launch of the lane model ended where it did not end well: "return code 2", "synchronise error ...", "hangs:
-/// ...".
+/// How a launch ended where it did not end well: "return code 2", "synchronise error ...", "hangs: ...".
 std::vector<std::string> endings_of(const kernel::RunResult& result);
 
 /// endings_of(got), then how else it differs from the known-good kernel on the same packed tensors: "12 of 512 outputs

@@ -23,6 +23,8 @@ struct Side {
   std::function<std::string(const CaseId&)> word = {};
   const Axis* axis = nullptr;  // of a word that cases have
   std::string constant = {};   // a word that was written
+  bool is_group = false;       // the axis group by itself
+  bool is_negative = false;    // a number that was written, with its sign
 };
 
 struct Token {
@@ -33,6 +35,15 @@ struct Token {
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
+
+/// The group of MODE GROUP: -1 is one group of all K rows.
+double group_or_one(const CaseId& id) { return id.group_size() == id.K ? -1 : id.group_size(); }
+
+/// Conditions that a sweep prints are expressions too.
+std::string_view name_of_axis(std::string_view word) {
+  if (word == "group_size") return "group";
+  return word == "thread_blocks" ? "sms" : word;
+}
 
 /// The token that begins at `at`, behind blanks.
 Token token_at(std::string_view text, std::size_t at) {
@@ -105,12 +116,14 @@ class Parser {
   }
 
   Test comparison() {
-    const Side left = sum();
+    Side left = sum();
     const std::string sign = token_.text;
     if (token_.kind != Token::Kind::sign || (sign.back() != '=' && sign != "<" && sign != ">") || sign == "=")
       fail("a comparison (<, <=, ==, !=, >=, >)");
     advance();
-    const Side right = sum();
+    Side right = sum();
+    if (left.is_group && right.is_negative) left.number = group_or_one;
+    if (right.is_group && left.is_negative) right.number = group_or_one;
     if (static_cast<bool>(left.number) != static_cast<bool>(right.number)) {
       const Side& word = left.number ? right : left;
       if (word.axis == nullptr)
@@ -184,7 +197,13 @@ class Parser {
     }};
   }
 
+  Side negative() {
+    if (token_.kind != Token::Kind::number) fail("a number");
+    return {.number = [value = atom().number](const CaseId& id) { return -value(id); }, .is_negative = true};
+  }
+
   Side atom() {
+    if (take("-")) return negative();
     const Token token = token_;
     if (token.kind == Token::Kind::number) {
       double value = 0;
@@ -195,14 +214,16 @@ class Parser {
     if (token.kind != Token::Kind::word || token.text == "and" || token.text == "or" || token.text == "not")
       fail("an axis, a number or a word");
     advance();
+    const std::string_view name = name_of_axis(token.text);
     for (const Axis& axis : all_axes())
-      if (axis.name == token.text) return side_of(axis);
+      if (axis.name == name) return side_of(axis);
     return {.word = [text = token.text](const CaseId&) { return text; }, .constant = token.text};
   }
 
   static Side side_of(const Axis& axis) {
     if (std::holds_alternative<long long>(axis.of(CaseId{})))
-      return {.number = [&axis](const CaseId& id) { return static_cast<double>(std::get<long long>(axis.of(id))); }};
+      return {.number = [&axis](const CaseId& id) { return static_cast<double>(std::get<long long>(axis.of(id))); },
+              .is_group = axis.name == "group"};
     return {.word = [&axis](const CaseId& id) { return std::get<std::string>(axis.of(id)); }, .axis = &axis};
   }
 

@@ -109,6 +109,8 @@ CaseRunner::Checked CaseRunner::once(const Options& options) {
     Checked checked = kernel_spec(options.asked).empty() ? own_path(options) : users_kernel(options);
     checked.reason = one_line(checked.reason);
     return checked;
+  } catch (const kernel::child::CannotStart& error) {
+    return {.outcome = Outcome::skipped, .reason = one_line(error.what())};
   } catch (const CannotTest& error) {
     return {.outcome = Outcome::unsupported, .reason = one_line(error.what())};
   } catch (const std::bad_alloc&) {

@@ -50,11 +50,15 @@ std::string line_of(const ordered_json& value) {
   return value.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
 
+/// "bias-missing in stage epilogue", "unexplained"
+std::string name_of(const ordered_json& culprit) {
+  const std::string fault = culprit.value("fault", ""), stage = culprit.value("stage", "");
+  return stage.empty() ? fault : fault + " in stage " + stage;
+}
+
 std::string text_of(const ordered_json& culprit) {
-  const std::string stage = culprit.value("stage", ""), cure = culprit.value("cure", ""),
-                    rerun = culprit.value("rerun", "");
-  std::string text = "culprit: " + culprit.value("fault", "");
-  text += stage.empty() ? "\n" : " in stage " + stage + "\n";
+  const std::string cure = culprit.value("cure", ""), rerun = culprit.value("rerun", "");
+  std::string text = "culprit: " + name_of(culprit) + "\n";
   for (const ordered_json& line : culprit.value("evidence", ordered_json::array()))
     text += "  " + line.get<std::string>() + "\n";
   if (!cure.empty()) text += "  cure: " + cure + "\n";
@@ -182,8 +186,7 @@ std::string counts_text(const std::vector<Record>& records) {
 std::string finding_line(const Record& record) {
   if (!record.finding.is_object() || !record.finding.contains("culprits")) return "";
   std::vector<std::string> names;
-  for (const ordered_json& culprit : record.finding["culprits"])
-    names.push_back(fmt::format("{} in stage {}", culprit.value("fault", ""), culprit.value("stage", "")));
+  for (const ordered_json& culprit : record.finding["culprits"]) names.push_back(name_of(culprit));
   return fmt::format("{}", fmt::join(names, "; "));
 }
 

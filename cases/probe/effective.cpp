@@ -9,20 +9,21 @@
 namespace w4::cases::probe {
 namespace {
 
-constexpr int kMostLaunches = 64;
+constexpr int kMostLaunches = 512;
 
 }  // namespace
 
-std::vector<double> effective_column(kernel::child::ForeignKernel& kernel, const kernel::Task& task, int n) {
-  const int K = task.packed.stored_K;
-  const int rows = std::max(task.A.rows(), (K + kMostLaunches - 1) / kMostLaunches);
-  std::vector<double> column;
-  for (int first = 0; first < K; first += rows) {
+EffectiveColumn effective_column(kernel::child::ForeignKernel& kernel, const kernel::Task& task, int n, int first,
+                                 int end) {
+  EffectiveColumn column{.rows = std::max(task.A.rows(), (end - first + kMostLaunches - 1) / kMostLaunches),
+                         .outputs = {}};
+  for (int k = first; k < end; k += column.rows) {
     kernel::Task probe = task;
-    probe.A = identity_rows(first, rows, K, task.packed.dtype);
-    const kernel::RunResult run = kernel.run(probe);
-    if (!run.ran() || run.C.rows() != rows) return {};
-    for (int i = 0; i < std::min(rows, K - first); ++i) column.push_back(value_of(run.C(i, n), task.packed.dtype));
+    probe.A = identity_rows(k, column.rows, task.packed.stored_K, task.packed.dtype);
+    kernel::RunResult run = kernel.run(probe);
+    if (!run.ran()) return {.rows = column.rows, .outputs = {}, .failed = std::move(run)};
+    for (int i = 0; i < std::min(column.rows, end - k); ++i)
+      column.outputs.push_back(value_of(run.C(i, n), task.packed.dtype));
   }
   return column;
 }

@@ -36,8 +36,7 @@ std::vector<kernel::BlockTile> block_tiles(const Recipe& recipe, const Question&
 
 /// Whether two launches ended alike, as far as the lane model predicts how a kernel ends.
 bool ended_alike(const RunResult& made, const RunResult& answer) {
-  return made.return_code == answer.return_code && made.timed_out == answer.timed_out && answer.signal.empty() &&
-         !answer.exit_code;
+  return made.return_code == answer.return_code && made.timed_out == answer.timed_out && !answer.broke_off();
 }
 
 /// Small integers in, small integers out: whatever order they are summed in, they are equal or wrong.

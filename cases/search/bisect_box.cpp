@@ -5,6 +5,7 @@
 #include "cases/case/task.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/separate.h"
+#include "cases/search/launch_rules.h"
 #include "cases/search/new_report.h"
 #include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
@@ -143,6 +144,9 @@ std::vector<report::Culprit> Probing::read_and_name() {
   try {
     const double seconds = limit_.seconds() == 0 ? 0 : std::max(0.1, kPartOfTime * limit_.left());
     located = probe::localise(prepared_, box_, launch_, evidence_, seconds, step_);
+  } catch (const CannotTest& error) {  // the case was taken, a question about its weights is not
+    located.culprits = {
+        {.stage = "", .fault = "unexplained", .evidence = {fmt::format("no weight is read: {}", error.what())}}};
   } catch (const TimeUp&) {
     located.culprits = {{.stage = "", .fault = "unexplained", .evidence = {}}};
     notes_.push_back(fmt::format("the weights were not read within {} s (--seconds)", limit_.seconds()));
@@ -221,6 +225,15 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   report.repeats = judge::repeats_of(seen, expected);
   if (report.reason = known_good_failure(task, expected); !report.reason.empty()) {
     report.verdict = report::Verdict::cannot_test;
+    return report;
+  }
+  if (const RunResult& last = seen.back(); last.broke_off()) {
+    report.culprits = {culprit_of_end(last)};
+    report.culprits[0].evidence = judge::endings_of(last);
+    report.reason = report.culprits[0].evidence.at(0);
+    report.verdict = report::Verdict::mismatch;
+    report.runs = box.asked();
+    report.stages = stage_lines(report.culprits, {}, "");
     return report;
   }
   const TimeLimit limit(limit_of(options.effort));

@@ -105,11 +105,10 @@ class KernelBisection {
     if (report_.culprits.empty()) add_all(faults_of_workspace(trials_, asked_.workspace));
   }
 
-  bool ended_badly() const { return first().timed_out || !first().signal.empty() || first().exit_code.has_value(); }
-
+  /// How a launch ended is the finding: nothing that its numbers could show follows from it.
   void explain() {
-    if (ended_badly()) {
-      report_.culprits.push_back({.stage = "launch", .fault = "unexplained", .evidence = {}});
+    if (const RunResult& last = trials_.launches().back(); !last.ran()) {
+      report_.culprits.push_back(culprit_of_end(last));
       return;
     }
     if (report_.comparison->right()) return;

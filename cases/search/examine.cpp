@@ -34,10 +34,6 @@ std::string wrong_beside_output(const OwnPath& subject, const fixtures::Layer& l
   return lines.empty() ? judge::difference_text(seen.runs->launches) : lines[0];
 }
 
-std::string reason_of_ending(const RunResult& result, const std::string& symptom) {
-  return result.message.empty() ? symptom : symptom + ": " + report::one_line(result.message);
-}
-
 /// What is wrong with a kernel whose launches all gave the right output; empty: nothing.
 std::string wrong_beside_output(LaunchTrials& trials, const LaunchSymptoms& symptoms) {
   if (!symptoms.wrong.empty()) return symptoms.wrong[0];
@@ -78,7 +74,7 @@ KernelExamination examine(kernel::child::ForeignKernel& kernel, const Prepared& 
   seen.shown = wrong == launches.end() ? launches[0] : *wrong;
   seen.comparison = seen.trials.compared(seen.shown);
   if (!seen.shown.ran())
-    seen.reason = reason_of_ending(seen.shown, seen.symptoms.wrong.at(0));
+    seen.reason = report::one_line(seen.symptoms.wrong.at(0));
   else if (!seen.comparison.right())
     seen.reason = seen.comparison.failed_gate;
   else

@@ -4,6 +4,7 @@
 #include "cases/faults/run_faults.h"
 
 #include "fixtures/error.h"
+#include "kernel/child/declines.h"
 
 #include <fmt/format.h>
 
@@ -160,9 +161,22 @@ Culprits faults_of_end(LaunchTrials& trials) {
   }
   if (!seen.unchecked_launch_error.empty() && !trials.right(seen))
     return {fault_of_refusal(seen, seen.unchecked_launch_error)};
-  if (!seen.ran()) return {};  // a code, a signal or an exit: the lane model's ways are tried on a code
+  constexpr int kNoInstantiation = 2;
+  if (seen.return_code == kNoInstantiation && all_unwritten(trials, seen))
+    return {named("instantiation-missing-rc-ignored",
+                  {"2 is what the published entry point returns for a block_tile and group_size that it was not "
+                   "compiled for; nothing is written"})};
+  if (!seen.ran()) return {};
   if (all_unwritten(trials, seen)) return fault_of_silence(trials);
   return {};
+}
+
+report::Culprit culprit_of_end(const RunResult& result) {
+  report::Culprit culprit = unexplained("launch", {});
+  if (result.exception.empty()) return culprit;
+  culprit.fault = result.exception.substr(0, result.exception.find(':'));
+  culprit.cure = "the traceback on stderr has the line";
+  return culprit;
 }
 
 namespace {
@@ -311,6 +325,7 @@ Culprits faults_of_workspace(LaunchTrials& trials, const std::string& how) {
   if (workspace.empty()) return {};
   const RunResult& result = trials.with_workspace(how + " workspace", std::move(workspace));
   if (trials.right(result) && result.trespasses.empty()) return {};
+  if (result.return_code == kernel::child::kDeclines) return {};  // it looks before it launches
   const std::string outcome =
       result.timed_out ? "the kernel hangs"
       : !result.ran()  ? "the kernel does not return 0"

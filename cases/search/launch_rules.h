@@ -16,6 +16,9 @@ namespace w4::cases::search {
 /// What ended the launch, when it did not end well or wrote nothing: at most one culprit, or "unexplained".
 std::vector<report::Culprit> faults_of_end(LaunchTrials& trials);
 
+/// The culprit for an end that no rule explains: named by the type of an exception, otherwise "unexplained".
+report::Culprit culprit_of_end(const kernel::RunResult& result);
+
 /// What it did beside its output: wrote outside its buffers, left its locks, took another stream.
 std::vector<report::Culprit> faults_of_side_effects(LaunchTrials& trials);
 

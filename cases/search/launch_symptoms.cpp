@@ -20,8 +20,11 @@ void look_at_end(const RunResult& result, int timeout_seconds, std::vector<std::
   if (result.ran()) return;
   if (result.timed_out) add(wrong, fmt::format("hangs: not done after {} s, ended by force", timeout_seconds));
   if (!result.signal.empty()) add(wrong, "ended by " + result.signal);
-  if (result.exit_code) add(wrong, fmt::format("ended its process with exit code {}", *result.exit_code));
-  if (result.return_code != 0) add(wrong, fmt::format("return code {}", result.return_code));
+  const std::string words = result.message.empty() ? "" : ": " + result.message;
+  if (!result.exception.empty()) add(wrong, result.exception);
+  if (!result.bad_output.empty()) add(wrong, result.bad_output);
+  if (result.exit_code) add(wrong, fmt::format("ended its process with exit code {}{}", *result.exit_code, words));
+  if (result.return_code != 0) add(wrong, fmt::format("return code {}{}", result.return_code, words));
   if (!result.launch_error.empty()) add(wrong, "launch error " + result.launch_error);
   if (!result.synchronise_error.empty())
     add(wrong, fmt::format("synchronise error {}{}", result.synchronise_error,
@@ -39,15 +42,17 @@ void look_at_unchecked_error(const LaunchTrials& trials, const RunResult& result
     add(symptoms.wrong, line);
 }
 
-/// The message of a launch that is right is a note, not a symptom.
+/// The message of a launch that is right is a note, not a symptom. Behind a code it is told already.
 void look_at_message(const LaunchTrials& trials, const RunResult& result, LaunchSymptoms& symptoms) {
-  if (!result.message.empty())
+  if (!result.message.empty() && result.return_code == 0 && !result.exit_code)
     add(trials.right(result) ? symptoms.notes : symptoms.wrong, "the kernel says: " + result.message);
 }
 
 void look_at_writes(const LaunchTrials& trials, std::vector<std::string>& wrong) {
-  const judge::Comparison output = trials.compared(trials.first());
-  if (output.unwritten > 0)
+  const RunResult& first = trials.first();
+  const judge::Comparison output = trials.compared(first);
+  const bool follows = !first.exception.empty() || !first.bad_output.empty();  // from a C.npy that was not made
+  if (output.unwritten > 0 && !follows)
     add(wrong, fmt::format("{} of {} outputs keep the fill: never written, not zero", output.unwritten, output.count));
   if (output.nan > 0)
     add(wrong, fmt::format("{} of {} outputs are NaN that the kernel wrote", output.nan, output.count));

@@ -2,9 +2,12 @@
 #include "cases/search/launch_trials.h"
 
 #include "cases/case/task.h"
+#include "kernel/child/declines.h"
 #include "kernel/cuda/marlin_plan.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace w4::cases::search {
 
@@ -36,10 +39,22 @@ LaunchTrials::LaunchTrials(kernel::child::ForeignKernel& kernel, const Prepared&
                                      rounding_for(prepared, options, task_, kernel_.multiprocessors()));
 }
 
+/// A kernel that took the case and declines it changed, or again, has failed that launch.
 RunResult LaunchTrials::launch(const std::string& what, const Task& task) {
   step_(what);
   ++made_;
-  return kernel_.run(task);
+  try {
+    return kernel_.run(task);
+  } catch (const CannotTest& error) {
+    if (launches_.empty()) throw;
+    RunResult declined;
+    declined.return_code = kernel::child::kDeclines;
+    declined.message = error.what();
+    declined.C = Grid<std::uint16_t>::made(task.A.rows(), task.packed.stored_N, [&](std::span<std::uint16_t> out) {
+      std::fill(out.begin(), out.end(), task.launch.fill);
+    });
+    return declined;
+  }
 }
 
 const RunResult& LaunchTrials::changed(const std::string& how, const Task& task) {

@@ -158,7 +158,7 @@ std::vector<std::string> Sweep::lines() const {
   std::vector<std::string> parts;
   for (const ChangePoint& change : changes) parts.push_back(change_text(*this, change));
   if (!parts.empty()) lines.push_back("changes: " + listed(std::move(parts), "; "));
-  if (!untestable.empty()) lines.push_back("cannot be tested: " + listed(untestable, ", "));
+  if (!untestable.empty()) lines.push_back("cannot be tested, or fails in another way: " + listed(untestable, ", "));
   return lines;
 }
 

@@ -74,6 +74,7 @@ report::Condition swept(const Shape& base, const std::optional<kernel::BlockTile
   report::Condition condition{.text = lines[0], .launches = cases.launches(), .finished = !sweep.ran_out()};
   condition.evidence.assign(lines.begin() + 1, lines.end());
   condition.evidence.push_back(fmt::format("{} launches of random layers: {}", cases.launches(), cases.range()));
+  if (const std::string left_out = cases.left_out(); !left_out.empty()) condition.evidence.push_back(left_out);
   if (sweep.ran_out())
     condition.evidence.push_back(
         fmt::format("{} shapes are too few for {}: --sweep-budget", budget, fmt::join(sweep.unfinished, ", ")));

@@ -3,9 +3,11 @@
 
 #include "cases/case/task.h"
 #include "cases/search/launch_trials.h"
+#include "cases/sweep/failure_kinds.h"
 #include "fixtures/error.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace w4::cases::sweep {
 namespace {
@@ -15,9 +17,8 @@ using kernel::RunResult;
 constexpr std::uint64_t kSeed = 7;
 constexpr const char* kNames[] = {"M", "K", "N", "group_size", "thread_blocks"};  // by place of the axis
 
-bool is_clean(const RunResult& result) {
-  return result.ran() && result.guards_intact && result.trespasses.empty() &&
-         std::ranges::all_of(result.workspace, [](std::int32_t lock) { return lock == 0; });
+std::string text_of(const Shape& shape) {
+  return fmt::format("M={}, K={}, N={}, group_size {}", shape.M, shape.K, shape.N, shape.group);
 }
 
 }  // namespace
@@ -60,15 +61,32 @@ Outcome RandomCases::outcome(const Shape& shape, bool all) {
   const std::vector<RunResult> results = launched(prepared, task.launch, all);
   const judge::Expected expected = judge::expected_output(
       prepared.layer, prepared.A, search::rounding_for(prepared, options, task, swept_.multiprocessors));
-  const auto is_right = [&](const RunResult& result) {
-    return is_clean(result) && judge::compare(result.C, expected, task.launch.fill).right();
-  };
+  std::vector<std::string> kinds;
+  for (const RunResult& result : results)
+    std::ranges::copy(failure_kinds(result, judge::compare(result.C, expected, task.launch.fill), prepared.layer.dtype),
+                      std::back_inserter(kinds));
   timed_out_ = timed_out_ || results.back().timed_out;
   differed_ = std::ranges::any_of(
       results, [&](const RunResult& result) { return result.ran() != results[0].ran() || result.C != results[0].C; });
   const Point point = point_of(shape);
   for (std::size_t i = 0; i < point.size(); ++i) seen_[i].insert(point[i]);
-  return std::ranges::all_of(results, is_right) ? Outcome::right : Outcome::wrong;
+  return outcome_of(kinds, shape);
+}
+
+/// Another kind of failure than the one that is followed says nothing of that one.
+Outcome RandomCases::outcome_of(const std::vector<std::string>& kinds, const Shape& shape) {
+  if (kinds.empty()) return Outcome::right;
+  if (followed_.empty()) followed_ = kinds[0];
+  if (std::ranges::find(kinds, followed_) != kinds.end()) return Outcome::wrong;
+  if (others_++ == 0) other_ = fmt::format("{} at {}", kinds[0], text_of(shape));
+  refusal_ = kinds[0];
+  return Outcome::cannot;
+}
+
+std::string RandomCases::left_out() const {
+  if (others_ == 0) return "";
+  return fmt::format("followed: {}. {} other shape{} in another way and {} left out, first {}", followed_, others_,
+                     others_ == 1 ? " fails" : "s fail", others_ == 1 ? "is" : "are", other_);
 }
 
 /// A shape that cannot be made counts as `cannot`; the sweep continues.

@@ -29,20 +29,23 @@ class RandomCases {
   /// Launches the case's own shape. If its launches differ, every later shape is launched --repeat times, otherwise
   /// once.
   Outcome at_base(const Shape& shape, bool launches_differ);
-  /// wrong: a launch fails, or an output, the workspace or a guarded buffer is wrong.
+  /// wrong: it fails in the way in which the first shape that failed does (failure_kinds.h). cannot: in another way.
   Outcome at(const Shape& shape);
 
   /// "M from 1 to 256, group_size -1, 32, 64"
   std::string range() const;
   int launches() const { return launches_; }
   bool timed_out() const { return timed_out_; }
-  const std::string& refusal() const { return refusal_; }  // why the last shape could not be launched
+  const std::string& refusal() const { return refusal_; }  // why the last shape could not be tested
+  /// The kind of failure that is followed, and how many shapes fail otherwise; empty: none does.
+  std::string left_out() const;
 
  private:
   Prepared made(const Shape& shape) const;
   std::vector<kernel::RunResult> launched(const Prepared& prepared, const kernel::Launch& launch, bool all);
   Outcome outcome(const Shape& shape, bool all);
   Outcome tried(const Shape& shape, bool all);
+  Outcome outcome_of(const std::vector<std::string>& kinds, const Shape& shape);
 
   SweptBox swept_;
   const search::Progress& step_;
@@ -50,6 +53,9 @@ class RandomCases {
   int launches_ = 0;
   bool timed_out_ = false;
   std::string refusal_;
+  std::string followed_;  // a kind of failure
+  int others_ = 0;        // shapes that fail in another way
+  std::string other_;     // the first of them
   bool differed_ = false;
   std::array<std::set<int>, 5> seen_;  // values of each axis
 };

@@ -2,6 +2,7 @@
 #include "kernel/child/exec_kernel.h"
 
 #include "fixtures/error.h"
+#include "kernel/child/declines.h"
 #include "kernel/child/output_file.h"
 
 #include <nlohmann/json.hpp>
@@ -46,22 +47,22 @@ std::optional<nlohmann::json> answer_in(const std::string& line) {
   return {};
 }
 
-void note_end(const Ended& ended, const std::string& command, RunResult& result) {
-  result.signal = ended.signal;
-  const int code = ended.exit_code.value_or(0);
-  if (std::ranges::find(kShellCannot, code) != std::end(kShellCannot))
-    throw InputError("--kernel exec:{}: the shell cannot run it (exit code {})", command, code);
-  if (std::ranges::find(kFaults, code - kShellSignal) != std::end(kFaults))
-    result.signal = signal_name(code - kShellSignal);
-  else if (code != 0)
-    result.exit_code = code;
+std::string text_at(const nlohmann::json& answer, const char* name) {
+  const auto found = answer.find(name);
+  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-void note_answer(const nlohmann::json& answer, RunResult& result) {
-  const auto code = answer.find("return_code");
-  if (code != answer.end() && code->is_number_integer()) result.return_code = code->get<int>();
-  const auto message = answer.find("message");
-  if (message != answer.end() && message->is_string()) result.message = message->get<std::string>();
+bool lacks_a_module(const std::string& exception) {
+  return exception.starts_with("ModuleNotFoundError") || exception.starts_with("ImportError");
+}
+
+/// Whether a command that ended with this code, and these words, never came to its case: the shell or an interpreter
+/// did not find it, or a module of it.
+bool never_started(int code, const Overheard::Words& words) {
+  constexpr int kUsage = 2;  // of sh, python3 and perl for a script that is not there
+  if (std::ranges::find(kShellCannot, code) != std::end(kShellCannot)) return true;
+  if (words.exception) return lacks_a_module(words.line);
+  return code == kUsage && words.line.find("No such file") != std::string::npos;
 }
 
 }  // namespace
@@ -81,9 +82,13 @@ std::string ExecKernel::folder_of(const std::shared_ptr<const fixtures::Layer>& 
 
 void ExecKernel::start(const fs::path& folder) {
   auto [ours, theirs] = channel(SOCK_STREAM);
+  process_.reset();  // its last words come first
+  errors_ = std::make_unique<Overheard>();
   process_ = std::make_unique<Process>(
       std::vector<std::string>{"/bin/sh", "-c", shell_text(command_), "sh", folder.string()},
-      std::vector<std::pair<int, int>>{{theirs.get(), STDIN_FILENO}, {theirs.get(), STDOUT_FILENO}});
+      std::vector<std::pair<int, int>>{
+          {theirs.get(), STDIN_FILENO}, {theirs.get(), STDOUT_FILENO}, {errors_->ending(), STDERR_FILENO}});
+  errors_->listen();
   channel_ = std::move(ours);
   heard_.clear();
 }
@@ -116,12 +121,41 @@ ExecKernel::Outcome ExecKernel::outcome_of(const fs::path& folder) {
   return {.answer = {}, .ended = process_->ended()};
 }
 
+void ExecKernel::note_end(const Ended& ended, RunResult& result) {
+  constexpr int kUncaught = 1;  // python3's code after a traceback
+  result.signal = ended.signal;
+  const int code = ended.exit_code.value_or(0);
+  const Overheard::Words words = errors_->last_words();
+  if (code == 0) return;
+  if (never_started(code, words))
+    throw CannotStart("--kernel exec:{}: cannot start (exit code {}){}", command_, code,
+                      words.line.empty() ? "" : ": " + words.line);
+  if (std::ranges::find(kFaults, code - kShellSignal) != std::end(kFaults)) {
+    result.signal = signal_name(code - kShellSignal);
+  } else if (code == kUncaught && words.exception) {
+    result.exception = words.line;
+  } else {
+    result.exit_code = code;
+    result.message = words.line;
+  }
+}
+
+void ExecKernel::note_answer(const nlohmann::json& answer, RunResult& result) const {
+  const auto code = answer.find("return_code");
+  result.exception = text_at(answer, "exception");
+  if (lacks_a_module(result.exception))
+    throw CannotStart("--kernel exec:{}: cannot start: {}", command_, result.exception);
+  if (code != answer.end() && code->is_number_integer() && result.exception.empty())
+    result.return_code = code->get<int>();
+  result.message = text_at(answer, "message");
+}
+
 void ExecKernel::take_output(const Task& task, const fs::path& folder, RunResult& result) const {
   const int M = task.A.rows(), N = task.packed.stored_N;
   try {
     result.C = output_of(read_npy_at_once(folder / "C.npy"), task.packed.dtype, M, N, "C.npy");
   } catch (const InputError& error) {
-    if (result.ran()) result.message = error.what();
+    if (result.ran()) result.bad_output = error.what();
     result.C = Grid<std::uint16_t>::made(
         M, N, [&](std::span<std::uint16_t> out) { std::ranges::fill(out, task.launch.fill); });
   }
@@ -140,11 +174,12 @@ RunResult ExecKernel::run(const Task& task) {
   }
   RunResult result;
   if (outcome.answer) note_answer(*outcome.answer, result);
-  if (outcome.ended) note_end(*outcome.ended, command_, result);
+  if (outcome.ended) note_end(*outcome.ended, result);
   result.timed_out = !outcome.answer && !outcome.ended;
   if (result.timed_out) process_.reset();
   take_output(task, folder, result);
   fs::remove_all(folder);
+  check_declined(result, task, name());
   return result;
 }
 

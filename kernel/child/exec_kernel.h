@@ -3,7 +3,10 @@
 
 #include "kernel/child/case_folder.h"
 #include "kernel/child/open_kernel.h"
+#include "kernel/child/overheard.h"
 #include "kernel/child/process.h"
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <memory>
 #include <optional>
@@ -16,8 +19,9 @@ namespace w4::kernel::child {
 /// - once: it writes C.npy and ends with exit code 0. It is started again for the next case.
 /// - alive: it reads one line a case from stdin, `{"w4": 1, "folder": "FOLDER"}`, the first for the folder that it was
 ///   started with. After writing C.npy it prints a line to stdout, `{"done": true, "return_code": 0}`, with an optional
-///   "message", and reads the next line. It ends at end of file.
-/// Other lines on stdout, and stderr, go to our stderr. A C.npy that is not written anew counts as never written.
+///   "message" or "exception", and reads the next line. It ends at end of file.
+/// A case is declined by 125, as the exit code or the return code. Other lines on stdout, and stderr, go to our stderr.
+/// A C.npy that is not written anew counts as never written.
 /// scripts/w4bisect.py does all this for a Python function.
 class ExecKernel final : public ForeignKernel {
  public:
@@ -28,6 +32,8 @@ class ExecKernel final : public ForeignKernel {
  private:
   struct Outcome;
   void start(const std::filesystem::path& folder);
+  void note_end(const Ended& ended, RunResult& result);
+  void note_answer(const nlohmann::json& answer, RunResult& result) const;
   Outcome outcome_of(const std::filesystem::path& folder);
   std::optional<std::string> next_line(Deadline deadline);
   std::string folder_of(const std::shared_ptr<const fixtures::Layer>& layer);
@@ -41,6 +47,7 @@ class ExecKernel final : public ForeignKernel {
   int layers_ = 0;
   Descriptor channel_;  // stdin and stdout of the command
   std::string heard_;   // start of a line that is incomplete
+  std::unique_ptr<Overheard> errors_;
   std::unique_ptr<Process> process_;
 };
 

@@ -43,8 +43,10 @@ bool is_foreign(const std::string& spec) {
 }
 
 std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout) {
-  if (const std::filesystem::path file = plugin_file(spec); !file.empty())
+  if (const std::filesystem::path file = plugin_file(spec); !file.empty()) {
+    if (!std::filesystem::exists(file)) throw CannotStart("--kernel {}: there is no such file", spec);
     return std::make_unique<PluginKernel>(file, timeout);
+  }
   if (is_kind(spec, kExec)) return std::make_unique<ExecKernel>(spec.substr(kExec.size()), timeout);
   throw InputError("kernel '{}': it is one of cuda, naive, plugin:FILE, exec:COMMAND", spec);
 }

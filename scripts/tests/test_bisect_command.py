@@ -224,6 +224,7 @@ def test_a_recorded_output_that_nothing_explains_is_unexplained(tmp_path):
     done = bisect("b", 128, "--m", 5, "--kernel", f"recorded:{tmp_path / 'C.npy'}")
     assert done.returncode == 1
     assert "culprit      unexplained" in done.stdout
+    assert "the columns of the right output stand elsewhere: all n hold 1535 - n" in done.stdout
 
 
 def packed_by_the_published_loops(interleave):

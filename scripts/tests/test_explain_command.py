@@ -158,6 +158,19 @@ def test_a_kernel_in_a_process_of_its_own_is_asked_for_the_weights_it_uses(tmp_p
     assert trace["count"] == {"terms": 384, "wrong": 2, "wrong_same_weight": 0, "misread": 2}
 
 
+@pytest.mark.parametrize("change, weight, code", [
+    ("pass", "the kernel uses -0.1695", 0),
+    ("case.A = 2 * case.A", "the kernel uses -0.33", 1),
+    ("case.A = case.A if case.M == 1 else 2 * case.A", "the kernel uses -0.1695", 0),  # asked at the M of the case
+    ("raise ValueError('no')", "launches on rows of the identity fail: ValueError: no, where -0.16951 is right", 1),
+])
+def test_the_number_of_the_kernel_stands_beside_the_right_one(tmp_path, change, weight, code):
+    done = explain("--weight", 3, 5, "b", 128, "--m", 1, "--kernel", kernel_command(tmp_path / "kernel.py", change))
+    assert done.returncode == code, done.stdout + done.stderr
+    assert f"\nweight       (k=3, n=5): {weight}" in done.stdout
+    assert "-0.16951 where -0.16951" not in done.stdout
+
+
 def test_a_recorded_output_is_the_one_that_is_judged(tmp_path):
     np.save(tmp_path / "C.npy", np.zeros((4, 1536), np.float16))
     done = explain(3, 9, "b", 128, "--m", 4, "--kernel", f"recorded:{tmp_path / 'C.npy'}")

@@ -139,14 +139,15 @@ def test_a_case_folder_can_be_run_by_hand(bisect, tmp_path, command):
 
 @pytest.mark.parametrize("body, lines", [
     ("return 2", ["return code 2", "culprit      instantiation-missing-rc-ignored in stage launch"]),
-    ("raise ValueError('no such\\ntile')", ["the kernel says: ValueError: no such tile", "return code 1"]),
+    ("raise ValueError('no such\\ntile')", ["culprit      ValueError in stage launch",
+                                           "verdict      mismatch: ValueError: no such tile"]),
     ("import os; os.abort()", ["ended by SIGABRT"]),
     ("import os; os.kill(os.getpid(), 11)", ["ended by SIGSEGV"]),
     ("import os; os._exit(3)", ["ended its process with exit code 3"]),
     ("import time; time.sleep(60)", ["hangs: not done after 1 s, ended by force"]),
     ("return None", ["256 of 256 outputs keep the fill: never written, not zero"]),
     ("case.C[0] = 0", ["128 of 256 outputs keep the fill: never written, not zero"]),
-    ("return np.zeros((3, 5))", ["the kernel says: C.npy: output is (3, 5) where the case has M=2 and N=128"]),
+    ("return np.zeros((3, 5))", ["verdict      mismatch: C.npy: output is (3, 5) where the case has M=2 and N=128"]),
     ("return np.full((2, 128), np.nan)", ["256 of 256 outputs are NaN that the kernel wrote"]),
     ("return numpy_kernel.kernel(case) - case.as_float(case.bias)", ["culprit      bias-missing in stage epilogue"]),
     ("numpy_kernel.natural = lambda values, one_group: values\nreturn numpy_kernel.kernel(case)",
@@ -162,9 +163,12 @@ def test_each_way_to_fail_has_its_own_lines_and_exit_1(bisect, command, body, li
 
 
 @pytest.mark.parametrize("arguments, code, line", [
-    (["--kernel", "plugin:no/such.so"], 129, "no/such.so"),
+    (["--kernel", "plugin:no/such.so"], 125, "no/such.so: there is no such file"),
     (["--kernel", f"plugin:{ROOT / 'LICENSE'}"], 129, "cannot be loaded"),
-    (["--kernel", "exec:no_such_command_at_all"], 129, "the shell cannot run it (exit code 127)"),
+    (["--kernel", "exec:no_such_command_at_all"], 125, "cannot start (exit code 127)"),
+    (["--kernel", f"exec:{sys.executable} no_such_script.py"], 125, "can't open file"),
+    (["--kernel", f"exec:{sys.executable} -c 'import no_such_module'"], 125, "No module named 'no_such_module'"),
+    (["--kernel", "exec:exit 125;"], 125, "does not take this case (code 125)"),
     (["--kernel", "exec:"], 129, "it is one of"),
     (["--kernel", "exec:true", "--inject", "bias-missing"], 129, "--inject"),
     (["--kernel", "exec:true", "--packed", "x.npz"], 129, "--packed"),

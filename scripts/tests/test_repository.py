@@ -158,13 +158,13 @@ def test_each_room_says_in_three_lines_what_it_is_for_and_what_it_may_include():
 
 # What headers of the standard library declare, of the names that our headers use.
 STANDARD = {
-    "algorithm": "copy equal fill max min", "array": "array", "bit": "bit_cast endian", "chrono": "chrono",
+    "algorithm": "copy equal fill max min", "array": "array", "atomic": "atomic", "bit": "bit_cast endian", "chrono": "chrono",
     "cstddef": "byte ptrdiff_t to_integer", "cstdint": "int32_t int64_t uint8_t uint16_t uint32_t uint64_t",
     "cstdlib": "abort getenv", "cstring": "memcpy", "deque": "deque", "exception": "exception", "filesystem": "filesystem",
     "functional": "function less", "iterator": "size", "limits": "numeric_limits", "map": "map",
     "memory": "make_shared make_shared_for_overwrite shared_ptr unique_ptr", "mutex": "mutex", "numeric": "iota",
     "optional": "nullopt optional", "set": "set", "span": "span", "stdexcept": "runtime_error", "string": "string",
-    "string_view": "string_view", "type_traits": "conditional_t remove_reference_t", "unordered_map": "unordered_map",
+    "string_view": "string_view", "thread": "thread", "type_traits": "conditional_t remove_reference_t", "unordered_map": "unordered_map",
     "utility": "exchange forward move pair swap", "variant": "variant", "vector": "vector"}
 DECLARED_BY = {name: header for header, names in STANDARD.items() for name in names.split()}
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -306,6 +307,13 @@ TEST_CASE("explain: zp-double-bias8 shows what the dequantisation makes of a rig
             value_of(bits_of(static_cast<float>(term.used.scale * (term.used.code - term.used.zero - 8)), DType::fp16),
                      DType::fp16),
             value_of(bits_of(static_cast<float>(term.used.weight()), DType::fp16), DType::fp16)));
+}
+
+TEST_CASE("explain: numbers that would print alike get more digits and equal ones are said to be right") {
+  CHECK(explain::beside(0.5, 0.25) == "0.5 where 0.25 is right");
+  CHECK(explain::beside(-0.02680001, -0.02680002) == "-0.02680001 where -0.02680002 is right");
+  CHECK(explain::beside(-0.0268, -0.0268) == "-0.0268, which is right");
+  CHECK(explain::digits(1, std::nextafter(1, 2)) != explain::digits(std::nextafter(1, 2), 1));
 }
 
 TEST_CASE("explain: bias-double leaves terms and sums right") {

@@ -71,6 +71,11 @@ TEST_CASE("matrix: expressions know numbers and words and how they bind") {
   CHECK(holds("M == 1 and M == 2 or M == 16", kCase));  // and binds closer than or
   CHECK(holds("shape == 512x192 and tile == auto", kCase));
   CHECK(holds("group == K", "M1_K64_N64_g-1_sym_fp16_r_s1"));
+  CHECK(holds("group == -1 and -1 == group and not group != -1", "M1_K64_N64_g-1_sym_fp16_r_s1"));
+  CHECK(holds("group == -1", "M1_K64_N64_g64_sym_fp16_r_s1"));
+  CHECK_FALSE(holds("group == -1", kCase));
+  CHECK(holds("group > -1 and M - 17 == -1 and M == 2 - -14", kCase));
+  CHECK(holds("M <= 24 and group_size < K and thread_blocks == 3", kCase));  // as a sweep prints it
   CHECK(holds("zeros == 'sym-awq'", "M1_K64_N64_g-1_sym_awq_fp16_r_s1"));
 }
 

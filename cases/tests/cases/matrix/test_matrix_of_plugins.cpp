@@ -36,6 +36,9 @@ TEST_CASE("matrix: of a plug-in a case is red where bisect calls it a mismatch, 
       {"adds_up", matrix::Outcome::fail, ""},
       {"survives_once", matrix::Outcome::crashed, "SIGFPE"},
       {"spoils_few_rows", matrix::Outcome::fail, "beyond the bound"},
+      {"refuses", matrix::Outcome::unsupported, "refuses this case: return code 1"},
+      {"refuses_again", matrix::Outcome::fail, "refuses this case: return code 1"},
+      {"not_there", matrix::Outcome::skipped, "there is no such file"},
   };
   const CaseId id = parse_case("M4_K256_N256_g64_sym_bias_fp16_r_s3");
   for (const auto& [name, outcome, reason] : kExpected) {
@@ -46,7 +49,13 @@ TEST_CASE("matrix: of a plug-in a case is red where bisect calls it a mismatch, 
     const matrix::Record record = matrix::CaseRunner({.timeout_seconds = limit}).check(asked);
     CHECK_MESSAGE(record.outcome == outcome, matrix::name_of(record.outcome), ": ", record.reason);
     CHECK_MESSAGE(record.reason.find(reason) != std::string::npos, record.reason);
-    const report::Report report = test::ask_kernel(asked.kernel, limit, "r 64 --case " + id.text());
-    CHECK((report.verdict == report::Verdict::mismatch) == matrix::is_red(record.outcome));
+    try {
+      const report::Report report = test::ask_kernel(asked.kernel, limit, "r 64 --case " + id.text());
+      CHECK((report.verdict == report::Verdict::mismatch) == matrix::is_red(record.outcome));
+    } catch (const CannotTest& error) {
+      CHECK(record.outcome != matrix::Outcome::pass);
+      CHECK_FALSE(matrix::is_red(record.outcome));
+      CHECK(record.reason == error.what());
+    }
   }
 }

@@ -42,6 +42,8 @@ TEST_CASE("records: what is written is read back whole") {
   CHECK(again.records[1].known == results.records[1].known);
   CHECK_FALSE(again.records[0].known.has_value());
   CHECK(matrix::finding_line(again.records[1]) == "scale-perm-missing in stage scale_order");
+  results.records[1].finding = {{"culprits", {{{"fault", "unexplained"}, {"stage", ""}}}}};
+  CHECK(matrix::finding_line(results.records[1]) == "unexplained");
 }
 
 TEST_CASE("records: a figure that is no number is null in the file and NaN again when read") {

@@ -32,6 +32,23 @@ TEST_CASE("sweep: a plug-in that nothing explains is swept by itself and the con
   CHECK(std::ranges::count(report.culprits[0].evidence, kFewRows) == 1);
 }
 
+TEST_CASE("sweep: one kind of failure is followed and shapes that fail in another way are left out") {
+  const auto condition_of = [](const char* rows) {
+    const Report report =
+        report_of(test::plugin("fails_two_ways"), "r 128 --shape 256,128 --sweep --m " + std::string(rows));
+    REQUIRE(report.condition);
+    std::string text = report.condition->text;
+    for (const std::string& line : report.condition->evidence)
+      if (line.find("followed: ") == 0) text += "; " + line;
+    return text;
+  };
+  const std::string values = condition_of("16"), code = condition_of("4");
+  CHECK_MESSAGE(values.find(kFewRows) == 0, values);
+  CHECK_MESSAGE(values.find("; followed: wrong values. ") != std::string::npos, values);
+  CHECK_MESSAGE(values.find("first return code 3 at M=") != std::string::npos, values);
+  CHECK_MESSAGE(code.find("fails iff M <= 8; followed: return code 3. ") == 0, code);
+}
+
 TEST_CASE("sweep: a plug-in that is explained is swept when asked and not otherwise") {
   CHECK_FALSE(report_of(test::plugin("returns_code"), "b 128 --m 4").condition);
   const Report asked = report_of(test::plugin("returns_code"), "b 128 --m 4 --sweep");

@@ -12,6 +12,8 @@
 static size_t outputs_of(const W4Call* call) { return (size_t)call->M * (size_t)call->N; }
 
 static int returns_code(const W4Call* call) { return call->M > 0 ? 2 : 0; }
+static int refuses(const W4Call* call) { return call->M > 0 ? 1 : 0; }
+static int refuses_again(const W4Call* call) { return call->number > 0 ? 1 : run(call); }
 static int segfaults(const W4Call* call) { return *(volatile int*)(size_t)(4 * call->number); }
 static int aborts(const W4Call* call) {
   (void)call;
@@ -96,6 +98,9 @@ static int spoils_few_rows(const W4Call* call) { /* in no known way, and only gr
     for (size_t i = 3; i < outputs_of(call); i += 7) call->C[i] ^= 0x0155;
   return 0;
 }
+static int fails_two_ways(const W4Call* call) { /* a code with few rows, and spoils_few_rows */
+  return call->M <= 8 ? 3 : spoils_few_rows(call);
+}
 
 #define FAULT_NAMED(name) {#name, name}
 static const struct Fault {
@@ -103,6 +108,8 @@ static const struct Fault {
   int (*run)(const W4Call*);
 } kFaults[] = {
     FAULT_NAMED(returns_code),
+    FAULT_NAMED(refuses),
+    FAULT_NAMED(refuses_again),
     FAULT_NAMED(segfaults),
     FAULT_NAMED(aborts),
     FAULT_NAMED(exits),
@@ -122,6 +129,7 @@ static const struct Fault {
     FAULT_NAMED(prints),
     FAULT_NAMED(survives_once),
     FAULT_NAMED(spoils_few_rows),
+    FAULT_NAMED(fails_two_ways),
 };
 
 static int64_t endless(const W4Call* call) { return INT64_MAX / call->M; }

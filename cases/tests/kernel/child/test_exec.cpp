@@ -99,8 +99,9 @@ TEST_CASE("exec: each way to go wrong is told apart") {
       {"sleep 60", "hangs: not done after 1 s, ended by force\n"},
       {"while :; do echo again; done 2>/dev/null | head -c 100000; sleep 60", "hangs: not done after 1 s"},
       {":", "6144 of 6144 outputs keep the fill: never written, not zero\n"},
-      {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "return code 4\n"},
-      {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "the kernel says: no such tile\n"},
+      {"echo 'no such tile' >&2; exit 3", "ended its process with exit code 3: no such tile\n"},
+      {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "return code 4: no such tile\n"},
+      {"cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true, \"return_code\": 1}'", "return code 1\n"},
       {"echo nonsense > \"$1/C.npy\"", "C.npy: not an .npy file"},
       {"rm \"$1/C.npy\"", "C.npy: cannot be read"},
       {"cp \"$1/bias.npy\" \"$1/C.npy\"", "C.npy: output is (1536) where the case has M=4 and N=1536"},
@@ -132,8 +133,43 @@ TEST_CASE("exec: a command may be any text that a shell takes") {
     CHECK(ask_kernel("exec:" + before + script).verdict == Verdict::match);
 }
 
-TEST_CASE("exec: a command that the shell does not know is bad input") {
-  CHECK(test::refusal_of("exec:no_such_command_here").find("129: --kernel exec:no_such_command_here: the shell") == 0);
+TEST_CASE("exec: an exception is the finding and nothing is searched behind it") {
+  const Commands commands;
+  const char* const kRaises[] = {
+      R"(echo '{"done": true, "return_code": 1, "exception": "ValueError: no such tile"}')",
+      R"(printf 'Traceback (most recent call last):\n  File "k.py", line 1\nValueError: no such tile\nand more\n' >&2; exit 1)"};
+  for (const char* text : kRaises) {
+    const Report report = ask_kernel(commands.script(text));
+    CHECK(report.verdict == Verdict::mismatch);
+    CHECK(report.reason == "ValueError: no such tile");
+    CHECK(report.culprits.at(0).fault == "ValueError");
+    CHECK(report.culprits[0].stage == "launch");
+    CHECK(evidence_of(report) == "ValueError: no such tile\n");
+    CHECK(report.probes.empty());
+    CHECK(report.runs == 1);
+  }
+}
+
+TEST_CASE("exec: a case that a command declines cannot be tested and what could not start says why") {
+  const Commands commands;
+  const std::pair<const char*, const char*> kCannot[] = {
+      {"exit 125", "says that it does not take this case (code 125)"},
+      {R"(echo '{"done": true, "return_code": 125, "message": "M > 64"}')", "take this case (code 125): M > 64"},
+      {R"(echo '{"done": true, "return_code": 1, "message": "M > 64"}')",
+       "refuses this case: return code 1, nothing launched or written: M > 64"},
+      {"no_such_command_here", "cannot start (exit code 127): "},
+      {"exec sh no_such_script.sh", "No such file"},
+      {R"(printf 'Traceback (most recent call last):\n  x\nModuleNotFoundError: no torch\n' >&2; exit 1)",
+       "cannot start (exit code 1): ModuleNotFoundError: no torch"},
+      {R"(echo '{"done": true, "return_code": 1, "exception": "ImportError: no torch"}')",
+       "cannot start: ImportError: no torch"}};
+  for (const auto& [text, reason] : kCannot) {
+    const std::string said = test::refusal_of(commands.script(text));
+    CHECK_MESSAGE(said.find("125: ") == 0, said);
+    CHECK_MESSAGE(said.find(reason) != std::string::npos, said);
+  }
+  CHECK(test::refusal_of("exec:no_such_command_here").find("125: --kernel exec:no_such_command_here: cannot start") ==
+        0);
 }
 
 TEST_CASE("exec: no process and no descriptor is left behind") {

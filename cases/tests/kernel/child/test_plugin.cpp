@@ -152,8 +152,7 @@ TEST_CASE("plugin: a child is kept until a fault costs it its life and then anot
 
 TEST_CASE("plugin: what is no plug-in or cannot run here is refused in one line") {
   CHECK(refusal_of(plugin("sound")) == "ran");
-  CHECK(refusal_of("plugin:no_such_file.so").find("129: ") == 0);
-  CHECK(refusal_of("plugin:no_such_file.so").find("cannot be loaded") != std::string::npos);
+  CHECK(refusal_of("plugin:no_such_file.so") == "125: --kernel plugin:no_such_file.so: there is no such file");
   CHECK(refusal_of("plugin:" W4_SOURCE_DIR "/LICENSE").find("129: ") == 0);
   CHECK(refusal_of(plugin("other_version")).find("version 99 of kernel/plugin.h, this program has version 2") !=
         std::string::npos);
@@ -163,6 +162,23 @@ TEST_CASE("plugin: what is no plug-in or cannot run here is refused in one line"
   CHECK(refusal_of(plugin("asks_too_much")).find("workspace_bytes() returned 2305843009213693951") !=
         std::string::npos);
   CHECK(refusal_of("plugins:x").find("it is one of cuda, naive, plugin:FILE, exec:COMMAND") != std::string::npos);
+}
+
+TEST_CASE("plugin: a refusal by code 1 cannot be tested and one of a later launch is a failure") {
+  CHECK(refusal_of(plugin("refuses")) ==
+        "125: dequantise on the host refuses this case: return code 1, nothing launched or written");
+  const Report report = ask_kernel(plugin("refuses_again"));
+  CHECK(report.verdict == Verdict::mismatch);
+  CHECK(report.culprits.at(0).stage == "launch");
+  CHECK(says(report, "refuses this case: return code 1"));
+}
+
+TEST_CASE("plugin: behind a code or a signal no fault is searched for") {
+  for (const char* name : {"returns_code", "segfaults", "exits"}) {
+    const Report report = ask_kernel(plugin(name));
+    CHECK(report.probes.empty());
+    CHECK(report.runs == 1);
+  }
 }
 
 TEST_CASE("plugin: a kernel that takes no bias is asked without one") {
