@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repack/packed.h"
 
-#include "repack/fused.h"
 #include "repack/stages/act_order.h"
 #include "repack/stages/fragments.h"
 #include "repack/stages/scale_order.h"

@@ -3,9 +3,7 @@
 
 #include "repack/stages/stage.h"
 
-#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 
 namespace w4::fixtures::files {
 struct Container;
@@ -35,6 +33,10 @@ struct Packed {
 /// the Marlin format cannot hold (group_size other than 32, 64, 128 or K; a float zero point that is no integer 0..15;
 /// g_idx with groups of unequal length).
 Packed repack(const fixtures::Layer& layer, const Recipe& recipe = {});
+
+/// The reference repack of every stage with the work on codes in one pass: the same bits as the chain, without the
+/// arrays between. What repack() uses when the recipe asks for nothing else.
+Packed repack_fused(const fixtures::Layer& layer);
 
 /// The last value of the chain as a kernel takes it.
 Packed packed_of(const Weights& weights);

@@ -9,7 +9,7 @@
 #include "fixtures/lint/lint.h"
 #include "fixtures/random/random_layer.h"
 #include "repack/layer_file.h"
-#include "repack/regroup.h"
+#include "repack/plain_layer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -59,9 +59,7 @@ CaseId describe(const Layer& layer, const CaseRequest& request) {
 /// The 16-bit tensor in another type, each value rounded to nearest.
 Tensor converted(const Tensor& tensor, DType to) {
   const auto from = fixtures::files::grid_of<std::uint16_t>(tensor);
-  const auto cells = Grid<std::uint16_t>::made(from.rows(), from.cols(), [&](std::span<std::uint16_t> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = bits_of(value_of(from[i], tensor.dtype), to);
-  });
+  const auto cells = from.mapped([&](std::uint16_t bits) { return bits_of(value_of(bits, tensor.dtype), to); });
   Tensor result = fixtures::files::tensor_of(tensor.name, to, cells);
   result.shape = tensor.shape;
   return result;
@@ -172,9 +170,8 @@ Layer made_layer(const CaseRequest& request) {
 Grid<std::uint16_t> scaled(const Grid<std::uint16_t>& A, int magnitude, DType dtype) {
   if (magnitude == 0) return A;
   const float most = dtype == DType::fp16 ? 65504.0f : 0x1.FEp127f;
-  return Grid<std::uint16_t>::made(A.rows(), A.cols(), [&](std::span<std::uint16_t> out) {
-    for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = bits_of(std::clamp(std::ldexp(value_of(A[i], dtype), magnitude), -most, most), dtype);
+  return A.mapped([&](std::uint16_t bits) {
+    return bits_of(std::clamp(std::ldexp(value_of(bits, dtype), magnitude), -most, most), dtype);
   });
 }
 
@@ -185,17 +182,14 @@ Grid<std::uint16_t> activations_of(const Layer& layer, int M, std::uint64_t seed
   const Tensor& tensor = *layer.activations;
   const int rows = std::min(M, static_cast<int>(tensor.shape[0]));
   if (rows < M) notes.push_back(fmt::format("rows {}..{} of A are random: the fixture has {}", rows, M - 1, rows));
-  return Grid<std::uint16_t>::made(M, layer.K, [&](std::span<std::uint16_t> out) {
-    std::copy(random.cells().begin(), random.cells().end(), out.begin());
-    const std::size_t count = static_cast<std::size_t>(rows) * layer.K;
-    if (tensor.dtype == DType::fp32) {
-      const auto values = fixtures::files::grid_of<float>(tensor);
-      for (std::size_t i = 0; i < count; ++i) out[i] = bits_of(values[i], layer.dtype);
-    } else {
-      const auto bits = fixtures::files::grid_of<std::uint16_t>(tensor);
-      for (std::size_t i = 0; i < count; ++i) out[i] = bits_of(value_of(bits[i], tensor.dtype), layer.dtype);
-    }
-  });
+  const auto with_stored = [&](const auto& stored, const auto& value) {
+    return Grid<std::uint16_t>::from(
+        M, layer.K, [&](int m, int k) { return m < rows ? bits_of(value(stored(m, k)), layer.dtype) : random(m, k); });
+  };
+  if (tensor.dtype == DType::fp32)
+    return with_stored(fixtures::files::grid_of<float>(tensor), [](float value) { return value; });
+  return with_stored(fixtures::files::grid_of<std::uint16_t>(tensor),
+                     [&](std::uint16_t bits) { return value_of(bits, tensor.dtype); });
 }
 
 int rows_of(const CaseRequest& request, const Layer& layer) {

@@ -165,12 +165,12 @@ class RecordedSearch {
   std::vector<report::Culprit> run() {
     step_("lint");
     if (const auto reading = reading_that_explains(prepared_, rounding_, seen_.C)) return {of_lint(*reading)};
-    probe::NamedRecipes named = probe::name_recipes(evidence_, step_, 1);
+    probe::NamedRecipes named = probe::name_recipes(evidence_, step_, {.most = 1});
     if (!named.fits.empty()) return of_single_faults(named);
     step_("residual");
     const Residual residual = describe_residual(prepared_, expected_, seen_.C);
     const bool pairs = !residual.found && may_try_pairs();
-    if (pairs) named = probe::name_recipes(evidence_, step_, kMostRecordedFaults);
+    if (pairs) named = probe::name_recipes(evidence_, step_, {.most = kMostRecordedFaults});
     std::vector<report::Culprit> culprits = {unexplained(named, residual)};
     if (!residual.found && !pairs)
       culprits[0].evidence.push_back("two at a time were not tried on an output of this size: fewer rows of it may do");

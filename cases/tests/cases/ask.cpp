@@ -3,6 +3,7 @@
 
 #include "cases/faults/faults.h"
 
+#include <algorithm>
 #include <sstream>
 
 namespace w4::test {
@@ -19,11 +20,33 @@ cases::Options options_of(const std::string& command) {
   return cases::parse_options(static_cast<int>(argv.size()), argv.data());
 }
 
-cases::report::Report ask(const std::string& command, const std::vector<std::string>& planted) {
+cases::report::Report ask(const std::string& command, const cases::OwnPath& path) {
   const cases::Options options = options_of(command);
-  const cases::Prepared prepared = cases::prepare(options.request);
-  return cases::search::bisect(prepared, cases::OwnPath(cases::faults::recipe_of_faults(planted)), options,
-                               [](std::string_view) {});
+  return cases::search::bisect(cases::prepare(options.request), path, options, kQuiet);
+}
+
+cases::report::Report ask(const std::string& command, const std::vector<std::string>& planted) {
+  return ask(command, cases::OwnPath(cases::faults::recipe_of_faults(planted)));
+}
+
+cases::report::Report report_of(const std::string& command) { return cases::report_on(options_of(command), kQuiet); }
+
+std::vector<std::string> faults_of(const cases::report::Report& report) {
+  std::vector<std::string> faults;
+  for (const cases::report::Culprit& culprit : report.culprits) faults.push_back(culprit.fault);
+  std::ranges::sort(faults);
+  return faults;
+}
+
+std::string evidence_of(const cases::report::Report& report) {
+  std::string text;
+  for (const cases::report::Culprit& culprit : report.culprits)
+    for (const std::string& line : culprit.evidence) text += line + "\n";
+  return text;
+}
+
+bool says(const cases::report::Report& report, const std::string& words) {
+  return evidence_of(report).find(words) != std::string::npos;
 }
 
 }  // namespace w4::test

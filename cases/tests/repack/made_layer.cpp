@@ -12,6 +12,7 @@ namespace w4::repack_tests {
 using fixtures::Layer;
 using fixtures::PlainLayer;
 using fixtures::files::Tensor;
+using fixtures::files::tensor_of;
 
 std::uint64_t hashed(std::uint64_t seed, std::uint64_t index) {  // splitmix64
   std::uint64_t x = seed * 0x9E3779B97F4A7C15ull + index * 0xBF58476D1CE4E5B9ull + 1;
@@ -82,9 +83,9 @@ constexpr int kAwqOrder[] = {0, 2, 4, 6, 1, 3, 5, 7};  // as the published conve
 Tensor qweight_of(const Spec& s, const PlainLayer& p) {
   const auto& codes = p.codes;
   const auto words = [&](int rows, int cols, const auto& code) {
-    return fixtures::files::tensor_of("qweight", DType::i32, Grid<std::uint32_t>::from(rows, cols, [&](int r, int c) {
-                                        return word_from([&](int slot) { return code(r, c, slot); });
-                                      }));
+    return tensor_of("qweight", DType::i32, Grid<std::uint32_t>::from(rows, cols, [&](int r, int c) {
+                       return word_from([&](int slot) { return code(r, c, slot); });
+                     }));
   };
   switch (s.format) {
     case Format::gptq: return words(s.K / 8, s.N, [&](int r, int c, int i) { return codes(8 * r + i, c); });
@@ -93,9 +94,9 @@ Tensor qweight_of(const Spec& s, const PlainLayer& p) {
       return words(s.N, s.K / 8, [&](int r, int c, int i) { return codes(8 * c + i, r); });
     case Format::pair_packed: break;
   }
-  return fixtures::files::tensor_of("qweight", DType::u8, Grid<std::uint8_t>::from(s.K / 2, s.N, [&](int r, int n) {
-                                      return codes(2 * r, n) | codes(2 * r + 1, n) << 4;
-                                    }));
+  return tensor_of("qweight", DType::u8, Grid<std::uint8_t>::from(s.K / 2, s.N, [&](int r, int n) {
+                     return codes(2 * r, n) | codes(2 * r + 1, n) << 4;
+                   }));
 }
 
 Tensor qzeros_of(const Spec& s, const PlainLayer& p) {
@@ -106,15 +107,14 @@ Tensor qzeros_of(const Spec& s, const PlainLayer& p) {
     return s.format == Format::gptq && s.encoding == ZeroEncoding::minus_one ? (zero + 15) % 16 : zero;
   };
   if (s.format == Format::pair_packed)
-    return fixtures::files::tensor_of("qzeros", DType::bf16, Grid<std::uint16_t>::from(groups, s.N, [&](int g, int n) {
-                                        return bits_of(static_cast<float>(stored(g, n)), DType::bf16);
-                                      }));
+    return tensor_of("qzeros", DType::bf16, Grid<std::uint16_t>::from(groups, s.N, [&](int g, int n) {
+                       return bits_of(static_cast<float>(stored(g, n)), DType::bf16);
+                     }));
   if (s.format == Format::compressed_tensors)
-    return fixtures::files::tensor_of("qzeros", DType::i32,
-                                      Grid<std::uint32_t>::from(s.N / 8, groups, [&](int c, int g) {
-                                        return word_from([&](int i) { return stored(g, 8 * c + i); });
-                                      }));
-  return fixtures::files::tensor_of(
+    return tensor_of("qzeros", DType::i32, Grid<std::uint32_t>::from(s.N / 8, groups, [&](int c, int g) {
+                       return word_from([&](int i) { return stored(g, 8 * c + i); });
+                     }));
+  return tensor_of(
       "qzeros", DType::i32, Grid<std::uint32_t>::from(groups, s.N / 8, [&](int g, int c) {
         return word_from([&](int i) { return stored(g, 8 * c + (s.format == Format::awq ? kAwqOrder[i] : i)); });
       }));
@@ -142,13 +142,30 @@ Made made(const Spec& s) {
   layer.qzeros = qzeros_of(s, m.plain);
   const auto& scales = m.plain.scales;
   const bool turned = s.format == Format::compressed_tensors;
-  layer.scales = fixtures::files::tensor_of(
+  layer.scales = tensor_of(
       "scales", s.dtype,
       turned ? Grid<std::uint16_t>::from(s.N, scales.rows(), [&](int n, int g) { return scales(g, n); }) : scales);
-  if (s.act_order) layer.g_idx = vector_of(fixtures::files::tensor_of("g_idx", DType::i32, m.plain.g_idx));
-  layer.bias = vector_of(fixtures::files::tensor_of("bias", s.dtype, m.plain.bias));
+  if (s.act_order) layer.g_idx = vector_of(tensor_of("g_idx", DType::i32, m.plain.g_idx));
+  layer.bias = vector_of(tensor_of("bias", s.dtype, m.plain.bias));
   layer = fixtures::cut_of(layer, s.cuts);
   return m;
+}
+
+PlainLayer decoded(const Layer& layer) {
+  const auto words = fixtures::files::grid_of<std::uint32_t>(layer.qweight);
+  PlainLayer p;
+  p.group_size = layer.group_size;
+  p.symmetric = layer.symmetric;
+  p.dtype = layer.dtype;
+  p.codes = Grid<std::uint8_t>::from(layer.K, layer.N, [&](int k, int n) { return code_at(words(k / 8, n), k % 8); });
+  p.scales = fixtures::files::grid_of<std::uint16_t>(layer.scales);
+  p.zeros = Grid<std::uint8_t>::from(layer.groups(), layer.N, [&](int g, int n) {
+    if (layer.symmetric) return 8;
+    const int stored = code_at(fixtures::files::grid_of<std::uint32_t>(*layer.qzeros)(g, n / 8), n % 8);
+    return layer.zero_encoding == ZeroEncoding::minus_one ? (stored + 1) % 16 : stored;
+  });
+  if (layer.g_idx) p.g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
+  return p;
 }
 
 std::vector<Spec> all_specs() {

@@ -45,6 +45,9 @@ Made made(const Spec& spec);
 /// Every format, grouping, symmetry and padding that there is, each once or more.
 std::vector<Spec> all_specs();
 
+/// A GPTQ layer decoded from its definition.
+fixtures::PlainLayer decoded(const fixtures::Layer& layer);
+
 /// A reproducible number from two.
 std::uint64_t hashed(std::uint64_t seed, std::uint64_t index);
 

@@ -25,21 +25,6 @@ std::vector<double> weights(const fixtures::PlainLayer& p) {
   return w;
 }
 
-/// The same of a GPTQ layer with one group.
-std::vector<double> weights(const fixtures::Layer& layer) {
-  const auto words = fixtures::files::grid_of<std::uint32_t>(layer.qweight);
-  const auto scales = fixtures::files::grid_of<std::uint16_t>(layer.scales);
-  const auto zeros = fixtures::files::grid_of<std::uint32_t>(*layer.qzeros);
-  const int offset = layer.zero_encoding == ZeroEncoding::minus_one ? 1 : 0;
-  std::vector<double> w;
-  for (int k = 0; k < layer.K; ++k)
-    for (int n = 0; n < layer.N; ++n) {
-      const int zero = layer.symmetric ? 8 : (code_at(zeros(0, n / 8), n % 8) + offset) % 16;
-      w.push_back(value_of(scales(0, n), layer.dtype) * (code_at(words(k / 8, n), k % 8) - zero));
-    }
-  return w;
-}
-
 double nrmse(const std::vector<double>& got, const std::vector<double>& want) {
   double change = 0, whole = 0;
   for (std::size_t i = 0; i < want.size(); ++i) {
@@ -104,7 +89,7 @@ TEST_CASE("per_column: the cost is the normalised error of weights and outputs")
       const fixtures::Layer one = repack::per_column(m.layer, how, &cost);
       CHECK(one.bias.has_value());
       CHECK(one.activations.has_value());
-      const std::vector<double> got = weights(one);
+      const std::vector<double> got = weights(decoded(one));
       CHECK(cost.weight_nrmse == doctest::Approx(nrmse(got, want)).epsilon(1e-9));
       CHECK(cost.output_nrmse ==
             doctest::Approx(nrmse(times(A, M, got, spec.K, spec.N), times(A, M, want, spec.K, spec.N))).epsilon(1e-9));
@@ -119,7 +104,7 @@ TEST_CASE("per_column: requantised codes are the nearest on a grid that spans th
     const fixtures::Layer one = repack::per_column(m.layer, PerColumn::requantised);
     const auto scales = fixtures::files::grid_of<std::uint16_t>(one.scales);
     const std::vector<double> want = weights(m.plain);
-    const std::vector<double> got = weights(one);
+    const std::vector<double> got = weights(decoded(one));
     for (int n = 0; n < spec.N; ++n) {
       const double step = value_of(scales(0, n), one.dtype);
       double low = 0, high = 0, worst = 0;
@@ -150,7 +135,7 @@ TEST_CASE("per_column: a column of zeros stays one") {
   PerColumnCost cost;
   const fixtures::Layer one = repack::per_column(m.layer, PerColumn::requantised, &cost);
   CHECK(cost.weight_nrmse == 0);
-  for (const double w : weights(one)) CHECK(w == 0);
+  for (const double w : weights(decoded(one))) CHECK(w == 0);
 }
 
 }  // namespace

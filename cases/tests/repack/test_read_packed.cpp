@@ -2,6 +2,7 @@
 #include "cases/tests/repack/made_layer.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
+#include "repack/layer_file.h"
 
 #include <doctest/doctest.h>
 
@@ -9,15 +10,8 @@ namespace w4::repack_tests {
 namespace {
 
 fixtures::files::Container container_of(const repack::Packed& packed) {
-  fixtures::files::Container c;
+  fixtures::files::Container c = repack::container_of(packed, {});
   c.path = "packed.npz";
-  c.tensors["B"] = fixtures::files::tensor_of("B", DType::i32, packed.words);
-  c.tensors["scales"] = fixtures::files::tensor_of("scales", packed.dtype, packed.scales);
-  if (!packed.zeros.empty()) c.tensors["zeros"] = fixtures::files::tensor_of("zeros", DType::i32, packed.zeros);
-  if (!packed.perm.empty()) {
-    c.tensors["perm"] = fixtures::files::tensor_of("perm", DType::i32, packed.perm);
-    c.tensors["perm"].shape = {packed.perm.cols()};
-  }
   return c;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/repack/made_layer.h"
 #include "fixtures/error.h"
-#include "repack/regroup.h"
+#include "repack/plain_layer.h"
 
 #include <doctest/doctest.h>
 

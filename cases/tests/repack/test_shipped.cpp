@@ -13,24 +13,6 @@
 namespace w4::repack_tests {
 namespace {
 
-/// A GPTQ layer decoded from its definition.
-fixtures::PlainLayer decoded(const fixtures::Layer& layer) {
-  const auto words = fixtures::files::grid_of<std::uint32_t>(layer.qweight);
-  fixtures::PlainLayer p;
-  p.group_size = layer.group_size;
-  p.symmetric = layer.symmetric;
-  p.dtype = layer.dtype;
-  p.codes = Grid<std::uint8_t>::from(layer.K, layer.N, [&](int k, int n) { return code_at(words(k / 8, n), k % 8); });
-  p.scales = fixtures::files::grid_of<std::uint16_t>(layer.scales);
-  p.zeros = Grid<std::uint8_t>::from(layer.groups(), layer.N, [&](int g, int n) {
-    if (layer.symmetric) return 8;
-    const int stored = code_at(fixtures::files::grid_of<std::uint32_t>(*layer.qzeros)(g, n / 8), n % 8);
-    return layer.zero_encoding == ZeroEncoding::minus_one ? (stored + 1) % 16 : stored;
-  });
-  if (layer.g_idx) p.g_idx = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
-  return p;
-}
-
 void check_whole(const fixtures::Layer& layer) {
   const published::Expected want = published::expected(decoded(layer));
   const repack::Packed got = repack::repack(layer);

@@ -4,10 +4,8 @@
 #include "cases/matrix/selection.h"
 #include "cases/matrix/sets.h"
 
-#include "cases/ask.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/chosen_faults.h"
-#include "fixtures/error.h"
 
 #include <doctest/doctest.h>
 
@@ -107,7 +105,7 @@ TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever know
     if (std::string(planted.command).find("--fixture") != std::string::npos) id.source = Source::r;
     Options options = options_of(id);
     options.asked = asked::OwnPath{{.inject = {planted.inject}, .settings = {}}};
-    const bool mismatch = report_on(options, [](std::string_view) {}).verdict == report::Verdict::mismatch;
+    const bool mismatch = report_on(options, test::kQuiet).verdict == report::Verdict::mismatch;
     mismatches += mismatch;
     const matrix::Record record = matrix::CaseRunner({.inject = {planted.inject}}).check(id);
     CHECK_MESSAGE(matrix::is_red(record.outcome) == mismatch, std::string(planted.inject), " in ", id.text(), ": ",

@@ -6,7 +6,6 @@
 #include "cases/probe/recovered_map.h"
 #include "cases/probe/region.h"
 #include "cases/search/bisect_box.h"
-#include "cases/search/hypotheses.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/chosen_faults.h"
 #include "fixtures/half.h"
@@ -24,29 +23,16 @@ namespace {
 using namespace w4;
 using namespace w4::cases;
 
-const search::Progress kSilent = [](std::string_view) {};
+using test::faults_of;
+using test::kQuiet;
+using test::says;
+using Names = std::vector<std::string>;
 
 report::Report ask_box(const std::string& command, const std::vector<std::string>& planted = {}) {
   const Options options = test::options_of(command);
   probe::PathBox box{OwnPath(faults::recipe_of_faults(planted))};
-  return search::bisect_box(prepare(options.request), box, options, kSilent);
+  return search::bisect_box(prepare(options.request), box, options, kQuiet);
 }
-
-std::vector<std::string> faults_in(const report::Report& report) {
-  std::vector<std::string> faults;
-  for (const report::Culprit& culprit : report.culprits) faults.push_back(culprit.fault);
-  std::sort(faults.begin(), faults.end());
-  return faults;
-}
-
-bool says(const report::Report& report, const std::string& text) {
-  return std::any_of(report.culprits.begin(), report.culprits.end(), [&](const report::Culprit& culprit) {
-    return std::any_of(culprit.evidence.begin(), culprit.evidence.end(),
-                       [&](const std::string& line) { return line.find(text) != std::string::npos; });
-  });
-}
-
-using Names = std::vector<std::string>;
 
 }  // namespace
 
@@ -104,33 +90,33 @@ TEST_CASE("black box: what padding holds cannot be seen in an output and nothing
 }
 
 TEST_CASE("black box: two faults are named whether they show in other places or only through each other") {
-  CHECK(faults_in(ask_box("b 128", {"scale-perm-missing", "k-tail-dropped"})) ==
+  CHECK(faults_of(ask_box("b 128", {"scale-perm-missing", "k-tail-dropped"})) ==
         Names{"k-tail-dropped", "scale-perm-missing"});
-  CHECK(faults_in(ask_box("b 128", {"perm1024-partial:identity", "tile-order-swap"})) ==
+  CHECK(faults_of(ask_box("b 128", {"perm1024-partial:identity", "tile-order-swap"})) ==
         Names{"perm1024-partial", "tile-order-swap"});
-  CHECK(faults_in(ask_box("--case M16_K512_N320_g128_asym_act_bf16_r_s7", {"gidx-ignored", "repack-transpose"})) ==
+  CHECK(faults_of(ask_box("--case M16_K512_N320_g128_asym_act_bf16_r_s7", {"gidx-ignored", "repack-transpose"})) ==
         Names{"gidx-ignored", "repack-transpose"});
 }
 
 TEST_CASE("black box: three faults are named") {
-  CHECK(faults_in(ask_box("b 128", {"zp-v1v2-offset", "scale-perm-missing", "bias-missing"})) ==
+  CHECK(faults_of(ask_box("b 128", {"zp-v1v2-offset", "scale-perm-missing", "bias-missing"})) ==
         Names{"bias-missing", "scale-perm-missing", "zp-v1v2-offset"});
 }
 
 TEST_CASE("black box: what adds onto C is told from what never writes it although both leave a NaN") {
-  CHECK(faults_in(ask_box("b 128", {"output-not-zeroed-atomic"})) == Names{"output-not-zeroed-atomic"});
-  CHECK(faults_in(ask_box("b 128", {"output-to-temporary"})) == Names{"output-to-temporary"});
+  CHECK(faults_of(ask_box("b 128", {"output-not-zeroed-atomic"})) == Names{"output-not-zeroed-atomic"});
+  CHECK(faults_of(ask_box("b 128", {"output-to-temporary"})) == Names{"output-to-temporary"});
 }
 
 TEST_CASE("black box: what adds onto C does not hide another fault") {
-  CHECK(faults_in(ask_box("--case M72_K64_N16_g64_sym_fp16_r_s395", {"output-not-zeroed-atomic", "tile-order-swap"})) ==
+  CHECK(faults_of(ask_box("--case M72_K64_N16_g64_sym_fp16_r_s395", {"output-not-zeroed-atomic", "tile-order-swap"})) ==
         Names{"output-not-zeroed-atomic", "tile-order-swap"});
 }
 
 TEST_CASE("black box: a class whose members a probe refutes together is not reported") {
   const report::Report report =  // NaN everywhere: two ways alone predict that, neither what C filled with zeros shows
       ask_box("--case M33_K384_N136_g64_sym_bias_fp16_r_s899", {"output-not-zeroed-atomic", "nibble-spill"});
-  CHECK(faults_in(report) == Names{"nibble-spill", "output-not-zeroed-atomic"});
+  CHECK(faults_of(report) == Names{"nibble-spill", "output-not-zeroed-atomic"});
   CHECK(says(report, "predict all " + std::to_string(report.probes.size()) + " answers"));
 }
 
@@ -143,7 +129,7 @@ TEST_CASE("black box: rows that are left out of the sum are no matter of scales"
     return kernel::lane_model::run_lane_model(task);
   });
   probe::PathBox box(subject);
-  const report::Report report = search::bisect_box(prepare(options.request), box, options, kSilent);
+  const report::Report report = search::bisect_box(prepare(options.request), box, options, kQuiet);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].stage == "pipeline or multiply");
   CHECK(says(report, "a = 0, b = 0 at k 5, all n"));
@@ -164,7 +150,7 @@ report::Report ask_changed(const std::string& command, const std::function<float
     return result;
   });
   probe::PathBox box(subject);
-  return search::bisect_box(prepare(options.request), box, options, kSilent);
+  return search::bisect_box(prepare(options.request), box, options, kQuiet);
 }
 
 Names stages_in(const report::Report& report) {
@@ -204,7 +190,7 @@ TEST_CASE("black box: a fault that this output hides is found by a probe") {
   const report::Report report = ask_box("b 128", {"sym-consumes-qzeros"});
   CHECK(report.verdict == report::Verdict::mismatch);
   CHECK(report.comparison->right());
-  CHECK(faults_in(report) == Names{"sym-consumes-qzeros"});
+  CHECK(faults_of(report) == Names{"sym-consumes-qzeros"});
 }
 
 TEST_CASE("black box: a part that is read otherwise than any known way is unexplained and written as a formula") {
@@ -221,7 +207,7 @@ TEST_CASE("black box: a part that is read otherwise than any known way is unexpl
         return after;
       });
   probe::PathBox box(subject);
-  const report::Report report = search::bisect_box(prepare(options.request), box, options, kSilent);
+  const report::Report report = search::bisect_box(prepare(options.request), box, options, kQuiet);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "unexplained");
   CHECK(report.culprits[0].stage == "fragments");
@@ -248,7 +234,7 @@ TEST_CASE("black box: right weights and a wrong sum are unexplained in what sums
     return result;
   });
   probe::PathBox box(subject);
-  const report::Report report = search::bisect_box(prepare(options.request), box, options, kSilent);
+  const report::Report report = search::bisect_box(prepare(options.request), box, options, kQuiet);
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].stage == "multiply or reduce or epilogue");
 }
@@ -277,9 +263,9 @@ TEST_CASE("black box: a fault that probes refute is named only when it uses what
   options.effort.most_faults = 1;  // what is refuted alone is what this is about
   const Prepared prepared = prepare(options.request);
   OnlyInTheCase stale(prepared, {{"pipeline", "small-group-tile-stale"}});
-  CHECK(faults_in(search::bisect_box(prepared, stale, options, kSilent)) == Names{"small-group-tile-stale"});
+  CHECK(faults_of(search::bisect_box(prepared, stale, options, kQuiet)) == Names{"small-group-tile-stale"});
   OnlyInTheCase other(prepared, {{"pipeline", "k-tail-dropped"}});
-  CHECK(faults_in(search::bisect_box(prepared, other, options, kSilent)) == Names{"unexplained"});
+  CHECK(faults_of(search::bisect_box(prepared, other, options, kQuiet)) == Names{"unexplained"});
 }
 
 TEST_CASE("evidence: an output that is slightly too large is not taken for one that is otherwise slightly wrong") {
@@ -295,9 +281,9 @@ TEST_CASE("evidence: an output that is slightly too large is not taken for one t
   for (const auto judged : {probe::Evidence::Judged::within_rounding, probe::Evidence::Judged::recorded}) {
     probe::Evidence too_large(judged), known(judged);
     too_large.add(probe, answer_of({}, 1.001f));
-    CHECK(probe::name_recipes(too_large, kSilent, {.most = 2}).fits.empty());
+    CHECK(probe::name_recipes(too_large, kQuiet, {.most = 2}).fits.empty());
     known.add(probe, answer_of({{"scale_order", "scale-perm-missing"}}, 1.0001f));  // as near as rounding allows
-    const std::vector<repack::Recipe> fits = probe::name_recipes(known, kSilent, {.most = 2}).fits;
+    const std::vector<repack::Recipe> fits = probe::name_recipes(known, kQuiet, {.most = 2}).fits;
     REQUIRE(fits.size() == 1);
     CHECK(fits[0] == repack::Recipe{{"scale_order", "scale-perm-missing"}});
   }
@@ -307,7 +293,7 @@ TEST_CASE("readings: a sound box uses every code and scale and zero point from i
   const Options options = test::options_of("--case M64_K256_N128_g32_asym_act_fp16_r_s7");
   const Prepared prepared = prepare(options.request);
   probe::PathBox box{OwnPath({})};
-  const probe::Readings read = probe::read_box(prepared, box, {}, 0, kSilent);
+  const probe::Readings read = probe::read_box(prepared, box, {}, 0, kQuiet);
   const std::vector<int> groups = probe::groups_of(prepared.layer);
   int wrong = 0;
   for (int k = 0; k < 256; ++k)

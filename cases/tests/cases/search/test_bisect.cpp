@@ -89,9 +89,7 @@ TEST_CASE("bisect: two faults of different stages are both named") {
       const report::Report report = ask(a.command, {a.inject, b.inject});
       CHECK(report.verdict == report::Verdict::mismatch);
       for (const Planted* planted : {&a, &b})
-        CHECK_MESSAGE(std::any_of(report.culprits.begin(), report.culprits.end(),
-                                  [&](const report::Culprit& culprit) { return culprit.fault == planted->fault; }),
-                      culprits_of(report));
+        CHECK_MESSAGE(std::ranges::count(w4::test::faults_of(report), planted->fault) == 1, culprits_of(report));
       CHECK(report.culprits.size() == 2);
     }
   }
@@ -131,10 +129,9 @@ namespace {
 
 /// bisect's report on a path with a stage that no known fault reproduces.
 report::Report ask_unknown(const std::function<void(OwnPath&)>& spoil) {
-  const Options options = w4::test::options_of("b 128");
   OwnPath subject(repack::Recipe{});
   spoil(subject);
-  return search::bisect(prepare(options.request), subject, options, [](std::string_view) {});
+  return ask("b 128", subject);
 }
 
 template <class T>
@@ -178,10 +175,7 @@ TEST_CASE("bisect: a kernel that is wrong in no known way is unexplained") {
 }
 
 TEST_CASE("bisect: a toggle that is no fault of the catalogue goes by its own name") {
-  const Options options = w4::test::options_of("b 128");
-  const report::Report report =
-      search::bisect(prepare(options.request), OwnPath(faults::recipe_of_settings({"tiles=untiled"})), options,
-                     [](std::string_view) {});
+  const report::Report report = ask("b 128", OwnPath(faults::recipe_of_settings({"tiles=untiled"})));
   REQUIRE(report.culprits.size() == 1);
   CHECK(report.culprits[0].fault == "untiled");
 }

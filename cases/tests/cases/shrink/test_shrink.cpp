@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/ask.h"
 #include "cases/faults/faults.h"
 #include "cases/shrink/ddmin.h"
 #include "cases/shrink/shrink_case.h"
@@ -23,11 +22,12 @@ using fixtures::test::same;
 using fixtures::test::Scratch;
 using w4::test::chosen_faults;
 using w4::test::every_fault;
+using w4::test::faults_of;
 using w4::test::kPlanted;
+using w4::test::kQuiet;
 using w4::test::options_of;
 using w4::test::Planted;
-
-constexpr auto kQuiet = [](std::string_view) {};
+using w4::test::report_of;
 
 shrink::ShrunkCase shrunk_of(const std::string& command, int budget = shrink::kDefaultBudget) {
   return shrink::shrink_case(options_of(command), budget, kQuiet);
@@ -174,12 +174,6 @@ constexpr Smallest kSmallest[] = {
     {"b 128 --inject writeout-race", "writeout-race", 64, 64, 192, 1},
 };
 
-std::set<std::string> faults_of(const report::Report& report) {
-  std::set<std::string> faults;
-  for (const report::Culprit& culprit : report.culprits) faults.insert(culprit.fault);
-  return faults;
-}
-
 }  // namespace
 
 TEST_CASE("shrink: the smallest case of a planted fault names it and is as small as the fault allows") {
@@ -192,7 +186,7 @@ TEST_CASE("shrink: the smallest case of a planted fault names it and is as small
     const Scratch scratch;
     const shrink::ShrunkCase shrunk = shrunk_of(smallest.command);
     const report::Report report = shrink::write_shrunk(shrunk, scratch / "f", kQuiet);
-    CHECK(faults_of(report) == std::set<std::string>{smallest.fault});
+    CHECK(faults_of(report) == std::vector<std::string>{smallest.fault});
     CHECK_FALSE(report.comparison->right());
     const shrink::PlainCase& best = shrunk.shrunk.best;
     CAPTURE(shrink::text_of(best));
@@ -203,7 +197,7 @@ TEST_CASE("shrink: the smallest case of a planted fault names it and is as small
     CHECK_FALSE(shrunk.shrunk.budget_ran_out);
     // The command of the written fixture, as a user would type it.
     const std::string command = command_line(cases::shrink::options_of(shrunk, scratch / "f"));
-    const report::Report again = report_on(options_of(command.substr(std::string("./bisect ").size())), kQuiet);
+    const report::Report again = report_of(command.substr(std::string("./bisect ").size()));
     CHECK(shrink::failure_of(again) == shrunk.failure);
     CHECK(again.rerun == command);
   }
@@ -245,7 +239,7 @@ TEST_CASE("shrink: every planted fault but those of slicing is still the one tha
     const Scratch scratch;
     const shrink::ShrunkCase shrunk = shrunk_of(command, kFew);
     const report::Report report = shrink::write_shrunk(shrunk, scratch / "f", kQuiet);
-    CHECK(faults_of(report) == std::set<std::string>{planted.fault});
+    CHECK(faults_of(report) == std::vector<std::string>{planted.fault});
     CHECK(report.comparison->count < 96 * 1536);
     CHECK_FALSE(shrunk.shrunk.steps.empty());
   }
@@ -274,7 +268,7 @@ TEST_CASE("shrink: a slice with a fault of another stage becomes a layer of its 
     const report::Report report = shrink::write_shrunk(shrunk, scratch / "f", kQuiet);
     CHECK(shrink::failure_of(report) == shrunk.failure);
     CHECK(report.rerun.find("--slice") == std::string::npos);
-    const report::Report again = report_on(options_of(report.rerun.substr(std::string("./bisect ").size())), kQuiet);
+    const report::Report again = report_of(report.rerun.substr(std::string("./bisect ").size()));
     CHECK(shrink::failure_of(again) == shrunk.failure);
   }
 }
@@ -283,7 +277,7 @@ TEST_CASE("shrink: two faults are both kept") {
   const shrink::ShrunkCase shrunk = shrunk_of("b 128 --inject scale-perm-missing,bias-double");
   const Scratch scratch;
   CHECK(faults_of(shrink::write_shrunk(shrunk, scratch / "f", kQuiet)) ==
-        std::set<std::string>{"bias-double", "scale-perm-missing"});
+        std::vector<std::string>{"bias-double", "scale-perm-missing"});
   CHECK(shrunk.shrunk.best.M() * shrunk.shrunk.best.K() * shrunk.shrunk.best.N() == 64 * 64);
   CHECK_FALSE(shrunk.shrunk.best.layer.bias.empty());
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The condition on the shape, of faults whose condition is known.
-#include "cases/ask.h"
 #include "cases/faults/faults.h"
 #include "cases/report/report_text.h"
 #include "cases/sweep/shape_space.h"
@@ -18,9 +17,7 @@ using namespace w4::cases;
 
 namespace {
 
-const search::Progress kQuiet = [](std::string_view) {};
-
-report::Report swept(const std::string& command) { return report_on(test::options_of(command + " --sweep"), kQuiet); }
+report::Report swept(const std::string& command) { return test::report_of(command + " --sweep"); }
 
 /// The condition of a mismatch; the sweep has to come to its end.
 std::string condition_of(const std::string& command) {
@@ -100,7 +97,7 @@ TEST_CASE("sweep: a healthy path is not swept and neither is a mismatch that is 
   const report::Report healthy = swept("b 128 --m 16");
   CHECK(healthy.verdict == report::Verdict::match);
   CHECK_FALSE(healthy.condition);
-  const report::Report unasked = report_on(test::options_of("b 128 --m 16 --inject l2-hint-illegal"), kQuiet);
+  const report::Report unasked = test::report_of("b 128 --m 16 --inject l2-hint-illegal");
   CHECK(unasked.verdict == report::Verdict::mismatch);
   CHECK_FALSE(unasked.condition);
 }

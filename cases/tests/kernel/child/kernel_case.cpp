@@ -2,7 +2,6 @@
 #include "cases/tests/kernel/child/kernel_case.h"
 
 #include "cases/case/task.h"
-#include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/chosen_faults.h"
 #include "fixtures/error.h"
 
@@ -27,14 +26,7 @@ cases::report::Report ask_kernel(const std::string& spec, int timeout_seconds, c
   ready.options.asked = cases::asked::Kernel{.spec = spec};
   ready.options.effort.timeout_seconds = timeout_seconds;
   ready.options.effort.most_faults = most_faults();
-  return cases::search::bisect_kernel(ready.prepared, ready.options, [](std::string_view) {});
-}
-
-std::string evidence_of(const cases::report::Report& report) {
-  std::string text;
-  for (const cases::report::Culprit& culprit : report.culprits)
-    for (const std::string& line : culprit.evidence) text += line + "\n";
-  return text;
+  return cases::search::bisect_kernel(ready.prepared, ready.options, kQuiet);
 }
 
 std::string refusal_of(const std::string& spec, const std::string& command) {

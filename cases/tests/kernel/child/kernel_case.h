@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/search/bisect.h"
+#include "cases/tests/cases/ask.h"
 #include "kernel/child/open_kernel.h"
 
-#include <memory>
 #include <string>
 
 namespace w4::test {
@@ -24,9 +23,6 @@ struct ForeignCase {
 inline constexpr int kLong = 60, kShort = 1;
 cases::report::Report ask_kernel(const std::string& spec, int timeout_seconds = kLong,
                                  const std::string& command = "b 128 --m 4");
-
-/// All evidence of all culprits, a line each.
-std::string evidence_of(const cases::report::Report& report);
 
 /// The message of the Error that opening and running a kernel throws, and its exit code: "125: ..."; or "ran".
 std::string refusal_of(const std::string& spec, const std::string& command = "b 128 --m 4");

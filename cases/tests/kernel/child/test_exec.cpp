@@ -111,7 +111,7 @@ TEST_CASE("exec: each way to go wrong is told apart") {
     CAPTURE(script);
     const Report report = ask_kernel(commands.script(script), limit_for(script));
     CHECK(report.verdict == Verdict::mismatch);
-    CHECK_MESSAGE(evidence_of(report).find(evidence) != std::string::npos, evidence_of(report));
+    CHECK_MESSAGE(test::says(report, evidence), evidence_of(report));
     CHECK(commands.clean());
   }
 }

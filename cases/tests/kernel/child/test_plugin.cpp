@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/tests/kernel/child/kernel_case.h"
 
-#include "kernel/lane_model/lane_model.h"
-
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -19,10 +17,7 @@ using test::evidence_of;
 using test::ForeignCase;
 using test::plugin;
 using test::refusal_of;
-
-bool says(const Report& report, const std::string& words) {
-  return evidence_of(report).find(words) != std::string::npos;
-}
+using test::says;
 
 int limit_for(const std::string& fault) { return fault == "spins" ? test::kShort : test::kLong; }
 

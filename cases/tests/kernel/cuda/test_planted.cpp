@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/search/bisect.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/kernel/cuda/gpu_case.h"
 #include "cases/tests/kernel/cuda/planted.h"
@@ -14,17 +13,7 @@ using cases::report::Report;
 using cases::report::Verdict;
 
 Report ask_plugin(const std::string& file, const std::string& command) {
-  const cases::Options options = test::options_of(command + " --kernel plugin:" W4_GPU_PLUGINS "/" + file + ".so");
-  return cases::search::bisect_kernel(cases::prepare(options.request), options, [](std::string_view) {});
-}
-
-std::string text_of(const Report& report) {
-  std::string text;
-  for (const cases::report::Culprit& culprit : report.culprits) {
-    text += culprit.fault + " in " + culprit.stage + "\n";
-    for (const std::string& line : culprit.evidence) text += "  " + line + "\n";
-  }
-  return text;
+  return test::report_of(command + " --kernel plugin:" W4_GPU_PLUGINS "/" + file + ".so");
 }
 
 /// Launches that differ, and a hazard that is confirmed.
@@ -43,7 +32,7 @@ TEST_CASE("planted on the GPU: the plug-in without a fault is a match on every c
   for (const PlantedOnGpu& planted : kPlantedOnGpu) {
     CAPTURE(planted.command);
     const Report report = ask_plugin("none", planted.command);
-    CHECK_MESSAGE(report.verdict == Verdict::match, report.reason, text_of(report));
+    CHECK_MESSAGE(report.verdict == Verdict::match, report.reason, test::evidence_of(report));
     CHECK(report.culprits.empty());
     CHECK(report.launches.size() > 0);
   }
@@ -56,10 +45,10 @@ TEST_CASE("planted on the GPU: each fault is named and nothing else is") {
     const Report report = ask_plugin(planted.file, planted.command);
     CHECK(report.verdict == Verdict::mismatch);
     REQUIRE(report.culprits.size() == 1);
-    CHECK_MESSAGE(report.culprits[0].fault == planted.fault, text_of(report));
+    CHECK_MESSAGE(report.culprits[0].fault == planted.fault, test::evidence_of(report));
     CHECK(report.culprits[0].stage == planted.stage);
     CHECK(report.culprits[0].evidence.size() > 0);
     CHECK(report.culprits[0].cure != "");
-    if (planted.fault.ends_with("-race")) check_race(text_of(report));
+    if (planted.fault.ends_with("-race")) check_race(test::evidence_of(report));
   }
 }

@@ -18,28 +18,23 @@ struct Way {
 
 /// Layers that between them let every fault show.
 std::vector<Spec> telling_layers() {
-  std::vector<Spec> specs = {
+  using fixtures::Cut;
+  const Cut second{.kind = Cut::Kind::rows, .rank = 1, .count = 2},
+      expert{.kind = Cut::Kind::expert, .rank = 1, .count = 3};
+  Spec ordered{.K = 512, .N = 192, .group_size = 32, .symmetric = false, .act_order = true, .shards = 2};
+  ordered.cuts = {expert, second};
+  return {
       {.K = 256, .N = 192, .group_size = 64, .symmetric = false, .act_order = true},
       {.K = 384, .N = 128, .group_size = 128, .symmetric = false, .encoding = ZeroEncoding::plain},
       {.K = 96, .N = 72, .group_size = 32},
       {.K = 48, .N = 64, .group_size = 48, .symmetric = false},
       {.K = 256, .N = 128, .group_size = 64, .stray_zeros = true},
+      {.K = 640, .N = 64, .group_size = 128, .symmetric = false, .cuts = {second}},
+      {.K = 128, .N = 64, .group_size = 128, .cuts = {second}},
+      ordered,
+      {.K = 128, .N = 192, .group_size = 32, .symmetric = false, .cuts = {expert}},
+      {.format = Format::awq, .K = 256, .N = 192, .group_size = 64, .symmetric = false},
   };
-  using fixtures::Cut;
-  const Cut second{.kind = Cut::Kind::rows, .rank = 1, .count = 2},
-      expert{.kind = Cut::Kind::expert, .rank = 1, .count = 3};
-  specs.push_back({.K = 640, .N = 64, .group_size = 128, .symmetric = false, .cuts = {second}});
-  specs.push_back({.K = 128, .N = 64, .group_size = 128, .cuts = {second}});
-  specs.push_back({.K = 512,
-                   .N = 192,
-                   .group_size = 32,
-                   .symmetric = false,
-                   .act_order = true,
-                   .cuts = {expert, second},
-                   .shards = 2});
-  specs.push_back({.K = 128, .N = 192, .group_size = 32, .symmetric = false, .cuts = {expert}});
-  specs.push_back({.format = Format::awq, .K = 256, .N = 192, .group_size = 64, .symmetric = false});
-  return specs;
 }
 
 std::vector<Way> every_way() {
