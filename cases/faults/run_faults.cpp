@@ -31,6 +31,12 @@ const std::vector<RunFault>& run_faults() {
       {"launch", "device-trap", "the kernel ends itself by a trap", "find the __trap() or the check that ends in one"},
       {"pipeline", "smem-race", "fragments are read from shared memory before the copies into it have arrived",
        "cp.async.wait_group and a barrier before the fragments of a stage are read"},
+      {"pipeline", "scale-ring-refill",
+       "a group spans two pipeline stages, and the one that holds its scales is refilled while slower warps still read "
+       "it",
+       "a barrier before the refill, when the last warp has read the group's scales; or scales in a ring of their own. "
+       "A "
+       "barrier after the write-out changes nothing"},
       {"pipeline", "writes-outside", "it writes into an input, or beside a buffer",
        "compute-sanitizer --tool memcheck names the instruction (--sanitize memcheck)"},
       {"reduce", "lock-workspace-dirty", "locks are not zero after the launch, or are expected to be before it",
@@ -44,7 +50,7 @@ const std::vector<RunFault>& run_faults() {
       {"reduce", "output-not-zeroed-atomic", "partial sums are added onto what C held before",
        "zero C before the launch, or let the first slice store instead of add"},
       {"reduce", "writeout-race", "the next slice's loads overwrite what slower warps still read of the result",
-       "__syncthreads() after the write-out"},
+       "__syncthreads() after the write-out, where it is the write-out that races: probes say so, not a hazard alone"},
       {"epilogue", "output-overrun", "it writes behind or before C",
        "bound the store by M and N; tiles at the edge are not whole"},
   };

@@ -7,6 +7,7 @@
 #include "cases/search/launch_rules.h"
 #include "cases/search/magnitude.h"
 #include "cases/search/new_report.h"
+#include "cases/search/races.h"
 #include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
@@ -19,6 +20,8 @@ namespace {
 
 using kernel::RunResult;
 using kernel::Task;
+
+constexpr int kLaunchesForHazard = 40;  // before hazards without launches that differ are a note
 
 /// One bisection of a kernel, from its examination to what explains it.
 class KernelBisection {
@@ -35,9 +38,9 @@ class KernelBisection {
 
   report::Report run() {
     describe_kernel();
-    report_.repeats = judge::repeats_of(trials_.launches(), trials_.expected());
     report_.notes.insert(report_.notes.end(), seen_.symptoms.notes.begin(), seen_.symptoms.notes.end());
     ask_sanitizers();
+    report_.repeats = judge::repeats_of(trials_.launches(), trials_.expected());
     judge();
     describe_stages();
     report_.runs += trials_.launches_made();
@@ -66,12 +69,15 @@ class KernelBisection {
       if (file.empty()) throw CannotTest("--sanitize: {} is no plug-in", asked_.spec);
       sanitizers_.push_back(
           kernel::child::sanitize(file, trials_.task(), tool, std::chrono::seconds(options_.effort.timeout_seconds)));
-      report_.notes.push_back(sanitizers_.back().text());
+      if (!is_evidence(sanitizers_.back(), trials_)) trials_.repeat_until_different(kLaunchesForHazard);
+      report_.notes.push_back(note_of(sanitizers_.back(), trials_));
     }
   }
 
   bool sanitizers_complain() const {
-    return std::ranges::any_of(sanitizers_, [](const auto& answer) { return answer.finished && !answer.clean(); });
+    return std::ranges::any_of(sanitizers_, [&](const auto& answer) {
+      return answer.finished && !answer.clean() && is_evidence(answer, trials_);
+    });
   }
 
   void judge() {
@@ -154,7 +160,8 @@ class KernelBisection {
   void complete(report::Culprit& culprit) const {
     for (const std::string& line : seen_.symptoms.wrong)
       if (std::ranges::find(culprit.evidence, line) == culprit.evidence.end()) culprit.evidence.push_back(line);
-    for (const kernel::child::SanitizerAnswer& answer : sanitizers_) culprit.evidence.push_back(answer.text());
+    for (const kernel::child::SanitizerAnswer& answer : sanitizers_)
+      if (is_evidence(answer, trials_)) culprit.evidence.push_back(answer.text());
     if (culprit.rerun.empty()) culprit.rerun = report_.rerun;
   }
 

@@ -2,7 +2,8 @@
 #include "cases/search/launch_rules.h"
 
 #include "cases/faults/run_faults.h"
-
+#include "cases/judge/launch_repeats.h"
+#include "cases/search/races.h"
 #include "fixtures/error.h"
 #include "kernel/child/declines.h"
 
@@ -11,11 +12,6 @@
 #include <algorithm>
 
 namespace w4::cases::search {
-namespace {
-
-using kernel::KernelLaunch;
-using kernel::RunResult;
-using Culprits = std::vector<report::Culprit>;
 
 report::Culprit named(std::string_view id, std::vector<std::string> evidence) {
   for (const faults::RunFault& fault : faults::run_faults())
@@ -23,6 +19,12 @@ report::Culprit named(std::string_view id, std::vector<std::string> evidence) {
       return {.stage = fault.stage, .fault = fault.id, .evidence = std::move(evidence), .cure = fault.cure};
   throw Error(kBadInput, fmt::format("no fault is called {}", id));
 }
+
+namespace {
+
+using kernel::KernelLaunch;
+using kernel::RunResult;
+using Culprits = std::vector<report::Culprit>;
 
 report::Culprit unexplained(const std::string& stage, std::vector<std::string> evidence) {
   return {.stage = stage, .fault = "unexplained", .evidence = std::move(evidence)};
@@ -261,40 +263,17 @@ Culprits faults_of_side_effects(LaunchTrials& trials) {
 
 namespace {
 
-/// A race, by the kind of hazard that racecheck reports.
-report::Culprit race(const std::vector<kernel::child::SanitizerAnswer>& sanitizers, std::vector<std::string> evidence) {
-  for (const kernel::child::SanitizerAnswer& answer : sanitizers) {
-    if (answer.tool != "racecheck" || answer.clean() || !answer.finished) continue;
-    if (answer.write_after_read && !answer.read_after_write) return named("writeout-race", std::move(evidence));
-    if (answer.read_after_write) return named("smem-race", std::move(evidence));
-  }
-  report::Culprit culprit = named("writeout-race", std::move(evidence));
-  culprit.fault = "writeout-race or smem-race";
-  culprit.stage = "reduce or pipeline";
-  culprit.cure = "a barrier; --sanitize racecheck says where";
-  culprit.evidence.push_back("these launches do not tell the two apart; --sanitize racecheck does");
-  return culprit;
-}
-
 void look_at_repeats(LaunchTrials& trials, const std::vector<kernel::child::SanitizerAnswer>& sanitizers,
                      Culprits& found) {
   const std::vector<RunResult>& launches = trials.launches();
-  const std::size_t most = judge::most_differing(launches);
   const bool benign =
       std::all_of(launches.begin(), launches.end(), [&](const RunResult& r) { return trials.right(r); });
-  const bool hazards =
-      std::any_of(sanitizers.begin(), sanitizers.end(), [](const kernel::child::SanitizerAnswer& answer) {
-        return answer.tool == "racecheck" && answer.finished && !answer.clean();
-      });
-  if (!launches.back().ran() || benign || (most == 0 && !hazards)) return;
-  std::vector<std::string> evidence = {
-      most == 0 ? fmt::format("{} launches of the same task are equal, and wrong", launches.size())
-                : judge::difference_text(launches)};
-  if (trials.kernel().on_device()) {
-    found.push_back(race(sanitizers, std::move(evidence)));
-  } else {
-    found.push_back(unexplained("", std::move(evidence)));
-  }
+  if (!launches.back().ran() || benign || !judge::repeats_of(launches, trials.expected()).apart) return;
+  const std::string difference = judge::difference_text(launches);
+  if (trials.kernel().on_device())
+    found = name_races(trials, sanitizers, difference);
+  else
+    found.push_back(unexplained("", {difference}));
 }
 
 void look_at_zeroed_output(LaunchTrials& trials, Culprits& found) {

@@ -6,12 +6,16 @@
 #include "kernel/child/sanitizer.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace w4::cases::search {
 
 // Faults that show in how a launch ends and in what it leaves behind, whatever the numbers of its output. Each is a
 // rule: what must have been seen, and the one change that cures the fault or makes it show.
+
+/// The culprit of a fault of run_faults(), without a rerun command.
+report::Culprit named(std::string_view id, std::vector<std::string> evidence);
 
 /// What ended the launch, when it did not end well or wrote nothing: at most one culprit, or "unexplained".
 std::vector<report::Culprit> faults_of_end(LaunchTrials& trials);

@@ -28,15 +28,22 @@ judge::Rounding rounding_for(const Prepared& prepared, const Options& options, c
 
 LaunchTrials::LaunchTrials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
                            const Task& task, const Progress& progress)
-    : step_(progress), task_(task), kernel_(kernel) {
-  for (int i = 0; i < options.effort.repeat && (i == 0 || launches_.back().ran()); ++i) {
-    Task numbered = task_;
-    numbered.launch.number = static_cast<std::uint64_t>(i);
-    launches_.push_back(launch(fmt::format("launch {}", i + 1), numbered));
-  }
+    : step_(progress), prepared_(prepared), task_(task), kernel_(kernel) {
+  for (int i = 0; i < options.effort.repeat && (i == 0 || launches_.back().ran()); ++i) launch_again();
   step_("oracle");
   expected_ = judge::expected_output(prepared.layer, prepared.A,
                                      rounding_for(prepared, options, task_, kernel_.multiprocessors()));
+}
+
+void LaunchTrials::launch_again() {
+  Task numbered = task_;
+  numbered.launch.number = launches_.size();
+  launches_.push_back(launch(fmt::format("launch {}", launches_.size() + 1), numbered));
+}
+
+void LaunchTrials::repeat_until_different(int count) {
+  while (std::ssize(launches_) < count && launches_.back().ran() && launches_.back().C == launches_[0].C)
+    launch_again();
 }
 
 /// A kernel that took the case and declines it changed, or again, has failed that launch.

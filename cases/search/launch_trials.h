@@ -24,6 +24,7 @@ class LaunchTrials {
   LaunchTrials(kernel::child::ForeignKernel& kernel, const Prepared& prepared, const Options& options,
                const kernel::Task& task, const Progress& progress);
 
+  const Prepared& prepared() const { return prepared_; }
   const kernel::Task& task() const { return task_; }
   kernel::child::ForeignKernel& kernel() const { return kernel_; }
   const judge::Expected& expected() const { return expected_; }
@@ -44,6 +45,11 @@ class LaunchTrials {
   /// Other activations (M, K). On a GPU on one thread block: sums are not cut into slices.
   kernel::RunResult with_activations(const Grid<std::uint16_t>& A);
 
+  /// One launch of another task, on another layer. `what`: for the progress.
+  kernel::RunResult with_task(const std::string& what, const kernel::Task& task) { return launch(what, task); }
+  /// Adds launches of the task, until one differs from the first or there are `count`.
+  void repeat_until_different(int count);
+
   /// Whether a run of the task, changed in anything but A, gave the right output.
   bool right(const kernel::RunResult& result) const;
   judge::Comparison compared(const kernel::RunResult& result) const;
@@ -53,8 +59,10 @@ class LaunchTrials {
  private:
   const kernel::RunResult& changed(const std::string& how, const kernel::Task& task);
   kernel::RunResult launch(const std::string& what, const kernel::Task& task);
+  void launch_again();  // of the task, numbered
 
   const Progress& step_;
+  const Prepared& prepared_;
   kernel::Task task_;
   kernel::child::ForeignKernel& kernel_;
   std::vector<kernel::RunResult> launches_;
