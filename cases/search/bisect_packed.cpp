@@ -10,7 +10,22 @@
 #include "fixtures/files/container.h"
 #include "kernel/lane_model/lane_model.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace w4::cases::search {
+namespace {
+
+/// Random codes or scales are not the fixture's: tensors that were packed from the fixture itself fit MODE b alone.
+bool packed_from_fixture(const Prepared& prepared, const std::vector<report::Culprit>& culprits) {
+  const Source source = prepared.id.source;
+  return !(real_codes(source) && real_scales(source)) && prepared.fixture != "random" &&
+         std::ranges::any_of(culprits, [](const auto& culprit) { return culprit.fault == "unexplained"; });
+}
+
+}  // namespace
+
 report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {
   const repack::Packed seen = repack::read_packed(
       fixtures::files::read_container(std::get<asked::PackedTensors>(options.asked).file), prepared.layer);
@@ -39,6 +54,10 @@ report::Report bisect_packed(const Prepared& prepared, const Options& options, c
   PackedFinding finding = find_packed(prepared.layer, seen, right, options);
   report.culprits = std::move(finding.culprits);
   report.stages = std::move(finding.stages);
+  if (packed_from_fixture(prepared, report.culprits))
+    report.notes.push_back(
+        fmt::format("MODE {}: what is not real is random here. Tensors packed from the fixture itself fit MODE b",
+                    letter_of(prepared.id.source)));
   return report;
 }
 

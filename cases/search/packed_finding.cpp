@@ -41,24 +41,25 @@ Hypothesis hypothesis_of(const PackedSolution& solution) {
   return all.size() == solution.ways.size() ? all : Hypothesis{};
 }
 
-/// The fewest stages: one known fault, one way solved for, two known faults, more ways.
+/// The fewest: one known fault, one way solved for, two known faults, more ways.
 Found find(const fixtures::Layer& layer, const Packed& seen, const Packed& right) {
   KnownFaults known_faults(layer, right);
   Found found{.fits = {}, .solution = solve_packed(layer, seen)};
   const PackedSolution& solution = found.solution;
   const bool large = codes_of(layer) > kLargeLayer;
-  const std::size_t stages = stages_in(solution.ways);
+  const std::size_t ways = solution.ways.size();
   const Hypothesis known = solution.exact ? hypothesis_of(solution) : Hypothesis{};
   if (large && solution.exact) {  // the ways make the tensors: a known fault among them is known by what it does
-    if (stages > 1) found.fits = known_faults.fits(seen, KnownFaults::Tried::several_tensors);
+    if (ways > 1) found.fits = known_faults.fits(seen, KnownFaults::Tried::several_tensors);
     if (found.fits.empty() && !known.empty()) found.fits = {known};
     return found;
   }
+  if (large && solution.mostly) return found;  // a known fault of all words leaves none of them
   found.fits = known_faults.fits(seen, large ? KnownFaults::Tried::unsolved : KnownFaults::Tried::all);
-  if (!found.fits.empty() || (solution.exact && stages <= 1)) return found;
+  if (!found.fits.empty() || (solution.exact && ways <= 1)) return found;
   if (!known.empty() && makes(layer, known, seen))
     found.fits = {known};
-  else if (!large && !(solution.exact && stages <= 2))
+  else if (!large && !(solution.exact && ways <= 2))
     found.fits = known_faults.pair_fits(seen);
   return found;
 }

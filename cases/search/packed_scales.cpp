@@ -75,7 +75,7 @@ std::string undo_scale_places(const std::vector<int>& places, const std::vector<
   for (std::size_t p = 0; p < places.size(); ++p) at[static_cast<std::size_t>(places[p])] = static_cast<int>(p);
   for (const int column : right) from.push_back(at[static_cast<std::size_t>(column)]);
   if (std::ranges::find(from, -1) != from.end()) return "";
-  return fmt::format("scales = scales.reshape(-1, 64)[:, [{}]].reshape(scales.shape)", fmt::join(from, ", "));
+  return fmt::format("scales = scales.reshape(-1, 64)[:, {}].reshape(scales.shape)", numpy_of(from));
 }
 
 std::optional<PackedWay> scales_order_way(const std::vector<int>& places, bool one_group) {
@@ -194,7 +194,7 @@ std::optional<PackedWay> groups_way(const std::vector<int>& groups) {
   PackedWay way = scales_way(fmt::format("{}group g has the values of group {}", like, text));
   std::vector<int> at(groups.size(), -1);
   for (std::size_t g = 0; g < groups.size(); ++g) at[static_cast<std::size_t>(groups[g])] = static_cast<int>(g);
-  if (std::ranges::find(at, -1) == at.end()) way.undo = fmt::format("scales = scales[[{}]]", fmt::join(at, ", "));
+  if (std::ranges::find(at, -1) == at.end()) way.undo = fmt::format("scales = scales[{}]", numpy_of(at));
   return way;
 }
 

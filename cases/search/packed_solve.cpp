@@ -19,7 +19,7 @@ using repack::Packed;
 using repack::Variant;
 using repack::Weights;
 
-constexpr std::size_t kFewStages = 2;  // a base of its own is one more stage: it must take fewer than these
+constexpr std::size_t kFewWays = 2;  // a base of its own is one more: it must take fewer than these
 
 /// A known way to do a stage that several tensors depend on, as one finding.
 PackedWay known_way(StageId stage, const Variant& variant) {
@@ -70,6 +70,7 @@ class Base {
     ColumnsAnswer zeros{.exact = seen_.zeros.empty() && before_.symmetric};
     if (!zeros.exact) zeros = solve_zeros(seen_.zeros, before_, act_order.apply);
     out.exact = words.exact && scales.exact && zeros.exact;
+    out.mostly = words.mostly;
     out.ways = words.ways;
     if (act_order.id != "reference") {
       std::erase_if(out.ways, [](const PackedWay& way) { return way.stage == StageId::act_order; });
@@ -125,7 +126,7 @@ class Base {
   RowOrder perm_;
 };
 
-std::size_t cost(const PackedSolution& solution) { return stages_in(solution.ways) + 64 * solution.unexplained.size(); }
+std::size_t cost(const PackedSolution& solution) { return solution.ways.size() + 64 * solution.unexplained.size(); }
 
 }  // namespace
 
@@ -154,7 +155,7 @@ PackedSolution solve_packed(const fixtures::Layer& layer, const Packed& seen) {
         PackedSolution solution = base.solution(words, act_order);
         if (!reference) solution.ways.push_back(known_way(StageId::checkpoint, checkpoint));
         if (!best || cost(solution) < cost(*best)) best = std::move(solution);
-        if (best->exact && cost(*best) <= kFewStages) return *best;
+        if (best->exact && cost(*best) <= kFewWays) return *best;
       }
     } catch (const CannotTest&) {  // this way cannot be applied to the layer
     }

@@ -14,7 +14,8 @@ namespace w4::cases::search {
 /// What the repacking stages behind packed tensors do instead of their definitions.
 struct PackedSolution {
   bool exact = false;    // the ways make the tensors: words, scales and zero points in every bit, perm
-  PackedWays ways = {};  // of the fewest stages that were found
+  bool mostly = false;   // where they do not: many of the words
+  PackedWays ways = {};  // the fewest that were found
   std::map<StageId, std::vector<std::string>> unexplained = {};  // what was compared, at the stages that have no way
   std::set<StageId> unseen = {};  // stages that stand before an unexplained one, behind which nothing shows
 };

@@ -2,8 +2,7 @@
 #include "cases/search/packed_sources.h"
 
 #include "cases/probe/index_formula.h"
-#include "fixtures/error.h"
-#include "fixtures/random/counter_random.h"
+#include "fixtures/parallel.h"
 #include "repack/stages/codes.h"
 
 #include <fmt/format.h>
@@ -81,8 +80,8 @@ std::vector<CodesWay> likely_codes(const Weights& before, const RowOrder& rows) 
 
 Codes read_codes(const WordsModel& model, const Grid<std::uint32_t>& words) {
   Codes blocks = Codes::made(model.padded_K, model.padded_N, [&](std::span<std::uint8_t> out) {
-    TileCodes codes;
-    for (int t = 0; t < model.tiles(); ++t) {
+    for_each_index(model.tiles(), [&](int t) {
+      TileCodes codes;
       read_tile(words, t, model.fragments, codes);
       const int k0 = t / model.tiles_n() * repack::kTileK, n0 = t % model.tiles_n() * repack::kTileN;
       for (std::size_t q = 0; q < codes.size(); ++q) {
@@ -90,8 +89,9 @@ Codes read_codes(const WordsModel& model, const Grid<std::uint32_t>& words) {
         out[static_cast<std::size_t>(k0 + cell / 16) * static_cast<std::size_t>(model.padded_N) +
             static_cast<std::size_t>(n0 + 16 * block + cell % 16)] = codes[q];
       }
-    }
+    });
   });
+  if (!model.padded()) return blocks;
   return Codes::from(model.K, model.N, [&](int k, int n) { return blocks(k, n); });
 }
 

@@ -133,6 +133,9 @@ std::string text_of_table(const CodeTable& table, const std::string& what, const
       if (occur[code] > 0 && known[code] != table[code]) return false;
     return true;
   };
+  const auto some = std::ranges::find_if(occur, [](long long count) { return count > 0; });
+  if (some != occur.end() && std::ranges::count_if(occur, [](long long count) { return count > 0; }) == 1)
+    return fmt::format("{} for all {}", table[static_cast<std::size_t>(some - occur.begin())], what);
   std::vector<std::string> texts;
   for (const Named& known : all_named())
     if (same(known.table)) texts.push_back(fmt::format(fmt::runtime(known.text), what));

@@ -29,6 +29,9 @@ inline constexpr const char* kNibbles =
     "s = np.arange(0, 32, 4, dtype=np.uint32); nib = lambda w: w.view(np.uint32)[..., None] >> s & 15; "
     "word = lambda c: (c.astype(np.uint32) << s).sum(-1, dtype=np.uint32).view(np.int32); ";
 
+/// A permutation as NumPy: "np.arange(64) % 8 * 8 + np.arange(64) // 8" where it has a formula, otherwise a list.
+std::string numpy_of(const std::vector<int>& order);
+
 /// How many different stages some ways belong to.
 std::size_t stages_in(const PackedWays& ways);
 

@@ -41,7 +41,7 @@ class WordsSearch {
   WordsAnswer answer() {
     likely();
     if (!best_.exact) regions();
-    if (!best_.exact || best_cost_ > 1) solved();
+    if (!best_.exact || (best_cost_ > 1 && codes_count() <= kLargeLayer)) solved();
     if (!best_.exact) region(Region::copied);
     if (!best_.exact) unexplained();
     return best_;
@@ -116,13 +116,14 @@ class WordsSearch {
   }
 
   std::size_t cost(const PackedWays& ways, const RowOrder& rows) const {
-    return stages_in(ways) + act_order_way(rows, question_.perm, question_.rows).has_value();
+    return ways.size() + act_order_way(rows, question_.perm, question_.rows).has_value();
   }
 
   void likely() {
     const auto rows = row_orders();
     for (const CodesWay& way : likely_codes(before(), question_.rows.rows)) {
-      const bool enough = best_.exact && (best_cost_ <= 1 || codes_count() > kLargeLayer);
+      const bool large = codes_count() > kLargeLayer;
+      const bool enough = (best_.exact && (best_cost_ <= 1 || large)) || (large && near());
       if (enough) return;
       try_rows(way, rows);
     }
@@ -271,6 +272,7 @@ class WordsSearch {
           trial.model.codes = way->made();
           judge(trial);
         }
+      if (codes_count() > kLargeLayer) return;
     }
   }
 
@@ -289,6 +291,8 @@ class WordsSearch {
   }
 
   void regions() {
+    region(Region::written);
+    if (best_.exact) return;
     for (const NamedOrder& order : row_orders())
       for (const OrderWay& blocks : orders_) {
         Trial trial = trial_of_rows(order.order);
@@ -332,6 +336,7 @@ class WordsSearch {
       add_fragments(trial);
       best_.ways = trial.ways;
       best_.stage = StageId::fragments;
+      best_.mostly = true;
       best_.evidence = {fmt::format("{} of {} words are made; the others: {}", nearest_equal_, question_.seen.size(),
                                     text_of_differing(question_.seen, nearest_words_)),
                         first_difference(question_.seen, nearest_words_)};

@@ -22,6 +22,7 @@ struct WordsQuestion {
 
 struct WordsAnswer {
   bool exact = false;                      // the ways make the words, every bit
+  bool mostly = false;                     // they make many of them
   PackedWays ways = {};                    // of codes, act_order, tiles and fragments
   RowOrder rows = {};                      // of the words, as act_order is judged by
   std::vector<std::string> evidence = {};  // where they are not made: what was compared
@@ -29,7 +30,7 @@ struct WordsAnswer {
 };
 
 /// Walks words back to codes: fragments by what each place of a tile holds over many tiles, tiles by how often codes
-/// occur in them, rows and columns by contents, the table of codes by counts. The fewest stages that make every word.
+/// occur in them, rows and columns by contents, the table of codes by counts. The fewest ways that make every word.
 WordsAnswer solve_words(const WordsQuestion& question);
 
 }  // namespace w4::cases::search

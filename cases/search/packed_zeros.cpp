@@ -81,8 +81,8 @@ std::string undo_zero_places(const std::vector<int>& places) {
   for (std::size_t p = 0; p < places.size(); ++p) at[static_cast<std::size_t>(places[p])] = static_cast<int>(p);
   if (places.size() != kOrderSpan || std::ranges::find(at, -1) != at.end()) return "";
   for (const int column : reference_places()) from.push_back(at[static_cast<std::size_t>(column)]);
-  return fmt::format("{}zeros = word(nib(zeros).reshape(-1, 64)[:, [{}]].reshape(*zeros.shape, 8))", kNibbles,
-                     fmt::join(from, ", "));
+  return fmt::format("{}zeros = word(nib(zeros).reshape(-1, 64)[:, {}].reshape(*zeros.shape, 8))", kNibbles,
+                     numpy_of(from));
 }
 
 std::optional<PackedWay> zeros_order_way(const std::vector<int>& places) {

@@ -373,7 +373,7 @@ std::vector<Hostile> packers() {
        {{"zero_points", "zero points - 1, clipped at 0"}, {"act_order", "descending"}}},
       {"rows and fragments",
        kAct,
-       {{act_order, rows_to(stored)}, {fragments, places_from([](int p) { return p ^ 96; })}},
+       {{act_order, rows_to(stored)}, {fragments, places_from([](int p) { return p ^ 128; })}},
        {{"act_order", "as stored"}, {"fragments", "like perm1024-partial"}}},
       {"tiles and table",
        kSym,
