@@ -153,16 +153,18 @@ std::vector<int> moved_places(const FragmentMap& map) {
 std::string undo_fragments(const FragmentMap& map) {
   FragmentMap place_of{};
   for (std::size_t p = 0; p < map.size(); ++p) place_of[map[p]] = static_cast<std::uint16_t>(p);
-  std::vector<std::uint32_t> from;
+  std::vector<int> from;
   for (const int q : reference_fragments()) from.push_back(place_of[static_cast<std::size_t>(q)]);
-  const auto bits = probe::bit_map_of(from);
-  if (!bits) return "";
-  std::vector<std::uint32_t> images;
-  for (std::size_t bit = 1; bit < from.size(); bit *= 2) images.push_back(from[bit] ^ from[0]);
-  return fmt::format(
-      "{}i = np.arange(1024); p = {} ^ np.bitwise_xor.reduce([(i >> b & 1) * m for b, m in enumerate([{}])]); B = "
-      "word(nib(B).reshape(-1, 1024)[:, p].reshape(*B.shape, 8))",
-      kNibbles, from[0], fmt::join(images, ", "));
+  std::string order = numpy_of(from);
+  if (order.starts_with('[')) {
+    const auto bits = probe::bit_map_of(std::vector<std::uint32_t>(from.begin(), from.end()));
+    if (!bits) return "";
+    std::vector<std::uint32_t> images;
+    for (std::uint32_t bit = 1; bit < from.size(); bit *= 2) images.push_back((*bits)(bit) ^ bits->constant);
+    order = fmt::format("{} ^ np.bitwise_xor.reduce([(np.arange(1024) >> b & 1) * m for b, m in enumerate([{}])])",
+                        bits->constant, fmt::join(images, ", "));
+  }
+  return fmt::format("{}B = word(nib(B).reshape(-1, 1024)[:, {}].reshape(*B.shape, 8))", kNibbles, order);
 }
 
 }  // namespace
