@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/tests/cases/chosen_faults.h"
 #include "cases/tests/cases/search/hostile.h"
 
 #include <doctest/doctest.h>
@@ -407,7 +408,10 @@ std::vector<Hostile> packers() {
 TEST_CASE("packed: what packers that no list knows do is solved for and said") {
   const bool print = std::getenv("W4_PRINT") != nullptr;
   const char* only = std::getenv("W4_ONLY");
-  for (const Hostile& hostile : packers()) {
+  const std::vector<Hostile> all = packers();
+  const std::size_t step = every_fault() ? 1 : 8;
+  for (std::size_t at = 0; at < all.size(); at += step) {
+    const Hostile& hostile = all[at];
     if (only != nullptr && hostile.what.find(only) == std::string::npos) continue;
     CAPTURE(hostile.what);
     const fixtures::Layer layer = layer_of(hostile.layer);
