@@ -42,7 +42,8 @@ class WordsSearch {
     likely();
     if (!best_.exact) regions();
     if (!best_.exact || (best_cost_ > 1 && codes_count() <= kLargeLayer)) solved();
-    if (!best_.exact) region(Region::copied);
+    for (const Region kind : {Region::written, Region::copied})
+      if (!best_.exact) region(kind);
     if (!best_.exact) unexplained();
     return best_;
   }

@@ -328,6 +328,17 @@ std::vector<Hostile> packers() {
        kAct,
        {{fragments, places_from([](int p) { return 1023 - p; })}},
        {{"fragments", "like perm1024-partial"}}},
+      {"a tile row skipped, the last unwritten",
+       kReal,
+       {},
+       {{"tiles", "tile row r holds tile row"}, {"fragments", "tile rows 23, all tiles hold 0x00000000"}},
+       [](Packed& packed) {
+         const auto words = packed.words;
+         packed.words = Grid<std::uint32_t>::from(words.rows(), words.cols(), [&](int r, int w) {
+           const int from = r < 5 ? r : r + 1;
+           return from < words.rows() ? words(from, w) : 0;
+         });
+       }},
       {"unwritten tail",
        kSym,
        {},
