@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/probe/recovered_map.h"
 
+#include "cases/probe/index_formula.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -100,6 +102,38 @@ std::string table(const std::vector<int>& source, int cols, const std::string& r
   return fmt::format("{}", fmt::join(lines, "; "));
 }
 
+/// Where the sources of one axis stand, when they depend on the place along that axis alone; empty otherwise.
+std::vector<int> along_axis(const std::vector<int>& source, int cols, bool of_rows) {
+  const int rows = static_cast<int>(source.size()) / cols;
+  std::vector<int> axis(static_cast<std::size_t>(of_rows ? rows : cols), -1);
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i] < 0) continue;
+    const Place at = place_of(static_cast<int>(i), cols), from = place_of(source[i], cols);
+    int& known = axis[static_cast<std::size_t>(of_rows ? at.row : at.col)];
+    const int here = of_rows ? from.row : from.col;
+    if (known >= 0 && known != here) return {};
+    known = here;
+  }
+  return axis;
+}
+
+/// "k = (k + 3) % 384", "column 8 of k * 1600 + n where k * 1536 + n is right"; empty when no formula fits.
+std::string formula(const std::vector<int>& source, int cols, const std::string& row, const std::string& col) {
+  const std::vector<int> rows = along_axis(source, cols, true), columns = along_axis(source, cols, false);
+  std::vector<std::string> changes;
+  for (const auto& [axis, name] : {std::pair(rows, row), std::pair(columns, col)}) {
+    const std::string text = axis.empty() ? "" : formula_of(axis, static_cast<int>(axis.size()), name);
+    if (!text.empty() && text != name) changes.push_back(fmt::format("{} = {}", name, text));
+    if (axis.size() != 1 && text.empty()) {
+      changes.clear();
+      break;
+    }
+  }
+  if (!changes.empty()) return fmt::format("place uses source with {}", fmt::join(changes, ", "));
+  const std::string stride = stride_of(source, cols, row, col);
+  return stride.empty() ? "" : "place reads " + stride;
+}
+
 }  // namespace
 
 RecoveredMap recover_map(const std::vector<int>& source, int rows, int cols) {
@@ -122,7 +156,10 @@ RecoveredMap recover_map(const std::vector<int>& source, int rows, int cols) {
 
 std::string text_of(const RecoveredMap& map, const std::vector<int>& source, int cols, const std::string& row,
                     const std::string& col) {
-  if (!map.bits) return table(source, cols, row, col);
+  if (!map.bits) {
+    const std::string text = formula(source, cols, row, col);
+    return text.empty() ? table(source, cols, row, col) : text;
+  }
   return fmt::format("inside {} x {}, place uses source with {}", map.block_rows, map.block_cols,
                      text_of(*map.bits, bit_names(map, row, col)));
 }

@@ -23,8 +23,8 @@ struct RecoveredMap {
 /// source[i]: where the value used at place i (row-major) stands; -1: it could not be read.
 RecoveredMap recover_map(const std::vector<int>& source, int rows, int cols);
 
-/// The map as a formula between the bits of the place and the bits of the source where it is one, otherwise as a table
-/// of its first places. `row` and `col` name the axes: "k", "n".
+/// The map as a formula where it is one: between the bits of the place and of the source, of each axis by itself, or a
+/// stride through the flat buffer; otherwise a table of its first places. `row` and `col` name the axes: "k", "n".
 std::string text_of(const RecoveredMap& map, const std::vector<int>& source, int cols, const std::string& row,
                     const std::string& col);
 

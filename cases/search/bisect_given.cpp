@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packed tensors or a recorded output of an external program. Nothing in between can be seen; every known wrong way is
-// a hypothesis that predicts them.
+// A recorded output of an external program. Nothing in between can be seen; every known wrong way is a hypothesis that
+// predicts it.
 #include "cases/case/task.h"
 #include "cases/probe/naming.h"
 #include "cases/probe/recipe_search.h"
 #include "cases/search/bisect.h"
-#include "cases/search/hypotheses.h"
 #include "cases/search/lint_reading.h"
 #include "cases/search/new_report.h"
-#include "cases/search/packed_map.h"
-#include "cases/search/repack_search.h"
 #include "cases/search/residual.h"
 #include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
@@ -20,82 +17,6 @@
 #include <set>
 
 namespace w4::cases::search {
-namespace {
-
-using repack::Packed;
-
-std::size_t differing_words(const Packed& a, const Packed& b) {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < a.words.size(); ++i) count += a.words[i] != b.words[i];
-  return count;
-}
-
-bool same_packed(const Packed& a, const Packed& b) {
-  return a.words == b.words && a.scales == b.scales && a.zeros == b.zeros && a.perm == b.perm;
-}
-
-/// Position of each stored row of K among the packed rows; empty when perm is not a permutation.
-std::vector<int> places_of(const Packed& packed) {
-  std::vector<int> places(static_cast<std::size_t>(packed.stored_K), -1);
-  for (int i = 0; i < packed.stored_K; ++i) {
-    const int row = packed.perm.empty() ? i : packed.perm(0, i);
-    if (row < 0 || row >= packed.stored_K || places[static_cast<std::size_t>(row)] != -1) return {};
-    places[static_cast<std::size_t>(row)] = i;
-  }
-  return places;
-}
-
-/// Whether two groups of two layers have the same scales and zero points; absent zero points are 8.
-bool same_group(const repack::Unpacked& a, int group_a, const repack::Unpacked& b, int group_b) {
-  for (int n = 0; n < a.scales.cols(); ++n) {
-    const int zero_a = a.zeros.empty() ? kSymmetricZero : a.zeros(group_a, n);
-    const int zero_b = b.zeros.empty() ? kSymmetricZero : b.zeros(group_b, n);
-    if (a.scales(group_a, n) != b.scales(group_b, n) || zero_a != zero_b) return false;
-  }
-  return true;
-}
-
-/// Whether tensors that differ mean the same weights, row by stored row: another order of rows inside a group, zero
-/// points of 8 written out, an identity perm.
-bool same_meaning(const Packed& a, const Packed& b) {
-  const std::vector<int> places_a = places_of(a), places_b = places_of(b);
-  if (places_a.empty() || places_b.empty()) return false;
-  const repack::Unpacked ua = repack::unpack(a), ub = repack::unpack(b);
-  if (!(ua.codes == ub.codes)) return false;
-  std::pair<int, int> last = {-1, -1};
-  for (std::size_t k = 0; k < places_a.size(); ++k) {
-    const std::pair groups = {a.one_group() ? 0 : places_a[k] / a.group_size,
-                              b.one_group() ? 0 : places_b[k] / b.group_size};
-    if (groups == last) continue;
-    if (!same_group(ua, groups.first, ub, groups.second)) return false;
-    last = groups;
-  }
-  return true;
-}
-
-std::string packed_difference(const Packed& got, const Packed& want) {
-  std::vector<std::string> parts;
-  if (const std::size_t words = differing_words(got, want); words > 0)
-    parts.push_back(fmt::format("{} of {} words differ", words, got.words.size()));
-  if (got.scales != want.scales) parts.push_back("scales differ");
-  if (got.zeros != want.zeros) parts.push_back("zero points differ");
-  if (got.perm != want.perm) parts.push_back("perm differs");
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
-
-std::vector<Hypothesis> packed_fits(const Prepared& prepared, const Packed& seen, int size) {
-  std::vector<Hypothesis> fits;
-  for (const Hypothesis& hypothesis : repack_hypotheses(size)) {
-    try {
-      if (same_packed(repack::packed_of(repack_with(prepared.layer, recipe_of(hypothesis))), seen))
-        fits.push_back(hypothesis);
-    } catch (const CannotTest&) {  // cannot be applied to this layer, so it was not
-    }
-  }
-  return fits;
-}
-
-}  // namespace
 
 Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesystem::path& path) {
   const fixtures::files::Container file = fixtures::files::read_container(path);
@@ -103,45 +24,6 @@ Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesys
   if (found == file.tensors.end())
     throw InputError("{}: the file has {} tensors and none is named C", path.string(), file.tensors.size());
   return kernel::child::output_of(found->second, prepared.layer.dtype, prepared.id.M, prepared.layer.N, path.string());
-}
-
-report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress) {
-  const Packed seen = repack::read_packed(
-      fixtures::files::read_container(std::get<asked::PackedTensors>(options.asked).file), prepared.layer);
-  const Packed right = repack::repack(prepared.layer);
-  const kernel::Task task = task_of(prepared, seen, options);
-  progress("kernel");
-  const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
-  report::Report report = new_report(prepared, options, kernel::lane_model::run_lane_model(task), expected);
-  report.reason = report.comparison->failed_gate;
-  if (same_packed(seen, right)) {
-    report.verdict = report.comparison->right() ? report::Verdict::match : report::Verdict::cannot_test;
-    report.stages = stage_lines(report.culprits, kRepackingStages, "the packed tensors equal ours in every bit");
-    return report;
-  }
-  if (report.comparison->right() && same_meaning(seen, right)) {
-    report.verdict = report::Verdict::match;
-    report.notes.push_back("the packed tensors are stored differently (" + packed_difference(seen, right) +
-                           "), but hold the same weights");
-    report.stages = stage_lines(report.culprits, kRepackingStages, "the same weights, row by stored row");
-    return report;
-  }
-  report.verdict = report::Verdict::mismatch;
-  if (report.reason.empty())
-    report.reason = "the packed tensors hold other weights, but this output is within the bound";
-  progress("hypotheses");
-  std::vector<Hypothesis> fits = packed_fits(prepared, seen, 1);
-  if (fits.empty()) fits = packed_fits(prepared, seen, 2);
-  std::vector<std::string> evidence = {packed_difference(seen, right)};
-  for (const Hypothesis& fit : fits) evidence.push_back("your tensors equal ours bit for bit with " + names_of(fit));
-  if (fits.empty()) {
-    evidence.push_back("no known fault makes these tensors, alone or in pairs");
-    for (const std::string& line : packed_statements(seen, right)) evidence.push_back(line);
-  }
-  report.culprits = culprits_of(fits, evidence, options);
-  report.stages = stage_lines(report.culprits, kRepackingStages,
-                              fits.empty() ? "" : "the other stages reproduce the tensors bit for bit");
-  return report;
 }
 
 namespace {
