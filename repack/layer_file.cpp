@@ -8,8 +8,6 @@
 #include "fixtures/layer/model.h"
 #include "repack/marlin_tensors.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <vector>
 

@@ -52,24 +52,22 @@ void copy_packed_words(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * from.size()));
 }
 
+void in_milliseconds(benchmark::internal::Benchmark* benchmark) {
+  benchmark->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+
 BENCHMARK_CAPTURE(process_to_verdict, r_128_K2048_N11008_M1, {"r", "128", "--shape", "2048,11008", "--m", "1"}, 0)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
-BENCHMARK_CAPTURE(process_to_verdict, b_128_shipped_layer, {"b", "128"}, 0)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+    ->Apply(in_milliseconds);
+BENCHMARK_CAPTURE(process_to_verdict, b_128_shipped_layer, {"b", "128"}, 0)->Apply(in_milliseconds);
 BENCHMARK_CAPTURE(process_to_verdict, b_128_planted_tile_order, {"b", "128", "--inject", "tile-order-swap"}, 1)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+    ->Apply(in_milliseconds);
 BENCHMARK_CAPTURE(process_to_verdict, b_128_black_box_one_fault,
                   {"b", "128", "--black-box", "--inject", "scale-perm-missing"}, 1)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+    ->Apply(in_milliseconds);
 BENCHMARK_CAPTURE(process_to_verdict, b_128_black_box_two_faults,
                   {"b", "128", "--black-box", "--inject", "perm1024-partial:no-interleave,zp-v1v2-offset"}, 1)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
-BENCHMARK(copy_packed_words)->Unit(benchmark::kMillisecond)->UseRealTime();
+    ->Apply(in_milliseconds);
+BENCHMARK(copy_packed_words)->Apply(in_milliseconds);
 
 }  // namespace
 

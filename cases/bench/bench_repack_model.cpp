@@ -6,11 +6,11 @@
 #include "fixtures/files/container.h"
 #include "fixtures/files/safetensors.h"
 #include "fixtures/random/random_layer.h"
+#include "kernel/child/case_folder.h"
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <fstream>
 
 namespace {
@@ -24,23 +24,13 @@ constexpr int kShards = 4, kLayersPerShard = 4, kK = 4096, kN = 11008, kGroupSiz
 class MadeModel {
  public:
   MadeModel() {
-    std::string pattern = (fs::temp_directory_path() / "w4_bench_XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    root_ = pattern;
     fs::create_directory(folder());
-    const fixtures::Layer layer =
-        fixtures::random::random_layer({.K = kK,
-                                        .N = kN,
-                                        .group_size = kGroupSize,
-                                        .seed = 7});  // one for all tensors: speed does not depend on values
+    // one for all tensors: speed does not depend on values
+    const auto layer = fixtures::random::random_layer({.K = kK, .N = kN, .group_size = kGroupSize, .seed = 7});
     for (int shard = 0; shard < kShards; ++shard) write_shard(layer, shard);
   }
-  ~MadeModel() { fs::remove_all(root_); }
-  MadeModel(const MadeModel&) = delete;
-  MadeModel& operator=(const MadeModel&) = delete;
-
-  fs::path folder() const { return root_ / "model"; }
-  fs::path output() const { return root_ / "out"; }
+  fs::path folder() const { return root_.path() / "model"; }
+  fs::path output() const { return root_.path() / "out"; }
   std::int64_t bytes() const { return bytes_; }
 
  private:
@@ -54,7 +44,7 @@ class MadeModel {
     fixtures::files::write_safetensors(container, folder() / fmt::format("model-{}.safetensors", shard));
   }
 
-  fs::path root_;
+  kernel::child::TemporaryFolder root_;
   std::int64_t bytes_ = 0;
 };
 

@@ -348,8 +348,11 @@ void parse_words(CLI::App& app, const std::function<void()>& parse) {
   } catch (const CLI::ExtrasError& error) {
     std::vector<std::string> known;
     for (const CLI::Option* option : app.get_options()) known.push_back(option->get_name());
-    const std::string word = app.remaining().empty() ? "" : app.remaining().front();
+    const std::vector<std::string> rest = app.remaining(true);  // of subcommands too
+    const std::string word = rest.empty() ? "" : rest.front();
     throw InputError("unknown option '{}'{}; --help prints all", word, faults::did_you_mean(word, known));
+  } catch (const CLI::RequiredError& error) {
+    throw InputError("{}; --help prints all", error.what());
   } catch (const CLI::ParseError& error) {
     throw InputError("{}", error.what());
   }

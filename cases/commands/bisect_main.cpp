@@ -9,9 +9,7 @@
 #include "cases/report/write_file.h"
 #include "cases/search/bisect.h"
 #include "cases/search/toggles.h"
-#include "kernel/lane_model/lane_model.h"
 
-#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include <chrono>
@@ -23,15 +21,6 @@ namespace {
 
 using namespace w4;
 using namespace w4::cases;
-
-search::Progress progress_to_stderr(const Outputs& outputs) {
-  if (outputs.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
-  return [](std::string_view step) { fmt::print(stderr, "\r\033[Kbisect: {}", step); };
-}
-
-void clear_progress(const Outputs& outputs) {
-  if (!outputs.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
-}
 
 void list_faults() {
   for (const faults::Fault& fault : faults::faults())
@@ -68,17 +57,17 @@ int run(int argc, char** argv) {
   }
   fixture_path(options.request);  // before the time limit begins: a model of a hub may have to be fetched
   if (kernel_spec(options.asked).empty()) limit_time(options.effort);  // other kernels have the limit for each run
-  const search::Progress progress = progress_to_stderr(options.outputs);
+  const search::Progress progress = progress_to_stderr("bisect", options.outputs.quiet);
   report::check_writable(options.outputs.json);
   report::check_writable(options.outputs.html);
   report::Report report = report_on(options, progress);
   if (options.effort.toggles) {
     const search::ToggleTable table = search::toggle(options, planted_by(options.asked), progress);
-    clear_progress(options.outputs);
+    progress("");
     fmt::print("{}", search::text_of(table, report, options));
     return report::exit_code_of(report.verdict);
   }
-  clear_progress(options.outputs);
+  progress("");
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   write(report, options.outputs);
   return report::exit_code_of(report.verdict);

@@ -6,7 +6,6 @@
 #include "cases/proof/confusion.h"
 #include "cases/proof/confusion_report.h"
 #include "cases/proof/held_out.h"
-#include "fixtures/parallel.h"
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>

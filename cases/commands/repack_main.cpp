@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // repack MODEL OUT: every quantised layer of a model into Marlin format. See --help.
+#include "cases/case/options.h"
 #include "cases/commands/main.h"
 #include "cases/layers/repack_model.h"
 #include "cases/report/write_file.h"
@@ -9,22 +10,18 @@
 
 #include <CLI/CLI.hpp>
 
-#include <cstdio>
-
 namespace {
 
 using namespace w4;
 using namespace w4::cases;
 
 constexpr const char* kAbout =
-    "Repacks every 4-bit layer of a model, a folder with config.json and .safetensors files, into Marlin format: OUT "
-    "has\n"
-    "NAME.safetensors for each layer (B, scales, and where there are any zeros, perm and bias), and is itself read as "
-    "a\n"
-    "model. Layers that OUT has already are kept, so that an interrupted run goes on.\n\n"
-    "Exit: 0 all are there; 1 a layer, undone again, is not the one it was (--verify); 125 a layer cannot be had in "
-    "this\n"
-    "form, the others are done; 129 bad input, of a layer or altogether.";
+    R"(Repacks every 4-bit layer of a model, a folder with config.json and .safetensors files, into Marlin format: OUT has
+NAME.safetensors for each layer (B, scales, and where there are any zeros, perm and bias), and is itself read as a
+model. Layers that OUT has already are kept, so that an interrupted run goes on.
+
+Exit: 0 all are there; 1 a layer, undone again, is not the one it was (--verify); 125 a layer cannot be had in this
+form, the others are done; 129 bad input, of a layer or altogether.)";
 
 int run(int argc, char** argv) {
   layers::RepackModelOptions options;
@@ -42,13 +39,7 @@ int run(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--json", json, "the outcome of each layer as JSON: a file, or - for standard output");
   app.add_flag("--quiet", options.quiet, "no progress");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    throw InputError("{}; see repack --help", error.what());
-  }
+  parse_words(app, [&] { app.parse(argc, argv); });
   options.memory_bytes = static_cast<std::uint64_t>(memory_mib) << 20;
   report::check_writable(json);
   const layers::RepackedModel repacked = layers::repack_model(options);

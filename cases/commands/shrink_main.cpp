@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // shrink MODE GROUP [options of bisect] -o FOLDER: the smallest case that fails the same way. See --help.
-#include "cases/ask.h"
 #include "cases/commands/main.h"
 #include "cases/shrink/reproducer.h"
 #include "cases/shrink/shrink_case.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include <charconv>
@@ -104,16 +102,11 @@ void check_options(const Options& options, const OwnOptions& own) {
     throw InputError("-o and --reproducer are both {}", own.output.string());
 }
 
-search::Progress progress_to_stderr(const Options& options) {
-  if (options.outputs.quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
-  return [](std::string_view step) { fmt::print(stderr, "\r\033[Kshrink: {}", step); };
-}
-
 int run(int argc, char** argv) {
   OwnOptions own = own_options(argc, argv);
   const Options options = parse_options(static_cast<int>(own.rest.size()), own.rest.data());
   check_options(options, own);
-  const search::Progress progress = progress_to_stderr(options);
+  const search::Progress progress = progress_to_stderr("shrink", options.outputs.quiet);
   const shrink::ShrunkCase shrunk = shrink::shrink_case(options, own.budget, progress);
   remove_empty(own.output);
   const report::Report report = shrink::write_shrunk(shrunk, own.output, progress);
@@ -121,7 +114,7 @@ int run(int argc, char** argv) {
     remove_empty(own.reproducer);
     shrink::write_reproducer(shrunk, own.reproducer);
   }
-  if (!options.outputs.quiet && ::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+  progress("");
   fmt::print("{}", shrink::text_of(shrunk, own.output, own.reproducer, report));
   return kMatch;
 }

@@ -5,15 +5,20 @@
 #include "fixtures/files/bytes.h"
 
 #include <fnmatch.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <set>
 #include <thread>
 
 namespace w4::cases::layers {
 namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
 
 LayerOutcome outcome_of(const std::string& layer, const LayerWork& work) {
   try {
@@ -72,6 +77,20 @@ std::vector<std::string> layers_like(const std::vector<std::string>& layers, con
     if (std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return fits(layer, pattern); }))
       chosen.push_back(layer);
   return chosen;
+}
+
+json identity_of(const fixtures::Model& model) {
+  std::set<std::string> files;
+  for (const std::string& layer : model.layers())
+    for (const std::string& file : model.files_of(layer)) files.insert(file);
+  json identity = {{"schema", 1}, {"model", fs::weakly_canonical(model.folder()).string()}, {"files", json::object()}};
+  for (const std::string& file : files) {
+    std::error_code missing;
+    const auto size = fs::file_size(model.folder() / file, missing);
+    const auto time = fs::last_write_time(model.folder() / file, missing).time_since_epoch().count();
+    identity["files"][file] = missing ? json(nullptr) : json{size, time};
+  }
+  return identity;
 }
 
 }  // namespace w4::cases::layers

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fixtures/layer/model.h"
+
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -34,5 +38,8 @@ std::vector<LayerOutcome> walk(const std::vector<std::string>& layers, int at_on
 /// The layers whose names match one of the shell patterns, or all if there are no patterns. Throws InputError for a
 /// pattern that matches no layer.
 std::vector<std::string> layers_like(const std::vector<std::string>& layers, const std::vector<std::string>& patterns);
+
+/// The names, sizes and times of the model's files: equal when two runs read the same model.
+nlohmann::json identity_of(const fixtures::Model& model);
 
 }  // namespace w4::cases::layers

@@ -2,12 +2,10 @@
 #include "cases/layers/lint_model.h"
 
 #include "cases/layers/each_layer.h"
-#include "cases/layers/model_identity.h"
 #include "cases/report/lines_file.h"
 #include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
-#include "fixtures/layer/model.h"
 #include "repack/layer_file.h"
 
 #include <nlohmann/json.hpp>

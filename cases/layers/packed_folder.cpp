@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/layers/packed_folder.h"
 
-#include "cases/layers/model_identity.h"
+#include "cases/layers/each_layer.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"

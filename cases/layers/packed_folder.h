@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/files/container.h"
 #include "fixtures/layer/model.h"
 
 #include <filesystem>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/baseline_diff.h"
-
 #include "cases/case/case_id.h"
+#include "cases/matrix/baseline.h"
 #include "cases/report/clean_text.h"
 #include "fixtures/error.h"
 

@@ -10,7 +10,6 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <optional>
 
 namespace w4::cases::matrix {
 namespace {

@@ -26,10 +26,6 @@ using report::one_line;
 /// M=1024.
 constexpr long long kBytesPerWeight = 7, kBytesPerOutput = 40, kBytesPerActivation = 8, kBytesAlways = 32 << 20;
 
-ErrorFigures figures_of(const judge::Comparison& c) {
-  return {.max_z = c.max_z, .rms_z = c.rms_z, .nrmse = c.nrmse, .gain = c.gain};
-}
-
 const search::Progress kSilent = [](std::string_view) {};
 
 /// No fault is planted in the kernel: it is the known-good one.
@@ -146,7 +142,7 @@ Record CaseRunner::check(const CaseId& id) {
 void CaseRunner::find(const CaseId& id, Record& record) {
   try {
     const auto begin = std::chrono::steady_clock::now();
-    report::Report report = report_on(options_of_case(id), [](std::string_view) {});
+    report::Report report = report_on(options_of_case(id), kSilent);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     record.finding = report::json_of(report);
     if (record.pictures.is_null() && report.pictures)

@@ -5,7 +5,6 @@
 #include "cases/matrix/record.h"
 #include "kernel/child/open_kernel.h"
 
-#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +18,7 @@ struct RunPlan {
   std::vector<std::string> settings = {};
   int times = 1;              // runs of each case; outcomes that differ make it flaky
   int timeout_seconds = 120;  // of one launch
+  bool search = true;         // what fails is handed to bisect
 };
 
 /// Runs cases one after another in this process. The user's kernels stay open, with their processes, from case to case.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/junit.h"
-
+#include "cases/matrix/reports.h"
 #include "cases/report/clean_text.h"
 
 #include <fmt/format.h>

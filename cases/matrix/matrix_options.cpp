@@ -69,6 +69,11 @@ void add_reports(CLI::App& app, ReportFiles& files) {
   app.add_option("--baseline", files.baseline, "compare with an earlier result, of `matrix baseline`: only news fail");
 }
 
+/// An option that is given once for each value.
+CLI::Option* repeatable(CLI::App& app, const char* name, std::vector<std::string>& values, const char* help) {
+  return app.add_option(name, values, help)->allow_extra_args(false);
+}
+
 /// Typing errors are reported before anything runs.
 void check(const MatrixOptions& options) {
   faults::merged(faults::recipe_of_faults(options.plan.inject), faults::recipe_of_settings(options.plan.settings));
@@ -99,46 +104,37 @@ MatrixOptions parse_matrix(int argc, char** argv) {
   int memory_mib = default_memory_mib(), gpus = 1;
   options.budget.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   CLI::App app(about(), "matrix");
+  const auto number = [&](const char* name, int& value, const char* help) {
+    return app.add_option(name, value, help)->check(CLI::PositiveNumber)->capture_default_str();
+  };
   app.add_option("SET", options.selection.set, "which cases")->required();
-  app.add_option("--axis", options.selection.axes, "NAME=VALUE,VALUE: those values in place of the set's (repeatable)")
-      ->allow_extra_args(false);
+  repeatable(app, "--axis", options.selection.axes,
+             "NAME=VALUE,VALUE: those values in place of the set's (repeatable)");
   app.add_option("--kernel", kernel, "the same as --axis kernel=KERNEL");
-  app.add_option("--only", options.selection.globs, "only cases that this shell pattern fits (repeatable: one of them)")
-      ->allow_extra_args(false);
-  app.add_option("--where", options.selection.where,
-                 "only cases that it holds for: \"M <= 16 and group < K\" (repeatable: all of them)")
-      ->allow_extra_args(false);
+  repeatable(app, "--only", options.selection.globs,
+             "only cases that this shell pattern fits (repeatable: one of them)");
+  repeatable(app, "--where", options.selection.where,
+             "only cases that it holds for: \"M <= 16 and group < K\" (repeatable: all of them)");
   app.add_flag("--list", options.list, "print the cases, each as `bisect --case` takes it");
-  app.add_option("--inject", options.plan.inject, "plant known faults, as bisect does")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--set", options.plan.settings, "do a stage another way: STAGE=VARIANT (repeatable)")
-      ->allow_extra_args(false);
+  repeatable(app, "--inject", options.plan.inject, "plant known faults, as bisect does")->delimiter(',');
+  repeatable(app, "--set", options.plan.settings, "do a stage another way: STAGE=VARIANT (repeatable)");
   app.add_option("--results", options.results,
                  "results as lines of JSON, written as they come; what is there already is not run again");
   app.add_flag("--fresh", options.fresh, "begin that file anew");
   app.add_option("--shard", shard, "I/N: every N-th case from the I-th on");
-  app.add_option("--jobs", options.budget.jobs, "cases at once")->check(CLI::PositiveNumber)->capture_default_str();
+  number("--jobs", options.budget.jobs, "cases at once");
   app.add_option("--memory", memory_mib, "MiB that cases at work may take together (default: half of the machine's)")
       ->check(CLI::PositiveNumber);
-  app.add_option("--gpus", gpus, "GPUs; each runs one case at a time")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--timeout", options.plan.timeout_seconds, "seconds before a run of a kernel is ended")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--bisect-timeout", options.budget.search_seconds, "seconds before bisect of a failing case is ended")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--repeat", options.plan.times, "runs of each case: one that does not always end alike is flaky")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  number("--gpus", gpus, "GPUs; each runs one case at a time");
+  number("--timeout", options.plan.timeout_seconds, "seconds before a run of a kernel is ended");
+  number("--bisect-timeout", options.budget.search_seconds, "seconds before bisect of a failing case is ended");
+  number("--repeat", options.plan.times, "runs of each case: one that does not always end alike is flaky");
   app.add_flag("--no-bisect", no_bisect, "do not look for what is wrong with a failing case");
   add_reports(app, options.reports);
   app.add_flag("--quiet", options.quiet, "no progress on stderr");
   parse_words(app, [&] { app.parse(argc, argv); });
   if (!kernel.empty()) options.selection.axes.push_back("kernel=" + kernel);
-  options.search = !no_bisect;
+  options.plan.search = !no_bisect;
   options.budget.memory_bytes = static_cast<long long>(memory_mib) << 20;
   options.budget.gpus = gpus_of(gpus);
   std::tie(options.shard, options.shards) = shard_in(shard);
@@ -175,10 +171,9 @@ BaselineOptions parse_baseline(int argc, char** argv) {
       "matrix baseline");
   app.add_option("RESULTS", options.in, "a result")->required();
   app.add_option("OUT", options.out, "the baseline")->required();
-  app.add_option("--known", known, "cases, as a shell pattern, that are known to fail (repeatable)")
-      ->allow_extra_args(false);
-  app.add_option("--reason", reasons, "why")->allow_extra_args(false);
-  app.add_option("--expires", dates, "until when, YYYY-MM-DD")->allow_extra_args(false);
+  repeatable(app, "--known", known, "cases, as a shell pattern, that are known to fail (repeatable)");
+  repeatable(app, "--reason", reasons, "why");
+  repeatable(app, "--expires", dates, "until when, YYYY-MM-DD");
   parse_words(app, [&] { app.parse(argc, argv); });
   if (known.size() != reasons.size() || known.size() != dates.size())
     throw InputError("{} --known, {} --reason and {} --expires: each known failure needs one of each", known.size(),

@@ -21,7 +21,6 @@ struct MatrixOptions {
   Selection selection;
   RunPlan plan;
   Budget budget;
-  bool search = true;
   bool list = false;
   bool fresh = false;
   bool quiet = false;

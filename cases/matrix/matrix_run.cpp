@@ -92,8 +92,7 @@ MatrixRun run_matrix(const MatrixOptions& options, const std::string& program) {
   for (const CaseId& id : cases)
     if (!keeper.has(id)) missing.push_back(id);
   report::ProgressBar bar("matrix " + options.selection.set, missing.size(), options.quiet);
-  Pool pool(program, options.plan, options.budget, options.search);
-  pool.run(missing, [&](Record record) {
+  run_cases(program, options.plan, options.budget, missing, [&](Record record) {
     bar.advance(record.case_text);
     keeper.keep(std::move(record));
   });

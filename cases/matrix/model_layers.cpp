@@ -2,8 +2,6 @@
 // Sizes are those of the models' own config.json: hidden_size, intermediate_size, heads, key-value heads, head_dim.
 #include "cases/matrix/sets.h"
 
-#include <nlohmann/json.hpp>
-
 namespace w4::cases::matrix {
 namespace {
 

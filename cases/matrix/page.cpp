@@ -121,11 +121,7 @@ Results results_of(const report::Report& report) {
                 .finding = report::json_of(report),
                 .pictures = report.pictures ? *report.pictures : nullptr,
                 .rerun = report.rerun};
-  if (report.comparison && report.comparison->judged > 0)
-    record.error = {.max_z = report.comparison->max_z,
-                    .rms_z = report.comparison->rms_z,
-                    .nrmse = report.comparison->nrmse,
-                    .gain = report.comparison->gain};
+  if (report.comparison && report.comparison->judged > 0) record.error = figures_of(*report.comparison);
   return {.heading = {.set = "bisect", .cases = 1}, .records = {std::move(record)}};
 }
 

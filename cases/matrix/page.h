@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "cases/matrix/baseline_diff.h"
+#include "cases/matrix/baseline.h"
 #include "cases/matrix/record.h"
 #include "cases/report/report.h"
 

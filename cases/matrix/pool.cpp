@@ -159,9 +159,8 @@ class Worker {
 /// All workers, and the waiting cases.
 class Floor {
  public:
-  Floor(std::vector<Worker> workers, const RunPlan& plan, const Budget& budget, bool search,
-        const std::function<void(Record)>& done)
-      : workers_(std::move(workers)), plan_(plan), budget_(budget), search_(search), done_(done) {}
+  Floor(std::vector<Worker> workers, const RunPlan& plan, const Budget& budget, const std::function<void(Record)>& done)
+      : workers_(std::move(workers)), plan_(plan), budget_(budget), done_(done) {}
 
   void run(const std::vector<CaseId>& cases) {
     waiting_.assign(cases.begin(), cases.end());
@@ -213,7 +212,7 @@ class Floor {
     const int launches = id.kernel.empty() ? 1 : Effort{}.repeat + kMoreLaunches;
     const auto limit = std::chrono::seconds(static_cast<long long>(plan_.timeout_seconds) * launches * plan_.times +
                                             (id.kernel.empty() ? 0 : kGraceSeconds));
-    worker.give(id, search_, limit, std::chrono::seconds(budget_.search_seconds));
+    worker.give(id, plan_.search, limit, std::chrono::seconds(budget_.search_seconds));
   }
 
   void wait() {
@@ -244,7 +243,6 @@ class Floor {
   std::vector<Worker> workers_;
   const RunPlan& plan_;
   const Budget& budget_;
-  bool search_;
   const std::function<void(Record)>& done_;
   std::deque<CaseId> waiting_;
   Clock::time_point looked_ = Clock::now();
@@ -262,20 +260,18 @@ long long resident_bytes(int process) {
   return bytes;
 }
 
-Pool::Pool(std::string program, RunPlan plan, Budget budget, bool search)
-    : program_(std::move(program)), plan_(std::move(plan)), budget_(std::move(budget)), search_(search) {}
-
-void Pool::run(const std::vector<CaseId>& cases, const std::function<void(Record)>& done) {
-  const std::size_t jobs = workers_for(cases, budget_);
-  nlohmann::json plan = json_of(plan_);
-  plan["threads"] = std::max<std::size_t>(1, std::thread::hardware_concurrency() / jobs);
+void run_cases(const std::string& program, const RunPlan& plan, const Budget& budget, const std::vector<CaseId>& cases,
+               const std::function<void(Record)>& done) {
+  const std::size_t jobs = workers_for(cases, budget);
+  nlohmann::json words = json_of(plan);
+  words["threads"] = std::max<std::size_t>(1, std::thread::hardware_concurrency() / jobs);
   std::vector<Worker> workers;
   for (std::size_t i = 0; i < jobs; ++i) {
-    const bool has_gpu = i < budget_.gpus.size();
-    workers.emplace_back(std::vector<std::string>{program_, kWorkerWord, plan.dump()}, has_gpu ? budget_.gpus[i] : "",
+    const bool has_gpu = i < budget.gpus.size();
+    workers.emplace_back(std::vector<std::string>{program, kWorkerWord, words.dump()}, has_gpu ? budget.gpus[i] : "",
                          has_gpu);
   }
-  Floor(std::move(workers), plan_, budget_, search_, done).run(cases);
+  Floor(std::move(workers), plan, budget, done).run(cases);
 }
 
 }  // namespace w4::cases::matrix

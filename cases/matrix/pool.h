@@ -4,7 +4,6 @@
 #include "cases/matrix/case_runner.h"
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,22 +18,11 @@ struct Budget {
 };
 
 /// Runs cases in worker processes, several at once. However a worker ends, its case has a record, the others finish,
-/// and another worker takes its place.
-class Pool {
- public:
-  /// `program`: this executable, which as a worker calls serve_cases().
-  Pool(std::string program, RunPlan plan, Budget budget, bool search);
-
-  /// Calls `done` with the record of each case as it finishes, in any order. Throws InputError where no case can be run
-  /// (an unknown kernel); earlier records were given to `done`.
-  void run(const std::vector<CaseId>& cases, const std::function<void(Record)>& done);
-
- private:
-  std::string program_;
-  RunPlan plan_;
-  Budget budget_;
-  bool search_;
-};
+/// and another worker takes its place. `program`: this executable, which as a worker calls serve_cases(). Calls `done`
+/// with the record of each case as it finishes, in any order. Throws InputError where no case can be run (an unknown
+/// kernel); earlier records were given to `done`.
+void run_cases(const std::string& program, const RunPlan& plan, const Budget& budget, const std::vector<CaseId>& cases,
+               const std::function<void(Record)>& done);
 
 /// Resident bytes of a process and all its descendants. 0 when it is gone.
 long long resident_bytes(int process);

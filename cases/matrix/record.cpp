@@ -2,7 +2,6 @@
 #include "cases/matrix/record.h"
 
 #include "fixtures/error.h"
-#include "fixtures/files/json_text.h"
 #include "fixtures/files/mapped_file.h"
 
 #include <fmt/format.h>
@@ -72,6 +71,10 @@ std::string text_of(const ErrorFigures& error) {
 }
 
 }  // namespace
+
+ErrorFigures figures_of(const judge::Comparison& c) {
+  return {.max_z = c.max_z, .rms_z = c.rms_z, .nrmse = c.nrmse, .gain = c.gain};
+}
 
 std::string_view name_of(Outcome outcome) { return kOutcomes[static_cast<std::size_t>(outcome)]; }
 

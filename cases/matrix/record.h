@@ -31,6 +31,8 @@ struct ErrorFigures {
   double max_z = 0, rms_z = 0, nrmse = 0, gain = 1;
 };
 
+ErrorFigures figures_of(const judge::Comparison& comparison);
+
 /// A red case of a baseline: why it may fail, and the last day on which it may ("YYYY-MM-DD").
 struct Known {
   std::string reason, expires;

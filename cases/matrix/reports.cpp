@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/reports.h"
 
-#include "cases/matrix/junit.h"
-#include "cases/matrix/markdown.h"
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/page.h"
 #include "cases/report/write_file.h"

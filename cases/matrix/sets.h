@@ -4,7 +4,6 @@
 #include "cases/matrix/axes.h"
 
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 

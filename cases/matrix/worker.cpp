@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
-#include <cstdlib>
 
 namespace w4::cases::matrix {
 namespace {

@@ -106,20 +106,18 @@ OnGpu read_gpu_column(const std::filesystem::path& file) {
 }
 
 std::string catalogue_markdown(const std::vector<Trial>& singles, const OnGpu& on_gpu) {
-  std::string text =
-      "# The catalogue, row by row\n\n"
-      "Made by `build/release/bin/confusion --catalogue docs/catalogue_proof.md --gpu docs/gpu_column.tsv`. On the CPU "
-      "each\n"
-      "fault is planted in a black box over the cases of docs/confusion.md; \"5 of 5 cases\" counts those in which it\n"
-      "shows. On the GPU a fault of the repack is planted in front of `--kernel cuda`, a fault of the kernel in a "
-      "kernel\n"
-      "of its own (docs/gpu_faults.md); docs/gpu_column.tsv is what `confusion --kernel cuda --gpu "
-      "docs/gpu_column.tsv` and\n"
-      "`scripts/gpu_fault_table.py --column docs/gpu_column.tsv` wrote on one NVIDIA H200 (CUDA 13.0). A launch is one "
-      "run of\n"
-      "the kernel.\n\n"
-      "| # | fault | planted in stage | probes that see it | named on the CPU | named on the GPU "
-      "|\n|---|---|---|---|---|---|\n";
+  std::string text = R"(# The catalogue, row by row
+
+Made by `build/release/bin/confusion --catalogue docs/catalogue_proof.md --gpu docs/gpu_column.tsv`. On the CPU each
+fault is planted in a black box over the cases of docs/confusion.md; "5 of 5 cases" counts those in which it
+shows. On the GPU a fault of the repack is planted in front of `--kernel cuda`, a fault of the kernel in a kernel
+of its own (docs/gpu_faults.md); docs/gpu_column.tsv is what `confusion --kernel cuda --gpu docs/gpu_column.tsv` and
+`scripts/gpu_fault_table.py --column docs/gpu_column.tsv` wrote on one NVIDIA H200 (CUDA 13.0). A launch is one run of
+the kernel.
+
+| # | fault | planted in stage | probes that see it | named on the CPU | named on the GPU |
+|---|---|---|---|---|---|
+)";
   for (const faults::CatalogueRow& row : faults::catalogue()) {
     switch (faults::place_of(row)) {
       case faults::CataloguePlace::planted: text += planted_lines(row, singles, on_gpu); break;

@@ -42,14 +42,9 @@ std::vector<std::string> bit_names(int row_bits, int col_bits, const char* row) 
 template <class T>
 Grid<T> permuted(const Grid<T>& grid, const probe::BitMap& map, int row_bits, int col_bits) {
   const int rows = 1 << row_bits, cols = 1 << col_bits;
-  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
-    for (int r = 0; r < grid.rows(); ++r)
-      for (int c = 0; c < grid.cols(); ++c) {
-        const std::uint32_t from = map(static_cast<std::uint32_t>(r % rows * cols + c % cols));
-        const int row = r / rows * rows + static_cast<int>(from) / cols;
-        const int col = c / cols * cols + static_cast<int>(from) % cols;
-        out[static_cast<std::size_t>(r) * grid.cols() + c] = grid(row, col);
-      }
+  return Grid<T>::from(grid.rows(), grid.cols(), [&](int r, int c) {
+    const std::uint32_t from = map(static_cast<std::uint32_t>(r % rows * cols + c % cols));
+    return grid(r / rows * rows + static_cast<int>(from) / cols, c / cols * cols + static_cast<int>(from) % cols);
   });
 }
 
@@ -95,11 +90,8 @@ struct Columns {
 
 HeldOut scaled_columns(float factor, Columns columns) {
   const auto change = [=](Weights& w) {
-    w.scales = Grid<std::uint16_t>::made(w.scales.rows(), w.scales.cols(), [&](std::span<std::uint16_t> out) {
-      for (int g = 0; g < w.scales.rows(); ++g)
-        for (int n = 0; n < w.scales.cols(); ++n)
-          out[static_cast<std::size_t>(g) * w.scales.cols() + n] =
-              columns.has(n) ? bits_of(value_of(w.scales(g, n), w.dtype) * factor, w.dtype) : w.scales(g, n);
+    w.scales = Grid<std::uint16_t>::from(w.scales.rows(), w.scales.cols(), [&](int g, int n) {
+      return columns.has(n) ? bits_of(value_of(w.scales(g, n), w.dtype) * factor, w.dtype) : w.scales(g, n);
     });
   };
   return {.what = fmt::format("scales times {:g} at {}", factor, columns.text()),
@@ -113,19 +105,14 @@ kernel::RunResult with_offset(const kernel::Task& task, float offset, Columns co
   kernel::RunResult result = kernel::lane_model::run_lane_model(task);
   const repack::Packed& packed = task.packed;
   const repack::Unpacked unpacked = repack::unpack(packed);
-  const int N = packed.stored_N;
-  result.C = Grid<std::uint16_t>::made(result.C.rows(), N, [&](std::span<std::uint16_t> out) {
-    std::copy(result.C.cells().begin(), result.C.cells().end(), out.begin());
-    for (int m = 0; m < task.A.rows(); ++m)
-      for (int n = columns.rest; n < N; n += columns.modulus) {
-        float sum = value_of(result.C(m, n), packed.dtype);
-        for (int i = 0; i < packed.stored_K; ++i) {
-          const float scale =
-              value_of(unpacked.scales(packed.one_group() ? 0 : i / packed.group_size, n), packed.dtype);
-          sum += offset * scale * value_of(task.A(m, packed.perm.empty() ? i : packed.perm(0, i)), packed.dtype);
-        }
-        out[static_cast<std::size_t>(m) * N + n] = bits_of(sum, packed.dtype);
-      }
+  result.C = Grid<std::uint16_t>::from(result.C.rows(), packed.stored_N, [&](int m, int n) {
+    if (!columns.has(n)) return result.C(m, n);
+    float sum = value_of(result.C(m, n), packed.dtype);
+    for (int i = 0; i < packed.stored_K; ++i) {
+      const float scale = value_of(unpacked.scales(packed.one_group() ? 0 : i / packed.group_size, n), packed.dtype);
+      sum += offset * scale * value_of(task.A(m, packed.perm.empty() ? i : packed.perm(0, i)), packed.dtype);
+    }
+    return bits_of(sum, packed.dtype);
   });
   return result;
 }

@@ -5,7 +5,6 @@
 #include "cases/proof/proof_cases.h"
 
 #include <string>
-#include <vector>
 
 namespace w4::cases::proof {
 

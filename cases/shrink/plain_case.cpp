@@ -109,12 +109,6 @@ PlainCase with_columns(const PlainCase& plain, const std::vector<int>& columns) 
   return out;
 }
 
-std::vector<int> groups_of_rows(const PlainCase& plain) {
-  std::vector<int> groups(static_cast<std::size_t>(plain.K()));
-  for (int k = 0; k < plain.K(); ++k) groups[static_cast<std::size_t>(k)] = plain.layer.group_of(k);
-  return groups;
-}
-
 std::optional<PlainCase> with_part_of_K(const PlainCase& plain, const Kept& kept) {
   if (kept.rows.empty() || kept.rows.size() != kept.groups.size() * static_cast<std::size_t>(kept.group_size))
     return std::nullopt;
@@ -135,11 +129,8 @@ std::optional<PlainCase> with_part_of_K(const PlainCase& plain, const Kept& kept
 }
 
 PlainCase without_act_order(const PlainCase& plain) {
-  const std::vector<int> groups = groups_of_rows(plain);
   std::vector<int> rows = all(plain.K());
-  std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) {
-    return groups[static_cast<std::size_t>(a)] < groups[static_cast<std::size_t>(b)];
-  });
+  std::ranges::stable_sort(rows, {}, [&](int k) { return plain.layer.group_of(k); });
   PlainCase out = plain;
   out.layer.codes = picked(plain.layer.codes, rows, all(plain.N()));
   out.A = picked(plain.A, all(plain.M()), rows);

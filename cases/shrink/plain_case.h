@@ -43,9 +43,6 @@ PlainCase with_rows(const PlainCase& plain, const std::vector<int>& rows);
 /// The case with only these columns of the layer; their number is a multiple of 8.
 PlainCase with_columns(const PlainCase& plain, const std::vector<int>& columns);
 
-/// The group of each row of K.
-std::vector<int> groups_of_rows(const PlainCase& plain);
-
 /// The rows and groups of K that are kept, ascending, and the new group size. All kept rows lie in kept groups.
 struct Kept {
   std::vector<int> rows;

@@ -7,7 +7,6 @@
 #include "fixtures/files/container.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
-#include "kernel/lane_model/lane_model.h"
 #include "repack/packed.h"
 
 #include <fmt/format.h>
@@ -36,38 +35,21 @@ std::string case_header(const kernel::Task& task, const std::string& name, int l
 }
 
 /// Each array as unsigned integers of its width, which main.cpp reads as bits.
-class Data {
- public:
-  explicit Data(fs::path folder) : folder_(std::move(folder)) { fs::create_directory(folder_); }
-
-  template <class T>
-  void write(const char* name, DType type, const Grid<T>& grid) const {
-    if (!grid.empty())
-      fixtures::files::write_npy(fixtures::files::tensor_of(name, type, grid), folder_ / (std::string(name) + ".npy"));
-  }
-
- private:
-  fs::path folder_;
-};
-
-Grid<double> bounds_of(const judge::Expected& expected) {
-  return Grid<double>::made(expected.M, expected.N, [&](std::span<double> out) {
-    for (int m = 0; m < expected.M; ++m)
-      for (int n = 0; n < expected.N; ++n)
-        out[static_cast<std::size_t>(m) * expected.N + n] = judge::allowed_error(expected, m, n);
-  });
-}
-
 void write_data(const kernel::Task& task, const judge::Expected& expected, const fs::path& folder) {
-  const Data data(folder);
-  data.write("A", DType::u16, task.A);
-  data.write("words", DType::u32, task.packed.words);
-  data.write("scales", DType::u16, task.packed.scales);
-  data.write("zeros", DType::u32, task.packed.zeros);
-  data.write("perm", DType::i32, task.packed.perm);
-  data.write("bias", DType::u16, task.packed.bias);
-  data.write("expected", DType::fp64, Grid<double>(expected.M, expected.N, expected.y));
-  data.write("allowed", DType::fp64, bounds_of(expected));
+  fs::create_directory(folder);
+  const auto write = [&](const std::string& name, DType type, const auto& grid) {
+    if (!grid.empty())
+      fixtures::files::write_npy(fixtures::files::tensor_of(name, type, grid), folder / (name + ".npy"));
+  };
+  const auto allowed = [&](int m, int n) { return judge::allowed_error(expected, m, n); };
+  write("A", DType::u16, task.A);
+  write("words", DType::u32, task.packed.words);
+  write("scales", DType::u16, task.packed.scales);
+  write("zeros", DType::u32, task.packed.zeros);
+  write("perm", DType::i32, task.packed.perm);
+  write("bias", DType::u16, task.packed.bias);
+  write("expected", DType::fp64, Grid<double>(expected.M, expected.N, expected.y));
+  write("allowed", DType::fp64, Grid<double>::from(expected.M, expected.N, allowed));
 }
 
 /// Three lines: the failure, how to build and run the program, the command of w4bisect.

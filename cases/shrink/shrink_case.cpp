@@ -2,7 +2,6 @@
 #include "cases/shrink/shrink_case.h"
 
 #include "cases/ask.h"
-#include "cases/faults/faults.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
 #include "fixtures/files/write_beside.h"

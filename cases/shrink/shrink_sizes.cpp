@@ -59,12 +59,11 @@ bool take_part_of_K(Shrinker& search, const PlainCase& whole, const Kept& kept, 
 
 void fewer_groups(Shrinker& search) {
   const PlainCase whole = search.best();
-  const std::vector<int> group_of = groups_of_rows(whole);
   ddmin(first(whole.groups()), [&](const std::vector<int>& groups) {
     const std::set<int> chosen(groups.begin(), groups.end());
     Kept kept{.rows = {}, .groups = groups, .group_size = whole.layer.group_size};
     for (int k = 0; k < whole.K(); ++k)
-      if (chosen.contains(group_of[static_cast<std::size_t>(k)])) kept.rows.push_back(k);
+      if (chosen.contains(whole.layer.group_of(k))) kept.rows.push_back(k);
     return take_part_of_K(search, whole, kept, whole.group);
   });
 }
@@ -74,11 +73,10 @@ void smaller_groups(Shrinker& search) {
   for (const int size : {64, 32}) {
     const PlainCase whole = search.best();
     if (whole.group == -1 || size >= whole.layer.group_size) continue;
-    const std::vector<int> group_of = groups_of_rows(whole);
     std::vector<int> taken(static_cast<std::size_t>(whole.groups()));
     Kept kept{.rows = {}, .groups = first(whole.groups()), .group_size = size};
     for (int k = 0; k < whole.K(); ++k)
-      if (taken[static_cast<std::size_t>(group_of[static_cast<std::size_t>(k)])]++ < size) kept.rows.push_back(k);
+      if (taken[static_cast<std::size_t>(whole.layer.group_of(k))]++ < size) kept.rows.push_back(k);
     take_part_of_K(search, whole, kept, size);
   }
 }
@@ -88,8 +86,7 @@ void one_group(Shrinker& search) {
   if (search.best().groups() == 1) return;
   PlainCase single = search.best();
   const auto row_0 = [](const auto& grid) {
-    return std::decay_t<decltype(grid)>::made(
-        1, grid.cols(), [&](auto out) { std::copy(grid.row(0).begin(), grid.row(0).end(), out.begin()); });
+    return std::decay_t<decltype(grid)>::from(1, grid.cols(), [&](int, int n) { return grid(0, n); });
   };
   single.layer.scales = row_0(single.layer.scales);
   single.layer.zeros = row_0(single.layer.zeros);
@@ -140,9 +137,7 @@ void symmetric(Shrinker& search) {
   if (search.best().layer.symmetric) return;
   PlainCase plain = search.best();
   plain.layer.symmetric = true;
-  plain.layer.zeros = Grid<std::uint8_t>::made(plain.groups(), plain.N(), [](std::span<std::uint8_t> out) {
-    std::fill(out.begin(), out.end(), static_cast<std::uint8_t>(kSymmetricZero));
-  });
+  plain.layer.zeros = Grid<std::uint8_t>::filled(plain.groups(), plain.N(), kSymmetricZero);
   search.take(plain);
 }
 

@@ -10,32 +10,10 @@
 
 #include <stdlib.h>
 
-#include <algorithm>
-
 namespace w4::kernel::child {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Writes arrays into a folder and records their file names.
-class Writer {
- public:
-  explicit Writer(const fs::path& folder) : folder_(folder) {}
-
-  template <class T>
-  void write(const std::string& name, DType dtype, const Grid<T>& grid) {
-    if (grid.empty()) return;
-    fixtures::files::Tensor tensor = fixtures::files::tensor_of(name, dtype == DType::bf16 ? DType::u16 : dtype, grid);
-    if (name == "perm" || name == "bias") tensor.shape = {grid.cols()};
-    fixtures::files::write_npy(tensor, folder_ / (name + ".npy"));
-    files[name] = name + ".npy";
-  }
-
-  nlohmann::json files = nlohmann::json::object();
-
- private:
-  const fs::path& folder_;
-};
 
 nlohmann::json launch_of(const Launch& launch) {
   return {{"number", launch.number},
@@ -43,12 +21,6 @@ nlohmann::json launch_of(const Launch& launch) {
           {"thread_n", launch.block_tile.thread_n},
           {"thread_blocks", launch.thread_blocks},
           {"reduce_bits", launch.reduce_bits}};
-}
-
-Grid<std::uint16_t> filled(const Task& task) {
-  return Grid<std::uint16_t>::made(task.A.rows(), task.packed.stored_N, [&](std::span<std::uint16_t> out) {
-    std::fill(out.begin(), out.end(), task.launch.fill);
-  });
 }
 
 }  // namespace
@@ -68,14 +40,21 @@ TemporaryFolder::~TemporaryFolder() {
 void write_case(const Task& task, const fs::path& folder, const std::string& layer) {
   const repack::Packed& packed = task.packed;
   fs::create_directory(folder);
-  Writer writer(folder);
-  writer.write("A", packed.dtype, task.A);
-  writer.write("B", DType::u32, packed.words);
-  writer.write("scales", packed.dtype, packed.scales);
-  writer.write("zeros", DType::u32, packed.zeros);
-  writer.write("perm", DType::i32, packed.perm);
-  writer.write("bias", packed.dtype, packed.bias);
-  writer.write("C", packed.dtype, filled(task));
+  nlohmann::json files = nlohmann::json::object();
+  const auto write = [&](const std::string& name, DType dtype, const auto& grid) {
+    if (grid.empty()) return;
+    fixtures::files::Tensor tensor = fixtures::files::tensor_of(name, dtype == DType::bf16 ? DType::u16 : dtype, grid);
+    if (name == "perm" || name == "bias") tensor.shape = {grid.cols()};
+    files[name] = name + ".npy";
+    fixtures::files::write_npy(tensor, folder / (name + ".npy"));
+  };
+  write("A", packed.dtype, task.A);
+  write("B", DType::u32, packed.words);
+  write("scales", packed.dtype, packed.scales);
+  write("zeros", DType::u32, packed.zeros);
+  write("perm", DType::i32, packed.perm);
+  write("bias", packed.dtype, packed.bias);
+  write("C", packed.dtype, Grid<std::uint16_t>::filled(task.A.rows(), packed.stored_N, task.launch.fill));
   nlohmann::ordered_json json = {{"w4", 1},
                                  {"M", task.A.rows()},
                                  {"N", packed.stored_N},
@@ -87,7 +66,7 @@ void write_case(const Task& task, const fs::path& folder, const std::string& lay
                                  {"dtype", name_of(packed.dtype)},
                                  {"symmetric", packed.zeros.empty()},
                                  {"launch", launch_of(task.launch)},
-                                 {"files", writer.files}};
+                                 {"files", files}};
   if (!layer.empty()) json["layer"] = layer;
   const std::string text = json.dump(2) + "\n";
   fixtures::files::write_file(folder / "task.json", {text});

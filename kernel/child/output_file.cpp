@@ -13,10 +13,7 @@ namespace {
 
 template <class T>
 Grid<std::uint16_t> rounded(const fixtures::files::Tensor& C, DType dtype) {
-  const auto values = fixtures::files::grid_of<T>(C);
-  return Grid<std::uint16_t>::made(values.rows(), values.cols(), [&](std::span<std::uint16_t> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = bits_of(static_cast<float>(values[i]), dtype);
-  });
+  return fixtures::files::grid_of<T>(C).mapped([&](T value) { return bits_of(static_cast<float>(value), dtype); });
 }
 
 }  // namespace

@@ -113,13 +113,6 @@ class Memory {
   Request request_ = {};
 };
 
-RunResult nothing_written(const Task& task) {
-  RunResult result;
-  result.C = Grid<std::uint16_t>::made(task.A.rows(), task.packed.stored_N,
-                                       [&](std::span<std::uint16_t> out) { std::ranges::fill(out, task.launch.fill); });
-  return result;
-}
-
 void take(const worker::Answer& answer, const std::string& name, RunResult& result) {
   if (answer.cannot_test[0] != '\0') throw CannotTest("{}: {}", name, answer.cannot_test);
   const bool is_cuda_error = answer.value >= W4_CUDA_ERROR && answer.launch_error[0] != '\0';
@@ -203,7 +196,8 @@ std::optional<std::size_t> PluginKernel::bytes_asked(Ask what, const Task& task,
 RunResult PluginKernel::run(const Task& task) {
   lane_model::check_shapes(task);
   check_takes(task);
-  RunResult result = nothing_written(task);
+  RunResult result;
+  result.C = Grid<std::uint16_t>::filled(task.A.rows(), task.packed.stored_N, task.launch.fill);
   std::size_t locks = task.launch.workspace.size();
   if (locks == 0) {
     const auto bytes = bytes_asked(Ask::workspace, task, result);

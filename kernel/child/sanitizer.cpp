@@ -2,6 +2,7 @@
 #include "kernel/child/sanitizer.h"
 
 #include "fixtures/error.h"
+#include "kernel/child/case_folder.h"
 #include "kernel/child/plugin_kernel.h"
 
 #include <unistd.h>
@@ -120,25 +121,6 @@ class Findings {
   std::vector<std::string> sources_;
 };
 
-/// A log file, removed with this object.
-struct LogFile {
-  fs::path path;
-  LogFile() {
-    std::string name = (fs::temp_directory_path() / "w4_sanitizer_XXXXXX").string();
-    const int fd = ::mkstemp(name.data());
-    if (fd < 0) throw CannotTest("{}: no file can be made there", fs::temp_directory_path().string());
-    ::close(fd);
-    path = name;
-  }
-  ~LogFile() { ::unlink(path.c_str()); }
-  LogFile(const LogFile&) = delete;
-  LogFile& operator=(const LogFile&) = delete;
-  std::string text() const {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-};
-
 std::vector<std::string> command(const fs::path& sanitizer, std::string_view tool, const fs::path& log) {
   return {sanitizer.string(), "--tool", std::string(tool), "--target-processes", "all", "--print-limit", "20",
           "--show-backtrace", "no",     "--log-file",      log.string()};
@@ -186,17 +168,19 @@ SanitizerAnswer sanitize(const fs::path& plugin, const Task& task, std::string_v
     answer.problem = fmt::format("{} is not there", kProgram);
     return answer;
   }
-  const LogFile log;
+  const TemporaryFolder folder;
+  const fs::path log = folder.path() / "log";
   std::string how;
   try {
-    PluginKernel kernel(plugin, timeout, command(sanitizer, tool, log.path));
+    PluginKernel kernel(plugin, timeout, command(sanitizer, tool, log));
     const RunResult result = kernel.run(task);
     if (result.timed_out) how = "it was not done in time";
     if (!kernel.finish() && how.empty()) how = "it had to be ended";
   } catch (const Error& error) {
     how = error.what();
   }
-  answer = parse_sanitizer(tool, log.text());
+  std::ifstream file(log);
+  answer = parse_sanitizer(tool, std::string(std::istreambuf_iterator<char>(file), {}));
   if (!answer.finished && !how.empty()) answer.problem = how;
   return answer;
 }

@@ -2,7 +2,6 @@
 #include "kernel/child/worker_device.h"
 
 #include "kernel/child/launch_watch.h"
-#include "kernel/child/worker_call.h"
 
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // w4_worker FILE: loads a plug-in and runs it for the program that started this one, which survives its crashes.
 #include "kernel/child/launch_watch.h"
-#include "kernel/child/worker_call.h"
 #include "kernel/child/worker_device.h"
 #include "kernel/child/worker_plugin.h"
 #include "kernel/child/worker_protocol.h"

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 /// The packets between a Child and its worker, one each way a run, on descriptor 3 of the worker. Both ends are built
 /// together, so the format may change from build to build.
@@ -68,6 +69,27 @@ struct Answer {
   int launch_count;
   SentLaunch launches[kMostLaunches];
 };
+
+/// The call of a request with its pointers set: `at` maps a place to an address.
+template <class At>
+W4Call placed_call(const Request& request, const At& at) {
+  W4Call call = request.call;
+  const auto point = [&](auto*& pointer, const Place& place) {
+    using Pointer = std::remove_reference_t<decltype(pointer)>;
+    pointer = place.at == 0 ? nullptr : reinterpret_cast<Pointer>(at(place));
+  };
+  const Places& places = request.places;
+  point(call.A, places.A);
+  point(call.words, places.words);
+  point(call.scales, places.scales);
+  point(call.zeros, places.zeros);
+  point(call.perm, places.perm);
+  point(call.bias, places.bias);
+  point(call.C, places.C);
+  point(call.workspace, places.workspace);
+  point(call.scratch, places.scratch);
+  return call;
+}
 
 /// Copies text into a field of a packet, truncated to fit.
 template <std::size_t kBytes>

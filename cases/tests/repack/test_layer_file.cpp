@@ -6,7 +6,6 @@
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 namespace w4::repack_tests {
 namespace {

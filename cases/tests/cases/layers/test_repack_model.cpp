@@ -9,11 +9,9 @@
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <atomic>
-#include <fstream>
 
 namespace {
 

@@ -2,6 +2,9 @@
 #include "cases/tests/cases/matrix/made_results.h"
 
 namespace w4::cases {
+
+using namespace matrix;
+
 namespace {
 
 std::string rerun_of(const std::string& case_text) { return "./bisect --case " + case_text; }
@@ -10,17 +13,17 @@ std::string rerun_of(const std::string& case_text) { return "./bisect --case " +
 
 std::string case_number(int i) { return "M16_K512_N512_g128_sym_fp16_r_s" + std::to_string(i); }
 
-matrix::Record passed(int i, double seconds) {
+Record passed(int i, double seconds) {
   return {.case_text = case_number(i),
-          .outcome = matrix::Outcome::pass,
+          .outcome = Outcome::pass,
           .seconds = seconds,
-          .error = matrix::ErrorFigures{.max_z = 3.5, .rms_z = 0.87, .nrmse = 2.7e-4, .gain = 1},
+          .error = ErrorFigures{.max_z = 3.5, .rms_z = 0.87, .nrmse = 2.7e-4, .gain = 1},
           .rerun = rerun_of(case_number(i))};
 }
 
-matrix::Record failed(int i) {
-  matrix::Record record = ended(i, matrix::Outcome::fail, "max z 1e+04, limit 8");
-  record.error = matrix::ErrorFigures{.max_z = 1e4, .rms_z = 1e3, .nrmse = 0.3, .gain = 0.9};
+Record failed(int i) {
+  Record record = ended(i, Outcome::fail, "max z 1e+04, limit 8");
+  record.error = ErrorFigures{.max_z = 1e4, .rms_z = 1e3, .nrmse = 0.3, .gain = 0.9};
   record.finding = {{"verdict", "mismatch"},
                     {"culprits",
                      {{{"stage", "scale_order"},
@@ -32,7 +35,7 @@ matrix::Record failed(int i) {
   return record;
 }
 
-matrix::Record ended(int i, matrix::Outcome outcome, const std::string& reason) {
+Record ended(int i, Outcome outcome, const std::string& reason) {
   return {.case_text = case_number(i),
           .outcome = outcome,
           .reason = reason,
@@ -40,13 +43,18 @@ matrix::Record ended(int i, matrix::Outcome outcome, const std::string& reason) 
           .rerun = rerun_of(case_number(i))};
 }
 
-matrix::Results result_of(std::vector<matrix::Record> records) {
+Record known(Record record, const std::string& expires) {
+  record.known = Known{.reason = "issue 12", .expires = expires};
+  return record;
+}
+
+Results result_of(std::vector<Record> records) {
   const std::size_t cases = records.size();
   return {.heading = {.set = "ci", .cases = cases}, .records = std::move(records)};
 }
 
-matrix::Results shard_of(const matrix::Results& whole, int shard, int shards) {
-  matrix::Results part{.heading = whole.heading, .records = {}};
+Results shard_of(const Results& whole, int shard, int shards) {
+  Results part{.heading = whole.heading, .records = {}};
   part.heading.shard = shard;
   part.heading.shards = shards;
   const auto step = static_cast<std::size_t>(shards);

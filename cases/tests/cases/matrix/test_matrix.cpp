@@ -14,19 +14,20 @@
 
 using namespace w4;
 using namespace w4::cases;
+using namespace w4::cases::matrix;
 
 namespace {
 
-bool holds(const char* where, const char* text) { return matrix::parse_where(where)(parse_case(text)); }
+bool holds(const char* where, const char* text) { return parse_where(where)(parse_case(text)); }
 
 constexpr const char* kCase = "M16_K512_N192_g128_asym_v2_act_bf16_r_s7_sms3_reduce16@cuda";
 
 }  // namespace
 
 TEST_CASE("matrix: the cases of every set are different and read as themselves") {
-  for (const matrix::NamedSet& set : matrix::named_sets()) {
+  for (const NamedSet& set : named_sets()) {
     std::set<std::string> seen;
-    for (const CaseId& id : matrix::selected({.set = std::string(set.name)})) {
+    for (const CaseId& id : selected({.set = std::string(set.name)})) {
       CHECK(parse_case(id.text()) == id);
       CHECK(seen.insert(id.text()).second);
       CHECK(id.K % id.group_size() == 0);
@@ -36,27 +37,25 @@ TEST_CASE("matrix: the cases of every set are different and read as themselves")
 }
 
 TEST_CASE("matrix: an axis that is set replaces the values of a set and cases that become equal are one") {
-  const auto texts = matrix::selected({.set = "axes", .axes = {"M=1,2,1", "group=-1,K,32", "shape=64x128"}});
+  const auto texts = selected({.set = "axes", .axes = {"M=1,2,1", "group=-1,K,32", "shape=64x128"}});
   REQUIRE(texts.size() == 6);
   CHECK(texts[0].text() == "M1_K64_N128_g-1_sym_fp16_r_s7");
   CHECK(texts[1].text() == "M1_K64_N128_g64_sym_fp16_r_s7");
   CHECK(texts[5].text() == "M2_K64_N128_g32_sym_fp16_r_s7");
-  for (const CaseId& id : matrix::selected({.set = "smoke", .axes = {"kernel=cuda"}})) CHECK(id.kernel == "cuda");
+  for (const CaseId& id : selected({.set = "smoke", .axes = {"kernel=cuda"}})) CHECK(id.kernel == "cuda");
 }
 
 TEST_CASE("matrix: real tensors are those of the shipped layer whatever shape was asked") {
-  const auto cases = matrix::selected({.set = "axes", .axes = {"source=b", "shape=512x512,64x64", "zeros=sym,v1"}});
+  const auto cases = selected({.set = "axes", .axes = {"source=b", "shape=512x512,64x64", "zeros=sym,v1"}});
   REQUIRE(cases.size() == 1);
   CHECK(cases[0].text() == "M16_K384_N1536_g128_sym_bias_fp16_b_s7");
 }
 
 TEST_CASE("matrix: what is no layer is left out") {
-  CHECK(matrix::selected({.set = "axes", .axes = {"shape=192x64", "group=-1,64,128"}}).size() ==
-        2);                                                                                   // 128 does not divide 192
-  CHECK(matrix::selected({.set = "axes", .axes = {"act=yes", "group=-1,128"}}).size() == 1);  // one group has no order
-  CHECK(matrix::selected({.set = "axes", .axes = {"act=yes,no", "zeros=awq"}}).size() == 1);  // awq has no g_idx
-  CHECK(matrix::selected({.set = "axes", .axes = {"zeros=pair", "dtype=fp16,bf16"}}).size() ==
-        1);  // pair-packed is bf16
+  CHECK(selected({.set = "axes", .axes = {"shape=192x64", "group=-1,64,128"}}).size() == 2);  // 128 does not divide 192
+  CHECK(selected({.set = "axes", .axes = {"act=yes", "group=-1,128"}}).size() == 1);          // one group has no order
+  CHECK(selected({.set = "axes", .axes = {"act=yes,no", "zeros=awq"}}).size() == 1);          // awq has no g_idx
+  CHECK(selected({.set = "axes", .axes = {"zeros=pair", "dtype=fp16,bf16"}}).size() == 1);    // pair-packed is bf16
 }
 
 TEST_CASE("matrix: expressions know numbers and words and how they bind") {
@@ -78,22 +77,22 @@ TEST_CASE("matrix: expressions know numbers and words and how they bind") {
 }
 
 TEST_CASE("matrix: a shard is every n-th case") {
-  const auto all = matrix::selected({.set = "smoke"});
-  const auto second = matrix::shard_of(all, 2, 4);
+  const auto all = selected({.set = "smoke"});
+  const auto second = shard_of(all, 2, 4);
   CHECK(second.size() == (all.size() + 2) / 4);
   for (std::size_t i = 0; i < second.size(); ++i) CHECK(second[i] == all[4 * i + 1]);
 }
 
 TEST_CASE("matrix: a case passes or fails by its output and a search adds the culprit") {
-  matrix::CaseRunner sound({});
+  CaseRunner sound({});
   const CaseId id = parse_case("M4_K256_N128_g64_asym_fp16_r_s3");
-  CHECK(sound.check(id).outcome == matrix::Outcome::pass);
-  matrix::CaseRunner planted({.inject = {"scale-perm-missing"}});
-  matrix::Record record = planted.check(id);
-  CHECK(record.outcome == matrix::Outcome::fail);
+  CHECK(sound.check(id).outcome == Outcome::pass);
+  CaseRunner planted({.inject = {"scale-perm-missing"}});
+  Record record = planted.check(id);
+  CHECK(record.outcome == Outcome::fail);
   CHECK(record.finding.is_null());
   planted.find(id, record);
-  CHECK(matrix::finding_line(record) == "scale-perm-missing in stage scale_order");
+  CHECK(finding_line(record) == "scale-perm-missing in stage scale_order");
   CHECK(record.rerun == "./bisect r 64 --case M4_K256_N128_g64_asym_fp16_r_s3 --inject scale-perm-missing");
 }
 
@@ -107,8 +106,8 @@ TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever know
     options.asked = asked::OwnPath{{.inject = {planted.inject}, .settings = {}}};
     const bool mismatch = report_on(options, test::kQuiet).verdict == report::Verdict::mismatch;
     mismatches += mismatch;
-    const matrix::Record record = matrix::CaseRunner({.inject = {planted.inject}}).check(id);
-    CHECK_MESSAGE(matrix::is_red(record.outcome) == mismatch, std::string(planted.inject), " in ", id.text(), ": ",
+    const Record record = CaseRunner({.inject = {planted.inject}}).check(id);
+    CHECK_MESSAGE(is_red(record.outcome) == mismatch, std::string(planted.inject), " in ", id.text(), ": ",
                   record.reason);
     if (!mismatch) MESSAGE(std::string(planted.inject), " does not show in ", id.text());
   }
@@ -116,9 +115,9 @@ TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever know
 }
 
 TEST_CASE("matrix: a launch that no kernel takes is unsupported and not red") {
-  matrix::CaseRunner runner({});
-  const matrix::Record record = runner.check(parse_case("M4_K256_N128_g64_sym_fp16_r_s3_tile7x7"));
-  CHECK(record.outcome == matrix::Outcome::unsupported);
+  CaseRunner runner({});
+  const Record record = runner.check(parse_case("M4_K256_N128_g64_sym_fp16_r_s3_tile7x7"));
+  CHECK(record.outcome == Outcome::unsupported);
   CHECK(record.reason.find("block_tile 7x7") != std::string::npos);
-  CHECK_FALSE(matrix::is_red(record.outcome));
+  CHECK_FALSE(is_red(record.outcome));
 }

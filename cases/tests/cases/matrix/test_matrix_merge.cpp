@@ -9,22 +9,23 @@
 
 using namespace w4;
 using namespace w4::cases;
+using namespace w4::cases::matrix;
 using fixtures::test::error_of;
 
 namespace {
 
-matrix::Results whole_of(int cases) {
-  std::vector<matrix::Record> records;
+Results whole_of(int cases) {
+  std::vector<Record> records;
   for (int i = 0; i < cases; ++i) records.push_back(i % 5 == 3 ? failed(i) : passed(i));
   return result_of(std::move(records));
 }
 
 /// Shards, and files named a, b, ...
 struct Files {
-  std::vector<matrix::Results> results;
+  std::vector<Results> results;
   std::vector<std::string> names = {};
 
-  explicit Files(std::vector<matrix::Results> all) : results(std::move(all)) {
+  explicit Files(std::vector<Results> all) : results(std::move(all)) {
     for (std::size_t i = 0; i < results.size(); ++i) names.push_back(std::string(1, static_cast<char>('a' + i)));
   }
   Files in_order(const std::vector<std::size_t>& order) const {
@@ -35,14 +36,14 @@ struct Files {
     }
     return files;
   }
-  std::string text() const { return matrix::text_of(matrix::merged(results, names)); }
+  std::string text() const { return text_of(merged(results, names)); }
   std::string error() const {
-    return error_of([&] { matrix::merged(results, names); });
+    return error_of([&] { merged(results, names); });
   }
 };
 
-Files shards_of(const matrix::Results& whole, int shards) {
-  std::vector<matrix::Results> results;
+Files shards_of(const Results& whole, int shards) {
+  std::vector<Results> results;
   for (int i = 1; i <= shards; ++i) results.push_back(shard_of(whole, i, shards));
   return Files(std::move(results));
 }
@@ -50,18 +51,18 @@ Files shards_of(const matrix::Results& whole, int shards) {
 }  // namespace
 
 TEST_CASE("merge: shards joined in any order are the whole result to the byte") {
-  const matrix::Results whole = whole_of(11);
+  const Results whole = whole_of(11);
   const Files files = shards_of(whole, 4);
   std::vector<std::size_t> order = {0, 1, 2, 3};
-  do CHECK(files.in_order(order).text() == matrix::text_of(whole));
+  do CHECK(files.in_order(order).text() == text_of(whole));
   while (std::ranges::next_permutation(order).found);
 }
 
 TEST_CASE("merge: more shards than cases leave nothing out") {
-  const matrix::Results whole = whole_of(2);
+  const Results whole = whole_of(2);
   const Files files = shards_of(whole, 4);
-  CHECK(files.text() == matrix::text_of(whole));
-  CHECK(files.in_order({1, 0}).text() == matrix::text_of(whole));  // shards 3 and 4 have no case to miss
+  CHECK(files.text() == text_of(whole));
+  CHECK(files.in_order({1, 0}).text() == text_of(whole));  // shards 3 and 4 have no case to miss
 }
 
 TEST_CASE("merge: a missing shard and an unfinished one are named with their cases") {
@@ -92,8 +93,8 @@ TEST_CASE("merge: a case with two outcomes is a contradiction that names both fi
   Files files = shards_of(whole_of(8), 2);
   files.results.push_back(files.results[0]);
   files.names.push_back("again");
-  CHECK(files.text() == matrix::text_of(whole_of(8)));
-  files.results[2].records[1].outcome = matrix::Outcome::crashed;
+  CHECK(files.text() == text_of(whole_of(8)));
+  files.results[2].records[1].outcome = Outcome::crashed;
   const std::string message = case_number(2) + " is pass in a and crashed in again";
   CHECK(files.error() == message);
   CHECK(files.in_order({2, 1, 0}).error() == message);
@@ -134,7 +135,7 @@ TEST_CASE("merge: of two files of a shard one may be unfinished but holds nothin
   files.names.push_back("first-try");
   files.results[2].records.pop_back();
   for (const std::vector<std::size_t>& order : {std::vector<std::size_t>{0, 1, 2}, {2, 1, 0}, {2, 0, 1}})
-    CHECK(files.in_order(order).text() == matrix::text_of(whole_of(8)));
+    CHECK(files.in_order(order).text() == text_of(whole_of(8)));
   files.results[2].records[0] = passed(100);
   CHECK(files.error() ==
         case_number(100) + ", of shard 2, stands in first-try but not in b, which holds all of that shard");
@@ -144,13 +145,13 @@ TEST_CASE("merge: of two equal outcomes the one with a finding is kept whatever 
   Files files = shards_of(whole_of(8), 2);
   files.results.push_back(files.results[1]);
   files.names.push_back("no-bisect");
-  for (matrix::Record& record : files.results[2].records) {
+  for (Record& record : files.results[2].records) {
     record.finding = nullptr;
     record.seconds = 0.01;
   }
-  matrix::Results want = whole_of(8);
+  Results want = whole_of(8);
   for (std::size_t i = 1; i < 8; i += 2)
-    if (want.records[i].outcome == matrix::Outcome::pass) want.records[i].seconds = 0.01;  // the text that comes first
-  CHECK(files.text() == matrix::text_of(want));
-  CHECK(files.in_order({2, 1, 0}).text() == matrix::text_of(want));
+    if (want.records[i].outcome == Outcome::pass) want.records[i].seconds = 0.01;  // the text that comes first
+  CHECK(files.text() == text_of(want));
+  CHECK(files.in_order({2, 1, 0}).text() == text_of(want));
 }

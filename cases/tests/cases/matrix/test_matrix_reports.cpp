@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/junit.h"
-#include "cases/matrix/markdown.h"
+#include "cases/matrix/reports.h"
 #include "cases/tests/cases/matrix/made_results.h"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 #include <pugixml.hpp>
 
 #include <algorithm>
 
 using namespace w4;
 using namespace w4::cases;
+using namespace w4::cases::matrix;
 
 namespace {
 
-matrix::Results of_every_outcome() {
-  return result_of({passed(0), failed(1), ended(2, matrix::Outcome::flaky, "2 of 5 runs fail"),
-                    ended(3, matrix::Outcome::unsupported, "K is no multiple of 128"),
-                    ended(4, matrix::Outcome::skipped, "no GPU"), ended(5, matrix::Outcome::crashed, "signal 11"),
-                    ended(6, matrix::Outcome::timed_out, "no end after 60 s")});
+Results of_every_outcome() {
+  return result_of({passed(0), failed(1), ended(2, Outcome::flaky, "2 of 5 runs fail"),
+                    ended(3, Outcome::unsupported, "K is no multiple of 128"), ended(4, Outcome::skipped, "no GPU"),
+                    ended(5, Outcome::crashed, "signal 11"), ended(6, Outcome::timed_out, "no end after 60 s")});
 }
 
 struct Junit {
   pugi::xml_document document;
   pugi::xml_node suite;
-  explicit Junit(const matrix::Results& results, const matrix::News* news = nullptr) {
-    REQUIRE(document.load_string(matrix::junit_of(results, news).c_str()));
+  explicit Junit(const Results& results, const News* news = nullptr) {
+    REQUIRE(document.load_string(junit_of(results, news).c_str()));
     suite = document.child("testsuites").child("testsuite");
   }
   pugi::xml_node test(int i) const { return *std::next(suite.children("testcase").begin(), i); }
@@ -40,10 +38,10 @@ std::size_t count(const std::string& text, const std::string& what) {
 bool has(const std::string& text, const std::string& what) { return count(text, what) > 0; }
 
 /// Ten thousand failures with as much text as a file can put in a field.
-matrix::Results of_long_texts(char filler) {
-  std::vector<matrix::Record> records;
+Results of_long_texts(char filler) {
+  std::vector<Record> records;
   for (int i = 0; i < 10'000; ++i) {
-    matrix::Record record = i % 2 == 0 ? failed(i) : ended(i, matrix::Outcome::skipped, "");
+    Record record = i % 2 == 0 ? failed(i) : ended(i, Outcome::skipped, "");
     record.reason = std::to_string(i) + std::string(3000, filler);
     record.case_text += std::string(3000, filler);
     record.rerun += std::string(3000, filler);
@@ -68,8 +66,8 @@ TEST_CASE("JUnit: one test a case and every outcome is what JUnit has for it") {
 }
 
 TEST_CASE("JUnit: the counts of the suite are those of its tests") {
-  matrix::Results results = of_every_outcome();
-  for (const matrix::Record& record : {failed(7), failed(8), ended(9, matrix::Outcome::skipped, "no GPU")})
+  Results results = of_every_outcome();
+  for (const Record& record : {failed(7), failed(8), ended(9, Outcome::skipped, "no GPU")})
     results.records.push_back(record);
   const Junit junit(results);
   for (const pugi::xml_node node : {junit.suite, junit.suite.parent()}) {
@@ -98,11 +96,11 @@ TEST_CASE("JUnit: a failure's text is its finding and the command that repeats i
 }
 
 TEST_CASE("JUnit: text with characters that XML forbids or needs is read back") {
-  matrix::Results results = result_of({failed(1), passed(2)});
+  Results results = result_of({failed(1), passed(2)});
   results.records[0].reason = std::string("a<b>&\"'\n\t]]>\0\x1B[31m\xFF", 19);
   results.records[1].case_text = "M1@exec:\x01<&>\"";
   results.records[1].seconds = -1;
-  const std::string text = matrix::junit_of(results, nullptr), gone = "\xEF\xBF\xBD";
+  const std::string text = junit_of(results, nullptr), gone = "\xEF\xBF\xBD";
   const Junit junit(results);
   const std::string reason = "a<b>&\"'\n\t]]>" + gone + gone + "[31m" + gone;
   CHECK(junit.test(0).child("failure").attribute("message").value() == reason);
@@ -111,13 +109,13 @@ TEST_CASE("JUnit: text with characters that XML forbids or needs is read back") 
   CHECK(junit.test(1).attribute("time").value() == std::string("0.000000"));
   CHECK(std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 && c != '\n' && c != '\t'; }));
   for (const char* forbidden : {"&#0;", "&#1;", "&#01;", "&#27;"}) CHECK_FALSE(has(text, forbidden));
-  CHECK(text == matrix::junit_of(results, nullptr));
+  CHECK(text == junit_of(results, nullptr));
 }
 
 TEST_CASE("Markdown: counts then red cases with finding and rerun then the rest folded by reason") {
-  matrix::Results results = of_every_outcome();
-  results.records.push_back(ended(7, matrix::Outcome::skipped, "no GPU"));
-  const std::string text = matrix::markdown_of(results, nullptr);
+  Results results = of_every_outcome();
+  results.records.push_back(ended(7, Outcome::skipped, "no GPU"));
+  const std::string text = markdown_of(results, nullptr);
   CHECK(text.starts_with(
       "### matrix ci: 1 pass, 1 fail, 1 flaky, 1 unsupported, 2 skipped, 1 crashed, 1 timed-out\n\n| case |"));
   CHECK(has(text, "| `" + case_number(1) + "` | fail | scale-perm-missing in stage scale\\_order | `./bisect --case " +
@@ -128,16 +126,16 @@ TEST_CASE("Markdown: counts then red cases with finding and rerun then the rest 
       text.ends_with("<details><summary>1 unsupported, 2 skipped</summary>\n\n| cases | outcome | reason |\n"
                      "|--:|---|---|\n| 2 | skipped | no GPU |\n| 1 | unsupported | K is no multiple of 128 |\n\n"
                      "</details>\n"));
-  CHECK(matrix::markdown_of(result_of({passed(1)}), nullptr) == "### matrix ci: 1 pass\n");
+  CHECK(markdown_of(result_of({passed(1)}), nullptr) == "### matrix ci: 1 pass\n");
 }
 
 TEST_CASE("Markdown: nothing in a cell ends it or is mark-up") {
-  matrix::Results results = result_of({failed(1)});
+  Results results = result_of({failed(1)});
   results.records[0].case_text = "M1@exec:a|b";
   results.records[0].rerun = "./bisect --case 'a`b|c\\d'\nrm";
   results.records[0].finding = nullptr;
   results.records[0].reason = "a|b`c\n<img> *d* @someone #12 &amp;";
-  const std::string text = matrix::markdown_of(results, nullptr);
+  const std::string text = markdown_of(results, nullptr);
   CHECK(has(text, "| `M1@exec:a\\|b` |"));
   CHECK(has(text, "| <code>&#46;&#47;bisect &#45;&#45;case &#39;a&#96;b&#124;c&#92;d&#39; rm</code> |\n"));
   CHECK(has(text, "| a\\|b\\`c \\<img\\> \\*d\\* @<!-- -->someone #<!-- -->12 &amp;amp; |"));
@@ -147,55 +145,51 @@ TEST_CASE("Markdown: nothing in a cell ends it or is mark-up") {
 }
 
 TEST_CASE("Markdown: of many failures the first are shown and the others counted") {
-  std::vector<matrix::Record> records;
+  std::vector<Record> records;
   for (int i = 0; i < 10'000; ++i) records.push_back(failed(i));
-  const std::string text = matrix::markdown_of(result_of(records), nullptr);
-  CHECK(count(text, "| fail |") == matrix::kMarkdownRows);
+  const std::string text = markdown_of(result_of(records), nullptr);
+  CHECK(count(text, "| fail |") == kMarkdownRows);
   CHECK(text.ends_with("\nand 9980 more\n"));
-  records.resize(matrix::kMarkdownRows);
-  CHECK_FALSE(has(matrix::markdown_of(result_of(records), nullptr), " more\n"));
+  records.resize(kMarkdownRows);
+  CHECK_FALSE(has(markdown_of(result_of(records), nullptr), " more\n"));
 }
 
 TEST_CASE("Markdown: it fits a comment whatever is in the result") {
   for (const char filler : {'x', '|', '`', '@', '\\', '\xFF', '\n'}) {
-    const matrix::Results results = of_long_texts(filler);
-    matrix::News news;
-    for (const matrix::Record& record : results.records) {
-      news.items.push_back({.kind = matrix::NewsKind::slower, .case_text = record.case_text, .text = record.reason});
-      if (record.outcome == matrix::Outcome::skipped)
-        news.known_failures.push_back(record),
-            news.known_failures.back().known = matrix::Known{record.reason, "2026-12-31"};
+    const Results results = of_long_texts(filler);
+    News news;
+    for (const Record& record : results.records) {
+      news.items.push_back({.kind = NewsKind::slower, .case_text = record.case_text, .text = record.reason});
+      if (record.outcome == Outcome::skipped)
+        news.known_failures.push_back(record), news.known_failures.back().known = Known{record.reason, "2026-12-31"};
     }
-    const std::string text = matrix::markdown_of(results, &news);
+    const std::string text = markdown_of(results, &news);
     CAPTURE(static_cast<int>(filler));
-    CHECK(text.size() <= matrix::kMaxMarkdown);
+    CHECK(text.size() <= kMaxMarkdown);
     CHECK(count(text, " more\n") == 4);
     for (const char* head : {"| slower |", "| fail |", "| 2026-12-31 |", "| skipped |"}) CHECK(has(text, head));
   }
 }
 
 TEST_CASE("Markdown: news come first and known failures are folded away") {
-  std::vector<matrix::Record> now = {failed(1), failed(2), passed(3)}, before = {failed(1), passed(2), passed(3)};
-  before[0].known = matrix::Known{.reason = "issue 12", .expires = "2026-12-31"};
-  const matrix::News news = matrix::news_of(result_of(now), result_of(before), "2026-06-15");
-  const std::string text = matrix::markdown_of(result_of(now), &news);
+  std::vector<Record> now = {failed(1), failed(2), passed(3)}, before = {known(failed(1)), passed(2), passed(3)};
+  const News news = news_of(result_of(now), result_of(before), "2026-06-15");
+  const std::string text = markdown_of(result_of(now), &news);
   CHECK(has(text, "\n1 news against the baseline:\n\n| news | case | |\n|---|---|---|\n| newly failing | `" +
                       case_number(2) + "` | pass in the baseline, fail: max z 1e+04, limit 8 now |\n"));
   CHECK(has(text, "<details><summary>1 known failures</summary>"));
   CHECK(has(text, "| `" + case_number(1) + "` | fail | issue 12 | 2026-12-31 |\n"));
   CHECK(count(text, "| `./bisect --case ") == 1);
-  const matrix::News none = matrix::news_of(result_of(before), result_of(before), "2026-06-15");
-  CHECK(has(matrix::markdown_of(result_of(before), &none), "\nNo news against the baseline.\n"));
+  const News none = news_of(result_of(before), result_of(before), "2026-06-15");
+  CHECK(has(markdown_of(result_of(before), &none), "\nNo news against the baseline.\n"));
 }
 
 TEST_CASE("JUnit: with a baseline a test fails where there is news of it") {
-  std::vector<matrix::Record> now = {failed(1), failed(2), passed(3), passed(4), passed(5)};
-  std::vector<matrix::Record> before = {failed(1), passed(2), failed(3), passed(4), passed(5), passed(6)};
-  for (matrix::Record* red : {&before[0], &before[2]})
-    red->known = matrix::Known{.reason = "issue 12", .expires = "2026-12-31"};
+  std::vector<Record> now = {failed(1), failed(2), passed(3), passed(4), passed(5)};
+  std::vector<Record> before = {known(failed(1)), passed(2), known(failed(3)), passed(4), passed(5), passed(6)};
   before[3].error->max_z = 0.5;
   now[3].error->max_z = 7;
-  const matrix::News news = matrix::news_of(result_of(now), result_of(before), "2026-06-15");
+  const News news = news_of(result_of(now), result_of(before), "2026-06-15");
   const Junit junit(result_of(now), &news);
   const char* want[] = {"skipped", "failure", "failure", "failure", "", "failure"};
   for (int i = 0; i < 6; ++i) CHECK_MESSAGE(junit.element_of(i) == want[i], i);
@@ -210,20 +204,20 @@ TEST_CASE("JUnit: with a baseline a test fails where there is news of it") {
 }
 
 TEST_CASE("JUnit: what is red says that it is news and a known failure says what it is now") {
-  std::vector<matrix::Record> now = {failed(1), failed(2)};
-  std::vector<matrix::Record> before = {failed(1), ended(2, matrix::Outcome::flaky, "1 of 5 runs fails")};
-  before[0].known = matrix::Known{.reason = "issue 12", .expires = "2026-01-31"};
-  before[1].known = matrix::Known{.reason = "issue 13", .expires = "2026-12-31"};
-  const matrix::News news = matrix::news_of(result_of(now), result_of(before), "2026-06-15");
+  std::vector<Record> now = {failed(1), failed(2)};
+  std::vector<Record> before = {failed(1), ended(2, Outcome::flaky, "1 of 5 runs fails")};
+  before[0].known = Known{.reason = "issue 12", .expires = "2026-01-31"};
+  before[1].known = Known{.reason = "issue 13", .expires = "2026-12-31"};
+  const News news = news_of(result_of(now), result_of(before), "2026-06-15");
   const Junit junit(result_of(now), &news);
   CHECK(std::string(junit.test(0).child("failure").text().get())
             .starts_with("known expired: fail (known: issue 12) until"));
   CHECK(has(junit.test(0).child("failure").text().get(), "\nrerun: ./bisect"));
   CHECK(std::string(junit.test(1).child("skipped").attribute("message").value()) ==
         "fail, known until 2026-12-31: issue 13");
-  CHECK(has(matrix::markdown_of(result_of(now), &news), "| fail | issue 13 | 2026-12-31 |"));
+  CHECK(has(markdown_of(result_of(now), &news), "| fail | issue 13 | 2026-12-31 |"));
 }
 
 TEST_CASE("Markdown: a shard says that it is one") {
-  CHECK(has(matrix::markdown_of(shard_of(result_of({passed(1), passed(2)}), 2, 2), nullptr), "\nShard 2 of 2.\n"));
+  CHECK(has(markdown_of(shard_of(result_of({passed(1), passed(2)}), 2, 2), nullptr), "\nShard 2 of 2.\n"));
 }

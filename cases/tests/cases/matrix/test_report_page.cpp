@@ -2,7 +2,7 @@
 #include "cases/judge/oracle.h"
 #include "cases/judge/pictures.h"
 #include "cases/matrix/page.h"
-#include "fixtures/error.h"
+#include "cases/tests/cases/matrix/made_results.h"
 #include "fixtures/half.h"
 #include "kernel/run.h"
 
@@ -13,6 +13,7 @@
 
 using namespace w4;
 using namespace w4::cases;
+using namespace w4::cases::matrix;
 
 namespace {
 
@@ -35,10 +36,6 @@ Grid<std::uint16_t> output(int M, int N, std::initializer_list<std::pair<std::si
     std::fill(out.begin(), out.end(), bits_of(1.0f, DType::fp16));
     for (const auto& [at, bits] : wrong) out[at] = bits;
   });
-}
-
-matrix::Results with_record(matrix::Record record) {
-  return {.heading = {.set = "ci", .cases = 1}, .records = {std::move(record)}};
 }
 
 }  // namespace
@@ -101,30 +98,30 @@ TEST_CASE("pictures: the histogram counts every finite element once") {
 }
 
 TEST_CASE("page: text that looks like the end of a script stays inside its data") {
-  const std::string page = matrix::page_of(with_record({.case_text = "M1_K64_N64_g64_sym_fp16_r_s1",
-                                                        .outcome = matrix::Outcome::crashed,
-                                                        .reason = "</script><!-- <b>",
-                                                        .rerun = "./bisect"}),
-                                           nullptr);
+  const std::string page = page_of(result_of({{.case_text = "M1_K64_N64_g64_sym_fp16_r_s1",
+                                               .outcome = Outcome::crashed,
+                                               .reason = "</script><!-- <b>",
+                                               .rerun = "./bisect"}}),
+                                   nullptr);
   CHECK(page.find("</script><!--") == std::string::npos);
   CHECK(page.find("http://") == page.find("http://www.w3.org/"));  // the namespace of SVG: no address is asked
   CHECK(page.find("https://") == std::string::npos);
 }
 
 TEST_CASE("page: ten thousand failures with pictures stay under twenty megabytes and it says what is left out") {
-  matrix::Record record{.case_text = "",
-                        .outcome = matrix::Outcome::fail,
-                        .reason = "2048 of 4096 outputs beyond the bound",
-                        .finding = {{"culprits", {{{"stage", "tiles"}, {"fault", "tile-order-swap"}}}},
-                                    {"stages", nlohmann::ordered_json::array()}},
-                        .pictures = judge::pictures_of(output(64, 512, {}), ones(64, 512), kFill),
-                        .rerun = "./bisect r 128"};
-  matrix::Results results{.heading = {.set = "ci", .cases = 10000}, .records = {}};
+  Record record{.case_text = "",
+                .outcome = Outcome::fail,
+                .reason = "2048 of 4096 outputs beyond the bound",
+                .finding = {{"culprits", {{{"stage", "tiles"}, {"fault", "tile-order-swap"}}}},
+                            {"stages", nlohmann::ordered_json::array()}},
+                .pictures = judge::pictures_of(output(64, 512, {}), ones(64, 512), kFill),
+                .rerun = "./bisect r 128"};
+  Results results{.heading = {.set = "ci", .cases = 10000}, .records = {}};
   for (int i = 0; i < 10000; ++i) {
     record.case_text = "M64_K512_N512_g128_sym_fp16_r_s" + std::to_string(i);
     results.records.push_back(record);
   }
-  const std::string page = matrix::page_of(results, nullptr);
+  const std::string page = page_of(results, nullptr);
   CHECK(page.size() < 20'000'000);
   CHECK(page.size() > 1'000'000);
   CHECK(page.find("\"left_out\":{\"findings\":0,\"pictures\":0}") == std::string::npos);
