@@ -81,6 +81,7 @@ int run(int argc, char** argv) {
   clear_progress(options.outputs);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   write(report, options.outputs);
+  if (options.outputs.strict && report::is_doubtful_match(report)) return kMismatch;
   return report::exit_code_of(report.verdict);
 }
 
