@@ -319,8 +319,8 @@ def test_the_right_output_of_signed_codes_accuses_the_layer_and_no_stage(tmp_pat
     assert code == 0 and "the LAYER looks wrong: codes gather at 0 and 15" in text, text
     code, text = program(*words, "--kernel", f"recorded:{tmp_path / 'C.npy'}", "--json", "-")
     report = json.loads(text)
-    assert code == 1 and [c["fault"] for c in report["culprits"]] == ["the layer"] and not report["culprits"][0]["stage"]
-    assert not any(stage["verdict"] == "broken" for stage in report["stages"])
+    assert code == 1 and [(c["stage"], c["fault"]) for c in report["culprits"]] == [("checkpoint", "code-twos-complement")]
+    assert "the layer looks wrong, and no stage of a kernel is accused" in " ".join(report["culprits"][0]["evidence"])
 
 
 # ---- what is not read ------------------------------------------------------------------------------------------------
