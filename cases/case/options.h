@@ -80,9 +80,9 @@ struct CaseRequest {
 /// How long and how widely is searched.
 struct Effort {
   int repeat = 2;
-  int timeout_seconds = 120;      // of one launch
-  int seconds = 20;               // of the search for what explains a black box or the user's kernel; 0: no limit
-  bool thorough = false;          // search all stages, whatever was read, without a limit
+  int timeout_seconds = 120;  // of one launch
+  int seconds = 20;           // of the search for what explains a black box or the user's kernel; 0: no limit
+  bool thorough = false;      // search all stages, whatever was read, without a limit
   bool toggles = false;
   bool sweep = false;             // look for the condition on the shape
   int sweep_budget = 120;         // shapes that the sweep may launch
