@@ -24,6 +24,7 @@ struct Reader {
   const Container& container;
   std::string prefix;
   nlohmann::json claims;  // the manifest without the format: that is "marlin", which is no checkpoint's
+  const fixtures::Manifest& said;
   std::string where;
   std::vector<std::string>& inferred;
 
@@ -92,8 +93,9 @@ void read_groups(const Reader& reader, const Tensor& scales, std::optional<int> 
                      packed.K, size == 0 ? "unequal length" : std::to_string(size));
   packed.group_size = groups == 1 ? packed.stored_K : static_cast<int>(size);
   if (said && (*said == -1 ? packed.stored_K : *said) != packed.group_size)
-    throw InputError("{}: manifest says group_size {}, but {} rows of scales for K={} make it {}", reader.where, *said,
-                     groups, packed.stored_K, packed.group_size);
+    throw InputError("{}: {}, but {} rows of scales for K={} make it {}", reader.where,
+                     reader.said.claim("group_size", std::to_string(*said)), groups, packed.stored_K,
+                     packed.group_size);
   if (!said)
     reader.inferred.push_back(
         fmt::format("group_size {}: K={} over {} rows of scales", packed.group_size, packed.stored_K, groups));
@@ -124,12 +126,21 @@ const Tensor* find_tensor(const Container& container, const std::string& prefix,
 Packed read_marlin(const Container& container, const std::string& prefix, std::vector<std::string>& inferred) {
   const std::string where = container.path.string();
   nlohmann::json claims = container.manifest;
-  if (const auto format = claims.find("format"); format != claims.end() && *format != "marlin")
-    throw InputError("{}: manifest says format {}, but it holds Marlin-packed tensors (B and scales)", where,
-                     fixtures::files::printable(format->dump()));
+  const auto said_by = claims.value("said_by", nlohmann::json::object());
+  const fixtures::Manifest said = fixtures::manifest_of({{"said_by", said_by}}, where);
+  if (const auto format = claims.find("format");
+      format != claims.end() && *format != "marlin" && !(*format == "awq" && said_by.contains("format")))
+    throw InputError("{}: {}, but it holds Marlin-packed tensors (B and scales)", where,
+                     said.claim("format", fixtures::files::printable(format->dump())));
+  if (find_tensor(container, prefix, "qzeros"))
+    throw CannotTest("{}: Marlin-packed words beside qzeros are not read: zero points of Marlin are called zeros",
+                     where);
+  for (const std::string& line : said.told_by(claims)) inferred.push_back(line);
   claims.erase("format");
   const fixtures::Manifest manifest = fixtures::manifest_of(claims, where);
-  const Reader reader{container, prefix, claims, where, inferred};
+  if (manifest.quantised == false)
+    throw InputError("{}: {}, but B is there", where, manifest.claim("quantised", "false"));
+  const Reader reader{container, prefix, claims, manifest, where, inferred};
   Packed packed;
   read_words(reader, packed);
   const Tensor& scales = *(reader.find("s") ? reader.find("s") : reader.find("scales"));
@@ -141,7 +152,8 @@ Packed read_marlin(const Container& container, const std::string& prefix, std::v
     packed.zeros = fixtures::files::grid_of<std::uint32_t>(*zeros);
   }
   if (manifest.symmetric && *manifest.symmetric != packed.zeros.empty())
-    throw InputError("{}: manifest says symmetric {}, but there are {}", where, *manifest.symmetric,
+    throw InputError("{}: {}, but there are {}", where,
+                     manifest.claim("symmetric", *manifest.symmetric ? "true" : "false"),
                      packed.zeros.empty() ? "no zeros" : "zeros");
   if (const Tensor* perm = reader.find("perm")) read_perm(reader, *perm, packed);
   if (const Tensor* bias = reader.find("bias")) {

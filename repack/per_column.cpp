@@ -155,6 +155,7 @@ Layer per_column(const Layer& layer, PerColumn how, PerColumnCost* cost) {
   Layer out = fixtures::encode(plain_of(layer, std::move(codes), grids), fixtures::Format::gptq, layer.zero_encoding);
   out.bias = layer.bias;
   out.activations = layer.activations;
+  out.row_scale = layer.row_scale;
   return out;
 }
 

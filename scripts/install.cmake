@@ -22,6 +22,7 @@ endforeach()
 install(PROGRAMS scripts/package/w4bisect DESTINATION bin)
 
 install(DIRECTORY fixtures/data DESTINATION ${data}/fixtures)
+install(FILES fixtures/layer/checkpoint_facts.json DESTINATION ${data}/fixtures/layer) # for scripts/hub
 install(FILES kernel/plugin.h DESTINATION ${data}/kernel) # for reproducers, which are folders of their own
 install(FILES docs/examples/reproducer.cpp DESTINATION ${data}/docs/examples)
 install(FILES scripts/w4bisect.py scripts/w4fixture.py scripts/requirements.txt DESTINATION ${data}/scripts)

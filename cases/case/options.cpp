@@ -19,7 +19,7 @@ namespace {
 
 /// The words of the command line, not yet parsed.
 struct Words {
-  std::string mode, group, case_text, shape, kernel, packed, workspace, dtype, block_tile, per_column;
+  std::string mode, group, case_text, shape, kernel, packed, workspace, dtype, block_tile, per_column, trust;
   std::vector<std::string> inject, settings, sanitize, cuts;
   bool black_box = false, no_color = false;
 };
@@ -187,6 +187,7 @@ void understand_case(Words& words, const std::string& example, CaseRequest& requ
   }
   for (const std::string& cut : words.cuts) request.cuts.push_back(fixtures::parse_cut(cut));
   if (!words.dtype.empty()) request.dtype = parse_dtype(words.dtype);
+  if (!words.trust.empty()) request.trust = fixtures::parse_trust(words.trust);
   if (!words.per_column.empty()) request.per_column = parse_per_column(words.per_column);
   if (!words.block_tile.empty()) {
     const auto [k, n] = parse_pair(words.block_tile, 'x', "--block-tile");
@@ -233,6 +234,9 @@ void declare(CLI::App& app, Words& words, Options& options) {
                  "layer: a folder of .npy files, .npz, .h5 or .safetensors, or hf:OWNER/MODEL[@REVISION] with --layer "
                  "(default: the shipped layer)");
   app.add_option("--layer", request.layer, "which layer, when the fixture holds several");
+  app.add_option("--trust", words.trust,
+                 "data or config: which counts where a model's config and its tensors contradict each other");
+  app.add_flag("--strict", outputs.strict, "exit 1 for a match on a layer that looks wrong");
   app.add_option("--shape", words.shape, "K,N of a random layer (mode r)");
   app.add_option(
          "--slice", words.cuts,
@@ -391,6 +395,8 @@ std::string command_line(const Options& options) {
   const asked::Planted planted = planted_in(asked);
   add(!request.fixture.empty(), "--fixture", request.fixture.string());
   add(!request.layer.empty(), "--layer", request.layer);
+  add(request.trust != defaults.request.trust, "--trust", request.trust == fixtures::Trust::data ? "data" : "config");
+  flag(outputs.strict, "--strict");
   if (request.case_id) add(true, "--case", said.text());
   if (request.shape) add(true, "--shape", fmt::format("{},{}", request.shape->first, request.shape->second));
   if (const auto* recorded = std::get_if<asked::RecordedOutput>(&asked))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cases/case/case_id.h"
+#include "fixtures/layer/model_config.h"
 #include "kernel/run.h"
 #include "repack/per_column.h"
 #include "repack/stages/stage.h"
@@ -62,7 +63,8 @@ struct CaseRequest {
   int group = 128;
   std::filesystem::path fixture = {};  // empty: the shipped layer, or a random one when shape or case_id is given
   std::string layer = {};
-  std::optional<std::pair<int, int>> shape = {};  // K, N of a random layer
+  fixtures::Trust trust = fixtures::Trust::neither;  // where the model's config and the tensors contradict each other
+  std::optional<std::pair<int, int>> shape = {};     // K, N of a random layer
   std::optional<CaseId> case_id = {};
   std::vector<fixtures::Cut> cuts = {};  // the case is this part of the layer; each cut is made in the one before
   std::optional<int> M = {};
@@ -78,9 +80,9 @@ struct CaseRequest {
 /// How long and how widely is searched.
 struct Effort {
   int repeat = 2;
-  int timeout_seconds = 120;      // of one launch
-  int seconds = 20;               // of the search for what explains a black box or the user's kernel; 0: no limit
-  bool thorough = false;          // search all stages, whatever was read, without a limit
+  int timeout_seconds = 120;  // of one launch
+  int seconds = 20;           // of the search for what explains a black box or the user's kernel; 0: no limit
+  bool thorough = false;      // search all stages, whatever was read, without a limit
   bool toggles = false;
   bool sweep = false;             // look for the condition on the shape
   int sweep_budget = 120;         // shapes that the sweep may launch
@@ -94,6 +96,7 @@ struct Outputs {
   std::filesystem::path html;  // the report as a page; empty: none
   bool quiet = false;
   bool color = true;
+  bool strict = false;  // a match on a layer that lint does not believe exits 1
   bool list_faults = false;
 };
 

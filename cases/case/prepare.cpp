@@ -6,7 +6,8 @@
 #include "fixtures/files/hub.h"
 #include "fixtures/half.h"
 #include "fixtures/layer/cut.h"
-#include "fixtures/lint/lint.h"
+#include "fixtures/layer/model.h"
+#include "fixtures/lint/lint_file.h"
 #include "fixtures/random/random_layer.h"
 #include "repack/layer_file.h"
 #include "repack/plain_layer.h"
@@ -30,10 +31,38 @@ void check_group(const CaseId& id) {
   if (id.K % id.group_size() != 0) throw InputError("K={} is not a multiple of group_size={}", id.K, id.group_size());
 }
 
-/// Findings of lint, as notes. Notes of lint itself are left out: sound layers have them too.
-void note_lint(const Layer& layer, std::vector<std::string>& notes) {
-  for (const fixtures::lint::LintLine& line : fixtures::lint::lint(layer))
-    if (line.severity != fixtures::lint::Severity::note) notes.push_back("lint: " + line.sentence);
+/// Findings of lint, as notes and doubts. Notes of lint itself are left out: sound layers have them too.
+void note_lint(const std::vector<fixtures::lint::LintLine>& lines, const CaseRequest& request, Prepared& out) {
+  for (const fixtures::lint::LintLine& line : lines) {
+    if (line.severity == fixtures::lint::Severity::note) continue;
+    const std::string note = "lint: " + line.sentence;
+    const bool noted = std::find(out.notes.begin(), out.notes.end(), line.sentence) != out.notes.end();
+    if (!noted) out.notes.push_back(note);
+    if (!fixtures::lint::doubts_layer(line)) continue;
+    out.doubts.push_back(line);
+    if (out.doubts.size() > 1) continue;
+    out.doubt_cure = fixtures::lint::cure_of(line);
+    if (out.doubt_cure.empty())
+      out.doubt_cure = fmt::format("look at the layer: ./bisect fixture lint {}{}", request.fixture.string(),
+                                   request.layer.empty() ? "" : " --layer " + request.layer);
+  }
+}
+
+/// The activations as the kernel is given them: the fixture's, times the factor of their column. They stay in fp32, so
+/// that they are rounded once.
+void undo_row_scale(Layer& layer) {
+  if (!layer.row_scale || !layer.activations) return;
+  const Tensor& stored = *layer.activations;
+  const auto* wide = reinterpret_cast<const float*>(stored.data);
+  const auto* bits = reinterpret_cast<const std::uint16_t*>(stored.data);
+  const auto cells = Grid<float>::made(static_cast<int>(stored.shape[0]), layer.K, [&](std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const double value = stored.dtype == DType::fp32 ? wide[i] : value_of(bits[i], stored.dtype);
+      out[i] =
+          static_cast<float>(value * layer.row_scale->factor(static_cast<int>(i % static_cast<std::size_t>(layer.K))));
+    }
+  });
+  layer.activations = fixtures::files::tensor_of(stored.name, DType::fp32, cells);
 }
 
 CaseId describe(const Layer& layer, const CaseRequest& request) {
@@ -139,11 +168,15 @@ Layer mixed(const Layer& real, const CaseRequest& request) {
   return real_codes(request.source) ? with_codes_of(real, random) : with_codes_of(random, real);
 }
 
-Layer fixture_layer(const CaseRequest& request, std::vector<std::string>& notes) {
-  fixtures::LayerFile file = repack::read_layer(fixture_path(request), request.layer);
+Layer fixture_layer(const CaseRequest& request, Prepared& out) {
+  std::vector<std::string>& notes = out.notes;
+  const auto container = fixtures::read_container_with(fixture_path(request), request.layer, request.trust);
+  fixtures::LayerFile file = repack::trusted_layer_from(container, request.layer, request.trust);
   for (const std::string& line : file.inferred) notes.push_back(line);
   Layer& real = file.layer;
-  if (request.source != Source::r) note_lint(real, notes);  // as stored: a conversion makes another layer
+  if (request.source != Source::r)  // as stored: a conversion makes another layer
+    note_lint(fixtures::lint::lint_read(container, file), request, out);
+  undo_row_scale(real);
   check_group(describe(real, request));
   if (request.dtype) change_dtype(real, *request.dtype, notes);
   if (request.source != Source::r) return mixed(regrouped(real, request.group, request, notes), request);
@@ -256,8 +289,8 @@ Prepared random_case(const CaseId& id, int magnitude) {
 Prepared prepare(const CaseRequest& request) {
   Prepared out;
   const bool made = request.fixture.empty() && (request.shape || (request.case_id && request.source == Source::r));
-  out.layer = made ? made_layer(request) : fixture_layer(request, out.notes);
-  if (request.source == Source::r) note_lint(out.layer, out.notes);
+  out.layer = made ? made_layer(request) : fixture_layer(request, out);
+  if (request.source == Source::r) note_lint(fixtures::lint::lint(out.layer), request, out);
   out.fixture = made ? "random" : (request.fixture.empty() ? "fixtures/data/up" : request.fixture.string());
   out.id = describe(out.layer, request);
   out.id.M = rows_of(request, out.layer);

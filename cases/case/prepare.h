@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cases/case/options.h"
+#include "fixtures/lint/lint.h"
 #include "fixtures/random/random_layer.h"
 
 #include <string>
@@ -12,10 +13,12 @@ namespace w4::cases {
 /// A prepared case: the layer under test and its activations.
 struct Prepared {
   CaseId id;
-  std::string fixture;             // the path, or "random"
-  fixtures::Layer layer;           // with the dtype, groups, codes and scales of the case
-  Grid<std::uint16_t> A;           // (M, K), bits of layer.dtype
-  std::vector<std::string> notes;  // what was inferred or converted, and the cost of that
+  std::string fixture;                                // the path, or "random"
+  fixtures::Layer layer;                              // with the dtype, groups, codes and scales of the case
+  Grid<std::uint16_t> A;                              // (M, K), bits of layer.dtype
+  std::vector<std::string> notes;                     // what was inferred or converted, and the cost of that
+  std::vector<fixtures::lint::LintLine> doubts = {};  // why this may not be the layer that was meant
+  std::string doubt_cure = {};                        // of the first
 };
 
 /// The random layer of a case of mode r.

@@ -70,6 +70,7 @@ int run(int argc, char** argv) {
   progress("");
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   write(report, options.outputs);
+  if (options.outputs.strict && report::is_doubtful_match(report)) return kMismatch;
   return report::exit_code_of(report.verdict);
 }
 

@@ -25,13 +25,15 @@ form, the others are done; 129 bad input, of a layer or altogether.)";
 
 int run(int argc, char** argv) {
   layers::RepackModelOptions options;
-  std::string json;
+  std::string json, trust;
   int memory_mib = 4096;
   CLI::App app(kAbout, "repack");
   app.add_option("MODEL", options.model, "the model's folder")->required();
   app.add_option("OUT", options.output, "a folder that does not exist yet, is empty, or was begun from the same model")
       ->required();
   app.add_option("--layer", options.layers, "only layers whose names fit this shell pattern (repeatable)");
+  app.add_option("--trust", trust,
+                 "data or config: which counts where the model's config and its tensors contradict each other");
   app.add_flag("--verify", options.verify, "undo each layer from what was written, and compare bit for bit");
   app.add_option("--jobs", options.jobs, "layers at once (default: one a core, as far as memory allows)")
       ->check(CLI::PositiveNumber);
@@ -40,6 +42,7 @@ int run(int argc, char** argv) {
   app.add_option("--json", json, "the outcome of each layer as JSON: a file, or - for standard output");
   app.add_flag("--quiet", options.quiet, "no progress");
   parse_words(app, [&] { app.parse(argc, argv); });
+  if (!trust.empty()) options.trust = fixtures::parse_trust(trust);
   options.memory_bytes = static_cast<std::uint64_t>(memory_mib) << 20;
   report::check_writable(json);
   const layers::RepackedModel repacked = layers::repack_model(options);

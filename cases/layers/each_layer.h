@@ -24,7 +24,9 @@ struct LayerOutcome {
   std::string layer;
   Kind kind = Kind::done;
   std::string reason = {};
-  std::uint64_t bytes = 0;  // of its tensors
+  std::uint64_t bytes = 0;                // of its tensors
+  std::vector<std::string> remarks = {};  // what reading it decided
+  std::vector<std::string> doubts = {};   // why it may not be the layer that was meant
 };
 
 /// Work on one layer. CannotTest becomes the outcome `cannot`, InputError `bad_input`.

@@ -67,8 +67,9 @@ std::map<std::string, Found> findings(const LintedModel& model, Severity severit
     for (const LintLine& line : layer.lines)
       if (line.severity == severity) ids.emplace(line.id, line.sentence);
     for (const auto& [id, sentence] : ids) {
-      const auto [at, fresh] =
-          found.try_emplace(id, Found{.layers = 0, .first_layer = layer.layer, .sentence = sentence});
+      const bool of_format = id == "not-read";  // a line for each format
+      const auto [at, fresh] = found.try_emplace(of_format ? id + sentence.substr(0, sentence.find(';')) : id,
+                                                 Found{.layers = 0, .first_layer = layer.layer, .sentence = sentence});
       ++at->second.layers;
     }
   }
@@ -114,6 +115,11 @@ LintedModel lint_model(const std::filesystem::path& folder, const std::filesyste
        [&](const LayerOutcome& outcome) { bar.advance(outcome.layer); });
   LintedModel out{.folder = folder.string(), .layers = {}};
   for (const std::string& layer : model.layers()) out.layers.push_back(std::move(linted.at(layer)));
+  for (const fixtures::NotRead& module : model.not_read()) {
+    out.layers.push_back({.layer = module.module,
+                          .lines = {{.id = "not-read", .severity = Severity::error, .sentence = module.text()}}});
+    ++out.not_read;
+  }
   return out;
 }
 
@@ -122,10 +128,13 @@ std::string text_of(const LintedModel& model) {
   for (const Severity severity : kWorstFirst)
     for (const auto& [id, found] : findings(model, severity))
       text += fmt::format("{:<8} {} of {} layers, first {}\n         {}: {}\n", fixtures::lint::name_of(severity),
-                          found.layers, model.layers.size(), found.first_layer, id, found.sentence);
+                          found.layers, model.layers.size(), found.first_layer,
+                          id.starts_with("not-read") ? "not-read" : id, found.sentence);
   const auto clean = std::ranges::count_if(model.layers, [](const LintedLayer& layer) {
     return std::ranges::all_of(layer.lines, [](const LintLine& line) { return line.severity == Severity::note; });
   });
+  if (model.not_read > 0)
+    text += fmt::format("not read {} of {} modules in few bits\n", model.not_read, model.layers.size());
   return text + fmt::format("layers   {}, {} without errors and warnings; {} errors, {} warnings, {} notes\n",
                             model.layers.size(), clean, model.count(Severity::error), model.count(Severity::warning),
                             model.count(Severity::note));

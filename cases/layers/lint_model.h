@@ -22,7 +22,8 @@ struct LintedLayer {
 
 struct LintedModel {
   std::string folder;
-  std::vector<LintedLayer> layers;  // in the model's order
+  std::vector<LintedLayer> layers;  // in the model's order; then modules in few bits that are not read, with an error
+  int not_read = 0;                 // how many of these there are
 
   int count(fixtures::lint::Severity severity) const;  // lines, over all layers
 };

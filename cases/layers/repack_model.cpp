@@ -9,6 +9,7 @@
 #include "fixtures/files/mapped_file.h"
 #include "fixtures/files/safetensors.h"
 #include "fixtures/files/write_beside.h"
+#include "fixtures/lint/lint_file.h"
 #include "repack/layer_file.h"
 
 #include <nlohmann/json.hpp>
@@ -82,15 +83,21 @@ std::string write_layer(const Layer& layer, const fs::path& target, bool verify)
   return differs;
 }
 
-LayerOutcome repack_layer(const Model& model, const PackedFolder& folder, const std::string& name, bool verify) {
+LayerOutcome repack_layer(const Model& model, const PackedFolder& folder, const std::string& name,
+                          const RepackModelOptions& options) {
+  const bool verify = options.verify;
   LayerOutcome outcome{.layer = name};
   const fs::path target = folder.file_of(name);
   const bool there = fs::exists(target);
   if (there) outcome.kind = Kind::kept;
   if (there && !verify) return outcome;
-  const Container stored = model.container_of(name);
+  const Container stored = model.container_of(name, options.trust);
   outcome.bytes = bytes_in(stored);
-  const Layer layer = repack::layer_from(stored, name).layer;
+  const fixtures::LayerFile file = repack::trusted_layer_from(stored, name, options.trust);
+  const Layer& layer = file.layer;
+  for (const fixtures::LayerFile::Remark& remark : file.remarks) outcome.remarks.push_back(remark.sentence);
+  for (const fixtures::lint::LintLine& line : fixtures::lint::lint_read(stored, file))
+    if (fixtures::lint::doubts_layer(line)) outcome.doubts.push_back(line.sentence);
   outcome.reason = there ? verified(layer, target) : write_layer(layer, target, verify);
   if (!outcome.reason.empty()) outcome.kind = Kind::differs;
   return outcome;
@@ -105,6 +112,18 @@ std::string seconds_text(const RepackedModel& repacked) {
 std::string_view name_of(Kind kind) {
   constexpr std::string_view kNames[] = {"repacked", "kept", "cannot", "bad input", "differs"};
   return kNames[static_cast<int>(kind)];
+}
+
+/// Each sentence once, with the number of layers that it is true of and the first of them.
+std::string counted(const char* what, const RepackedModel& repacked, std::vector<std::string> LayerOutcome::*of) {
+  std::map<std::string, std::pair<int, std::string>> found;
+  for (const LayerOutcome& outcome : repacked.layers)
+    for (const std::string& sentence : outcome.*of) ++found.try_emplace(sentence, 0, outcome.layer).first->second.first;
+  std::string text;
+  for (const auto& [sentence, layers] : found)
+    text += fmt::format("{:<10} {} of {} layers, first {}: {}\n", what, layers.first, repacked.layers.size(),
+                        layers.second, sentence);
+  return text;
 }
 
 }  // namespace
@@ -127,6 +146,7 @@ int RepackedModel::exit_code() const {
 
 RepackedModel repack_model(const RepackModelOptions& options) {
   const Model model(options.model);
+  if (model.layers().empty()) model.layer_called("");  // throws: nothing of it is read
   const std::vector<std::string> layers = layers_like(model.layers(), options.layers);
   const PackedFolder folder(options.output, model);
   RepackedModel repacked;
@@ -135,10 +155,12 @@ RepackedModel repack_model(const RepackModelOptions& options) {
   {
     report::ProgressBar bar("repack", layers.size(), options.quiet);
     repacked.layers = walk(
-        layers, repacked.at_once,
-        [&](const std::string& layer) { return repack_layer(model, folder, layer, options.verify); },
+        layers, repacked.at_once, [&](const std::string& layer) { return repack_layer(model, folder, layer, options); },
         [&](const LayerOutcome& outcome) { bar.advance(outcome.layer); });
   }
+  if (options.layers.empty())
+    for (const fixtures::NotRead& module : model.not_read())
+      repacked.layers.push_back({.layer = module.module, .kind = Kind::cannot, .reason = module.text()});
   std::vector<std::string> there;
   for (const std::string& layer : model.layers())
     if (std::error_code ignored; fs::exists(options.output / (layer + ".safetensors"), ignored)) there.push_back(layer);
@@ -152,6 +174,8 @@ std::string text_of(const RepackedModel& repacked, const RepackModelOptions& opt
   for (const LayerOutcome& outcome : repacked.layers)
     if (!outcome.reason.empty())
       text += fmt::format("{:<10} {}: {}\n", name_of(outcome.kind), outcome.layer, outcome.reason);
+  text += counted("looks wrong", repacked, &LayerOutcome::doubts);
+  text += counted("note", repacked, &LayerOutcome::remarks);
   text += fmt::format("layers     {}", repacked.layers.size());
   for (const Kind kind : {Kind::done, Kind::kept, Kind::cannot, Kind::bad_input, Kind::differs})
     if (repacked.count(kind) > 0) text += fmt::format(", {} {}", repacked.count(kind), name_of(kind));
@@ -164,6 +188,8 @@ nlohmann::json json_of(const RepackedModel& repacked, const RepackModelOptions& 
   for (const LayerOutcome& outcome : repacked.layers) {
     nlohmann::json line = {{"layer", outcome.layer}, {"outcome", name_of(outcome.kind)}, {"bytes", outcome.bytes}};
     if (!outcome.reason.empty()) line["reason"] = outcome.reason;
+    if (!outcome.remarks.empty()) line["notes"] = outcome.remarks;
+    if (!outcome.doubts.empty()) line["looks_wrong"] = outcome.doubts;
     layers.push_back(line);
   }
   return {{"schema", 1},

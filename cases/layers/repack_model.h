@@ -3,6 +3,7 @@
 
 #include "cases/layers/each_layer.h"
 #include "fixtures/layer/layer.h"
+#include "fixtures/layer/model_config.h"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -16,13 +17,14 @@ struct RepackModelOptions {
   std::filesystem::path model;
   std::filesystem::path output;
   std::vector<std::string> layers;                      // shell patterns; empty: all
+  fixtures::Trust trust = fixtures::Trust::neither;     // where config and tensors contradict each other
   bool verify = false;                                  // unpack each written layer and compare bit for bit
   int jobs = 0;                                         // layers at once; 0: as many as there are cores
   std::uint64_t memory_bytes = std::uint64_t{4} << 30;  // of layers at work; one layer is always admitted
   bool quiet = false;
 };
 
-/// The outcomes of all layers, in the model's order.
+/// The outcomes of all layers, in the model's order; without `layers`, then of modules in few bits that are not read.
 struct RepackedModel {
   std::vector<LayerOutcome> layers;
   double seconds = 0;

@@ -60,6 +60,8 @@ struct Report {
   std::string launch;  // "block_tile 128x128, 10 thread blocks, 32-bit reduction"; empty: nothing was launched
   std::vector<kernel::KernelLaunch> launches = {};  // of the first run, on a GPU
   std::vector<std::string> notes;                   // what was inferred or converted, and the cost of that
+  std::vector<std::string> doubts = {};             // why the layer may not be the one that was meant
+  std::string doubt_cure = {};                      // of the first doubt
   Verdict verdict = Verdict::match;
   std::string reason;  // why it cannot be tested, or which gate failed
   std::vector<Culprit> culprits;

@@ -168,7 +168,15 @@ ordered_json first_outputs(const std::vector<double>& values) {
   return out;
 }
 
+/// ": ..." after the verdict, or nothing.
+std::string verdict_reason(const Report& report) {
+  if (is_doubtful_match(report)) return ": the path matches; the LAYER looks wrong: " + report.doubts[0];
+  return report.reason.empty() ? "" : ": " + report.reason;
+}
+
 }  // namespace
+
+bool is_doubtful_match(const Report& report) { return report.verdict == Verdict::match && !report.doubts.empty(); }
 
 std::string_view name_of(Verdict verdict) {
   constexpr std::string_view kNames[] = {"match", "mismatch", "cannot-test"};
@@ -201,7 +209,8 @@ std::string text_of(const Report& report, bool color) {
   add_culprits(report, text);
   add_condition(report, text);
   text.line("\n{:<12} {}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
-            report.reason.empty() ? "" : ": " + report.reason);
+            verdict_reason(report));
+  if (is_doubtful_match(report)) text.line("{:<12} {}", "cure", report.doubt_cure);
   text.line("{:<12} {:.2f} s", "time", report.seconds);
   text.line("{}", report.rerun);
   return text.take();
@@ -213,6 +222,7 @@ ordered_json json_of(const Report& report) {
                       {"kernel", report.kernel}, {"verdict", name_of(report.verdict)},
                       {"reason", report.reason}, {"fixture", report.fixture},
                       {"notes", report.notes}};
+  if (!report.doubts.empty()) out["layer"] = {{"looks_wrong", report.doubts}, {"cure", report.doubt_cure}};
   if (!report.launch.empty()) out["launch"] = report.launch;
   out["launches"] = ordered_json::array();
   for (const kernel::KernelLaunch& launch : report.launches) out["launches"].push_back(json_of(launch));

@@ -13,6 +13,9 @@ std::string_view name_of(Verdict verdict);       // "match", "mismatch", "cannot
 std::string_view name_of(StageVerdict verdict);  // "ok", "broken", "not-reached", "not-visible"
 int exit_code_of(Verdict verdict);
 
+/// A match of the path on a layer that lint does not believe to be the one that was meant.
+bool is_doubtful_match(const Report& report);
+
 /// The report as text; its last line is the command that repeats the finding.
 std::string text_of(const Report& report, bool color);
 

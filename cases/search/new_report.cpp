@@ -29,6 +29,8 @@ report::Report new_report(const Prepared& prepared, const Options& options) {
         fmt::format("the lane model, block_tile {}x{}, {} thread blocks, {}-bit reduction", launch.block_tile.thread_k,
                     launch.block_tile.thread_n, launch.thread_blocks, launch.reduce_bits);
   report.notes = prepared.notes;
+  for (const fixtures::lint::LintLine& doubt : prepared.doubts) report.doubts.push_back(doubt.sentence);
+  report.doubt_cure = prepared.doubt_cure;
   report.rerun = command_line(options);
   return report;
 }

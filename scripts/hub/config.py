@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model's configuration claims about one layer: config.json's quantization_config and quantize_config.json."""
+"""What a model's configuration claims about one layer; the files and keys are those of the table of facts."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from collections.abc import Iterator
 
+from hub.facts import FACTS, READ, method_row, refused_called
 from hub.strict_json import kind_of
 from w4fixture import InputError
 
-CONFIG, LEGACY = "config.json", "quantize_config.json"
 PATTERN_SECONDS = 2.0
 MOST_PATTERN = 1000
 
 # one claim may have several spellings; the first that is there counts
-SPELLINGS = {"bits": ("bits", "w_bit", "num_bits"), "group_size": ("group_size", "q_group_size"),
-             "symmetric": ("sym", "symmetric"), "act_order": ("desc_act",),
-             "layout": ("checkpoint_format", "format", "version"), "pack_dtype": ("pack_dtype",)}
-KINDS = {"bits": int, "group_size": int, "symmetric": bool, "act_order": bool, "layout": str, "pack_dtype": str}
-FORMATS = {"gptq": "gptq", "gptqmodel": "gptq", "awq": "awq", "compressed-tensors": "compressed-tensors",
-           "marlin": "marlin", "pair-packed": "pair-packed"}
+SPELLINGS = {key: tuple(names) for key, names in FACTS["claims"].items()} | {"pack_dtype": ("pack_dtype",)}
+KINDS = {"bits": int, "group_size": int, "symmetric": bool, "act_order": bool, "pack_dtype": str}
+NOT_QUANTISED = 16     # bits from which on a rule leaves a layer as it is
 
 
 @dataclass(frozen=True)
@@ -45,9 +42,18 @@ class Claims:
     said: dict[str, Said] = field(default_factory=dict)
     skipped: Said | None = None             # the config says that this layer is not quantised
     static_groups: bool = False             # act-order that leaves g_idx trivial
+    model_dtype: Said | None = None         # fp16 or bf16, of the model's activations
 
     def get(self, key: str) -> Any:
         return self.said[key].value if key in self.said else None
+
+    def told(self) -> list[str]:
+        """What was said, a line for each place: `config.json: quantization_config: group_size 64 (group_size)`."""
+        places: dict[str, list[str]] = {}
+        for key, said in sorted(self.said.items()):
+            place, _, last = said.where.rpartition(".")
+            places.setdefault(place, []).append(f"{key} {text_of(said.value)} ({last})")
+        return [f"{place}: {', '.join(values)}" for place, values in sorted(places.items())]
 
 
 def text_of(value: Any) -> str:
@@ -59,16 +65,34 @@ class Config:
 
     def __init__(self, source: Any, trust: str | None) -> None:
         self.parts: list[tuple[dict[str, Any], str]] = []    # the first to say a thing counts
-        whole = source.read_json(CONFIG) or {}
-        where = source.say_where(CONFIG)
-        nested = whole.get("text_config")
-        self._add(whole.get("quantization_config"), f"{where}: quantization_config")
-        if isinstance(nested, dict):
-            self._add(nested.get("quantization_config"), f"{where}: text_config.quantization_config")
-        self._add(source.read_json(LEGACY), source.say_where(LEGACY))
-        self.model_type = whole.get("model_type")
+        self.model_type: Any = None
+        self.model_dtype: Said | None = None                # fp16 or bf16
+        for place in FACTS["config_files"]:
+            whole, where = source.read_json(place["file"]), source.say_where(place["file"])
+            if whole is None:
+                continue
+            if place["keys"]:
+                self.model_type = self.model_type or whole.get("model_type")
+                self._take(whole, place["keys"], where, "")
+            else:
+                self._add(whole, where)
+        self.trust = trust
         if trust is None:
             self._check_agreement()
+
+    def _take(self, whole: dict[str, Any], keys: list[str], where: str, path: str) -> None:
+        """What an object says, and then what its nested configs say: those of language models first."""
+        for key in keys:
+            self._add(whole.get(key), f"{where}: {path}{key}")
+        for key in FACTS["model_dtype"]:
+            dtype = FACTS["dtypes"].get(whole.get(key)) if isinstance(whole.get(key), str) else None
+            if dtype and self.model_dtype is None:
+                self.model_dtype = Said(dtype, f"{where}: {path}{key}")
+        first = [key for key in FACTS["nested_first"] if isinstance(whole.get(key), dict)]
+        others = sorted(key for key, value in whole.items() if isinstance(value, dict) and key not in (*first, *keys)
+                        and key.endswith(FACTS["nested_config"]))
+        for key in (*first, *others):
+            self._take(whole[key], keys, where, f"{path}{key}.")
 
     def _add(self, part: Any, where: str) -> None:
         if part is None:
@@ -85,25 +109,62 @@ class Config:
                     raise InputError(f"{said[0]}, {other}: --trust config takes the first, --trust data neither")
 
     def claims_of(self, layer: str) -> Claims:
-        claims = Claims()
+        claims = Claims(model_dtype=self.model_dtype)
         for part, where in self.parts:
-            method = value_of(part, "quant_method", str, where)
-            if method is not None:
-                claims.said.setdefault("method", Said(method, f"{where}.quant_method"))
-            if part.get("is_marlin_format") is True:
-                claims.said.setdefault("layout", Said("marlin", f"{where}.is_marlin_format"))
+            check_words(part, where)
+            self._take_format(claims, format_in(part, where))
+            if method := value_of(part, "quant_method", str, where):
+                claims.said.setdefault("method", Said(method.lower(), f"{where}.quant_method"))
             if "config_groups" in part:
                 self._take_groups(claims, part, where, layer)
             for key in KINDS:
                 if (claim := claim_in(part, where, key)) is not None:
                     claims.said.setdefault(key, claim)
-            if part.get("zero_point") is not None and (method or "").startswith("awq"):
+            if part.get("zero_point") is not None and str(claims.get("format")).startswith("awq"):
                 zero_point = value_of(part, "zero_point", bool, where)
                 claims.said.setdefault("symmetric", Said(not zero_point, f"{where}.zero_point"))
-            claims.static_groups |= part.get("static_groups") is True or part.get("act_group_aware") is True
+            claims.static_groups |= any(part.get(key) is True for key in FACTS["static_order"])
             self._take_skipped(claims, part, where, layer)
             self._take_dynamic(claims, part, where, layer)
+            self._take_extra(claims, part, where, layer)
         return claims
+
+    def _take_format(self, claims: Claims, form: Said | None) -> None:
+        first = claims.said.get("format")
+        if form is None or first is None or {first.value, form.value} in ({"gptq", "gptq_v1"}, {"gptq", "gptq_v2"}):
+            if form is not None and (first is None or first.value == "gptq"):
+                claims.said["format"] = form
+            return
+        if form.value != first.value and self.trust is None:
+            raise InputError(f"{first}, {form}: --trust config takes the first, --trust data neither")
+
+    def named(self, refused: str) -> str:
+        """Where a format that is not read is named; or empty."""
+        for part, where in self.parts:
+            for key in FACTS["refused_words_in"]:
+                if isinstance(part.get(key), str) and refused_called(part[key]) == refused:
+                    return f"{where}.{key} says {part[key]}"
+        return ""
+
+    def _take_extra(self, claims: Claims, part: dict[str, Any], where: str, layer: str) -> None:
+        """auto-round: a layer's name, or a pattern -> other values; a name counts before a pattern."""
+        rules = value_of(part, "extra_config", dict, where) or {}
+        found = next((key for key in rules if key == layer or layer.endswith("." + key)), None)
+        if found is None:
+            found = next((key for key in sorted(rules) if set(key) & set("*+?[(|^$\\")
+                          and matches(key, layer, f"{where}.extra_config[{key!r}]")), None)
+        if found is not None:
+            self._overrule(claims, rules[found], f"{where}.extra_config[{found!r}]")
+
+    def _overrule(self, claims: Claims, values: Any, place: str) -> None:
+        if not isinstance(values, dict):
+            raise InputError(f"{place} is {kind_of(values)}, expected an object")
+        for key in KINDS:
+            claim = claim_in(values, place, key)
+            if claim is not None and key == "bits" and claim.value >= NOT_QUANTISED:
+                claims.skipped = Said(True, claim.where)
+            elif claim is not None:
+                claims.said[key] = claim
 
     def _take_dynamic(self, claims: Claims, part: dict[str, Any], where: str, layer: str) -> None:
         """GPTQModel: pattern -> other values; '-:' in front of it leaves the layer as it is. The first match counts."""
@@ -115,15 +176,11 @@ class Config:
             if pattern.startswith("-:"):
                 claims.skipped = Said(True, place)
                 return
-            if not isinstance(values, dict):
-                raise InputError(f"{place} is {kind_of(values)}, expected an object")
-            for key in KINDS:
-                if (claim := claim_in(values, place, key)) is not None:
-                    claims.said[key] = claim
+            self._overrule(claims, values, place)
             return
 
     def _take_skipped(self, claims: Claims, part: dict[str, Any], where: str, layer: str) -> None:
-        for key in ("modules_to_not_convert", "ignore"):
+        for key in FACTS["skipped"]:
             for name in value_of(part, key, list, where) or []:
                 if isinstance(name, str) and names_layer(name, layer, f"{where}.{key}"):
                     claims.skipped = Said(name, f"{where}.{key}")
@@ -143,13 +200,17 @@ class Config:
             return
         key = min(found)    # a name before a class
         place = key.split(" ", 1)[1] + ".weights"
-        self._take_group(claims, value_of(found[key], "weights", dict, place) or {}, place)
+        self._take_group(claims, found[key], place)
 
-    def _take_group(self, claims: Claims, weights: dict[str, Any], place: str) -> None:
+    def _take_group(self, claims: Claims, group: dict[str, Any], place: str) -> None:
+        weights = value_of(group, "weights", dict, place.removesuffix(".weights")) or {}
         for key in ("bits", "group_size", "symmetric"):
             if (claim := claim_in(weights, place, key)) is not None:
                 claims.said.setdefault(key, claim)
         strategy = value_of(weights, "strategy", str, place)
+        group_format = value_of(group, "format", str, place.removesuffix(".weights"))
+        if group_format and (name := refused_called(group_format)):
+            raise InputError(f"{place.removesuffix('.weights')}.format says {group_format}: {name} is not read")
         if strategy == "channel":
             claims.said["group_size"] = Said(-1, f"{place}.strategy channel")
         elif strategy not in (None, "group"):
@@ -159,6 +220,34 @@ class Config:
         if "actorder" in weights:
             order = weights["actorder"]
             claims.said["act_order"] = Said(order in ("group", "dynamic", True), f"{place}.actorder")
+
+
+def check_words(part: dict[str, Any], where: str) -> None:
+    """Formats that are not read, by name."""
+    for key in FACTS["refused_words_in"]:
+        name = refused_called(part[key]) if isinstance(part.get(key), str) else None
+        if name:
+            raise InputError(f"{where}.{key} says {part[key]}: {name} is not read; read are {READ}")
+
+
+def format_in(part: dict[str, Any], where: str) -> Said | None:
+    """The format that a part names: by its layout where it says one, else by its method."""
+    method = value_of(part, "quant_method", str, where)
+    alone = "compressed-tensors" if "config_groups" in part else "awq" if "w_bit" in part else "gptq"
+    row = method_row(method.lower() if method else alone)
+    if row is None:
+        raise InputError(f"{where}.quant_method says {method}: not read; read are {READ}")
+    if part.get("is_marlin_format") is True and "marlin" in row["formats"]:
+        return Said("marlin", f"{where}.is_marlin_format")
+    for key in row["layout"]:
+        word = value_of(part, key, str, where)
+        if not word:
+            continue
+        if word.lower() not in row["formats"]:
+            known = ", ".join(sorted(name for name in row["formats"] if name))
+            raise InputError(f"{where}.{key} says {word}, which is not supported: for {row['names'][0]} {known} are")
+        return Said(row["formats"][word.lower()], f"{where}.{key}")
+    return Said(row["formats"][""], f"{where}.quant_method") if method else None
 
 
 def claim_in(part: dict[str, Any], where: str, key: str) -> Said | None:

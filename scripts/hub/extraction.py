@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hub.activations import DEFAULT_ROWS, Rows, bf16_values, deviations, drawn, norm_of, read_rows, to_bf16
+from hub.activations import DEFAULT_ROWS, LARGEST, Rows, bf16_values, deviations, drawn, norm_of, read_rows, to_bf16
 from hub.config import Claims, Config
 from hub.formats import Facts, facts_of
 from hub.headers import Place
-from hub.names import layers_of
+from hub.modules import (NotRead, left_over, module_of, refused_modules, scaled_activations, slice_of,
+                         stacked_experts)
+from hub.names import in_order, layers_of
 from hub.output import Stored
 from hub.progress import Progress
 from hub.settle import Judge, Settled, settle_data, settle_headers, tensors_of
@@ -39,7 +41,27 @@ class Model:
         self.source, self.wishes = source, wishes
         self.config = Config(source, wishes.trust)
         self.files = source.files()
-        self.layers = layers_of(list(self.files))
+        tensors = list(self.files)
+        refused = refused_modules(tensors, lambda _: None)    # by names: no header is fetched for it
+        self.layers = {layer: parts for layer, parts in layers_of(tensors).items() if layer not in refused}
+        self.experts = stacked_experts(tensors, self.place)
+        for layer, expert in self.experts.items():
+            self.layers.pop(expert.module, None)
+            self.layers[layer] = expert.tensors
+        self.layers = dict(sorted(self.layers.items(), key=lambda item: in_order(item[0])))
+        self.scales = scaled_activations(tensors, self.layers)
+
+    def not_read(self) -> list[NotRead]:
+        """Modules in few bits that are no layer that is read. Looks at every header."""
+        tensors = list(self.files)
+        refused = refused_modules(tensors, self.place)
+        claimed = {*self.layers, *(expert.module for expert in self.experts.values())}
+        scales = set(self.scales.values())
+        others = left_over(tensors, self.place, lambda tensor: tensor in scales or
+                           module_of(tensor) in claimed or module_of(tensor) in refused)
+        found = [replace(why, said=self.config.named(why.format)) for module, why in refused.items()
+                 if module not in claimed] + others
+        return sorted(found, key=lambda why: in_order(why.module))
 
     def place(self, tensor: str) -> Place:
         file = self.files[tensor]
@@ -50,10 +72,23 @@ class Model:
 
     def plan(self, layer: str) -> Plan:
         where = f"{self.source.label}: {layer}" if layer else self.source.label
-        parts = {part: self.place(tensor) for part, tensor in self.layers[layer].items()}
+        parts = self._parts(layer, where)
         facts = facts_of(layer, parts, where)
         claims, judge = self.config.claims_of(layer), Judge(where, self.wishes.trust)
         return Plan(self, facts, claims, judge, settle_headers(facts, claims, judge), self._norm(layer))
+
+    def _parts(self, layer: str, where: str) -> dict[str, Place]:
+        parts = {part: self.place(tensor) for part, tensor in self.layers[layer].items()}
+        if layer in self.scales:
+            parts["act_scales"] = self.place(self.scales[layer])
+        expert = self.experts.get(layer)
+        for part, place in parts.items() if expert else ():
+            sliced = slice_of(place, part, expert)
+            if sliced is None:
+                raise InputError(f"{where}: {place.name} has shape {place.shape}, expected {expert.count} experts in "
+                                 "its first dimension")
+            parts[part] = sliced
+        return parts
 
     def _norm(self, layer: str) -> str | None:
         drawn_rows = self.wishes.activations is None and self.wishes.random_rows is not None
@@ -97,7 +132,9 @@ def fixture_of(plan: Plan, blobs: dict[str, bytes]) -> tuple[dict[str, Stored], 
     """The tensors and the manifest, everything checked. Throws InputError."""
     arrays = tensors_of(plan.facts, blobs)
     settle_data(plan.settled, plan.facts, arrays, plan.claims, plan.judge, plan.model.wishes.format)
-    tensors = {name: Stored(array, plan.facts.places[name].dtype) for name, array in arrays.items()}
+    tensors = {name: Stored(array, _stored_type(plan, name)) for name, array in arrays.items()}
+    _match_scales(plan, tensors)
+    _note_row_scale(plan, tensors)
     for name in ("g_idx", "weight_g_idx"):
         if name in tensors and tensors[name].dtype != "I32":
             plan.judge.notes.append(f"{name} written as I32, it is {tensors[name].dtype} in the model")
@@ -107,6 +144,45 @@ def fixture_of(plan: Plan, blobs: dict[str, bytes]) -> tuple[dict[str, Stored], 
     if rows is not None:
         tensors["activations"] = Stored(rows.values, rows.dtype)
     return tensors, _manifest(plan, tensors, blobs, rows)
+
+
+def _stored_type(plan: Plan, name: str) -> str:
+    """Of a tensor that was undone from another layout, the type that it has now."""
+    undone = {"weight_packed": "qweight", "weight_scale": "scales", "weight_zero_point": "qzeros"}
+    places = plan.facts.places
+    if name == "weight_shape" and name not in places:
+        return "I64"
+    return places[name if name in places else undone[name]].dtype
+
+
+def _match_scales(plan: Plan, tensors: dict[str, Stored]) -> None:
+    """fp32 scales are rounded to the model's type, else to fp16, or bf16 where that is too narrow for them; 16-bit
+    ones of another type than the model stay as they are, and that is said."""
+    settled, model = plan.settled, plan.claims.model_dtype
+    name = next(name for name in ("scales", "weight_scale", "s") if name in tensors)
+    if settled.dtype == "fp32":
+        values = tensors[name].values
+        sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+        fits = bool(((sizes >= 2.0 ** -14) & (sizes <= LARGEST["fp16"])).all())
+        settled.dtype = model.value if model else "fp16" if fits else "bf16"
+        rounded = to_bf16(values) if settled.dtype == "bf16" else values.astype(np.float16)
+        back = bf16_values(rounded) if settled.dtype == "bf16" else rounded.astype(np.float32)
+        why = model.where if model else "fp16 holds them" if fits else "fp16 is too narrow for them"
+        changed = int((back != values).sum())
+        plan.judge.notes.append(f"scales are fp32, rounded to {settled.dtype} ({why}): {changed} of {values.size} "
+                                f"change, by at most half a unit in the last place")
+        tensors[name] = Stored(rounded, "BF16" if settled.dtype == "bf16" else "F16")
+    if model and model.value != settled.dtype:
+        plan.judge.notes.append(f"scales are {settled.dtype}, the model is {model.value} ({model.where}): a kernel "
+                                f"that computes in {model.value} rounds them")
+
+
+def _note_row_scale(plan: Plan, tensors: dict[str, Stored]) -> None:
+    for name, how in (("act_scales", "divided by"), ("pre_quant_scale", "times")):
+        if name in tensors:
+            stored = plan.facts.places[name].name
+            plan.judge.notes.append(f"{name} ({stored}): w of row k is the weight times a factor, which is undone on "
+                                    f"A: a kernel is given A {how} it")
 
 
 def _match_bias(plan: Plan, tensors: dict[str, Stored]) -> None:

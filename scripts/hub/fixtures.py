@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.extraction import Model, Plan, fixture_of
+from hub.facts import READ
 from hub.listing import json_text, listing_of, table_text
 from hub.names import chosen, file_name_of, is_pattern
 from hub.output import write_folder, write_whole, writer_for
@@ -15,17 +16,37 @@ from w4fixture import InputError
 
 
 def print_list(model: Model, asked: list[str], as_json: bool) -> None:
-    layers = chosen(asked, model.layers, list(model.files), model.source.label) if asked else list(model.layers)
-    if not layers:
+    layers = chosen_of(model, asked) if asked else list(model.layers)
+    others = [] if asked else [{"layer": why.module, "problem": f"{why.module}: {why}"} for why in model.not_read()]
+    if not layers and not others:
         raise InputError(f"{model.source.label}: no quantised layer (qweight, weight_packed or B with s) among its "
                          f"{len(model.files)} tensors")
-    entries = listing_of(model, layers)
+    entries = listing_of(model, layers) + others
     print(json_text(entries) if as_json else table_text(entries))
+
+
+def chosen_of(model: Model, asked: list[str]) -> list[str]:
+    """The layers that are meant. Throws InputError, for what is not read by its name."""
+    try:
+        return chosen(asked, model.layers, list(model.files), model.source.label)
+    except InputError:
+        def answers(module: str, text: str) -> bool:
+            return module == text or module.endswith("." + text)
+        for text in asked:
+            for layer, expert in model.experts.items():
+                if answers(expert.module, text):
+                    raise InputError(f"{model.source.label}: '{expert.module}' is {expert.count} experts, name one: "
+                                     f"{layer} is the first") from None
+            others = model.not_read()
+            meant = [why for why in others if answers(why.module, text)] or ([] if model.layers else others)
+            if meant:
+                raise InputError(f"{model.source.label}: {meant[0].module}: {meant[0]}; read are {READ}") from None
+        raise
 
 
 def extract(model: Model, asked: list[str], out: Path, program: str) -> None:
     """One layer to `out`; several, or a glob, to a folder with one fixture a layer."""
-    layers = chosen(asked, model.layers, list(model.files), model.source.label)
+    layers = chosen_of(model, asked)
     several = len(asked) > 1 or is_pattern(asked[0]) and asked[0] not in model.layers
     if several and writer_for(out) is not write_folder:
         raise InputError(f"{out}: one file cannot hold {len(layers)} fixtures: name a folder")
@@ -76,13 +97,13 @@ def tell(plan: Plan, program: str) -> None:
         f"{plan.facts.layer or '(no prefix)'}: K={settled.K} N={settled.N} {settled.format} group_size "
         f"{settled.group_size} {'symmetric' if settled.symmetric else 'asymmetric'}"
         f"{' act-order' if settled.act_order else ''} {settled.dtype}")
-    for note in plan.judge.notes:
+    for note in plan.claims.told() + plan.judge.notes:
         Progress(program, 0).say(note)
 
 
 def cached(model: Model, asked: list[str], program: str) -> Path:
     """The folder of the one layer's fixture below the cache, made where it is missing."""
-    layers = chosen(asked, model.layers, list(model.files), model.source.label)
+    layers = chosen_of(model, asked)
     if len(layers) != 1:
         raise InputError(f"{model.source.label}: {len(layers)} layers are meant by '{' '.join(asked)}', one is wanted")
     source: Any = model.source

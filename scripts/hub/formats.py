@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hub.facts import READ, refused_by
 from hub.headers import Place
 from w4fixture import CODE_BITS, CODES_PER_WORD, InputError
 
 WORD_BITS = 32
 TILE = 16              # rows of K in a row of Marlin's words
-DTYPES = {"F16": "fp16", "BF16": "bf16"}
+DTYPES = {"F16": "fp16", "BF16": "bf16", "F32": "fp32"}
+EXTRA = ("pre_quant_scale", "act_scales")    # beside a layer of any format
+GEMV_GROUPS = (128, 64, 32)
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,12 @@ class Facts:
     """A layer by its headers alone."""
 
     layer: str
-    format: str                # gptq, awq, compressed-tensors, pair-packed, marlin
+    format: str                # gptq, awq, awq-gemv, compressed-tensors, pair-packed, marlin
     N: int
     K: int | None              # none: it takes the width of a code, which the headers do not show
     groups: int
     bits: int | None
-    dtype: str                 # fp16 or bf16, of the scales
+    dtype: str                 # fp16, bf16 or fp32, of the scales
     places: dict[str, Place]   # by the part's plain name
 
     def rows(self, bits: int) -> int:
@@ -41,6 +44,9 @@ class Facts:
 
 def facts_of(layer: str, parts: dict[str, Place], where: str) -> Facts:
     """Throws InputError for tensors that are no layer of a known format."""
+    for place in parts.values():
+        if name := refused_by(place.name, place.dtype):
+            raise InputError(f"{where}: {place.name} is {place.dtype}: {name} is not read; read are {READ}")
     if "weight_packed" in parts:
         return _compressed(layer, parts, where)
     if "qweight" not in parts:
@@ -66,12 +72,12 @@ def is_words(parts: dict[str, Place], names: tuple[str, ...], where: str) -> Non
 
 def dtype_of(scales: Place, where: str) -> str:
     if scales.dtype not in DTYPES:
-        raise InputError(f"{where}: {scales.name} is {scales.dtype}, expected F16 or BF16")
+        raise InputError(f"{where}: {scales.name} is {scales.dtype}, expected F16, BF16 or F32")
     return DTYPES[scales.dtype]
 
 
 def kept(parts: dict[str, Place], names: tuple[str, ...]) -> dict[str, Place]:
-    return {name: parts[name] for name in names if name in parts}
+    return {name: parts[name] for name in (*names, *EXTRA) if name in parts}
 
 
 def bits_by_zeros(parts: dict[str, Place], N: int, where: str) -> int | None:
@@ -91,6 +97,12 @@ def _words(layer: str, parts: dict[str, Place], where: str) -> Facts:
     is_words(parts, ("qweight", "qzeros"), where)
     (rows, columns), (groups, N) = parts["qweight"].shape, parts["scales"].shape
     dtype = dtype_of(parts["scales"], where)
+    if columns == 2 * N:    # AutoAWQ's version marlin
+        return _marlin(layer, parts | {"B": parts["qweight"], "s": parts["scales"]}, where)
+    if gemv_shapes(parts):
+        size = next((size for size in GEMV_GROUPS if fits_gemv(size, parts)), columns * CODES_PER_WORD)
+        return Facts(layer, "awq-gemv", rows, columns * CODES_PER_WORD, columns * CODES_PER_WORD // size, CODE_BITS,
+                     dtype, kept(parts, ("qweight", "scales", "qzeros", "bias")))
     if columns == N:
         places = kept(parts, ("qweight", "scales", "qzeros", "g_idx", "bias"))
         bits = bits_by_zeros(parts, N, where)
@@ -98,14 +110,33 @@ def _words(layer: str, parts: dict[str, Place], where: str) -> Facts:
             bits = rows * WORD_BITS // max(parts["g_idx"].shape[0], 1)
         K = rows * WORD_BITS // bits if bits else None
         return Facts(layer, "gptq", N, K, groups, bits, dtype, places)
-    if rows in parts["scales"].shape[:1]:
+    if rows == groups:
         raise InputError(f"{where}: qweight {parts['qweight'].shape} and scales {parts['scales'].shape} are AWQ's gemv "
-                         f"layout, which is not supported: only gemm is")
+                         f"layout, which is not supported without qzeros (N, w) and scales (N, 8w)")
     if columns * WORD_BITS % N == 0 and columns < N:
         return Facts(layer, "awq", N, rows, groups, columns * WORD_BITS // N, dtype,
                      kept(parts, ("qweight", "scales", "qzeros", "bias")))
     raise InputError(f"{where}: qweight {parts['qweight'].shape} and scales {parts['scales'].shape} fit neither gptq "
                      f"({columns} columns against N={N}) nor awq ({columns * CODES_PER_WORD} against N={N})")
+
+
+def gemv_shapes(parts: dict[str, Place]) -> bool:
+    """AutoAWQ's gemv: qweight (N, K/8), qzeros (N, w), scales (N, 8w), w padded beyond the groups by zeros."""
+    if "qzeros" not in parts or len(parts["qzeros"].shape) != 2:
+        return False
+    words, scales, zeros = (parts[name].shape for name in ("qweight", "scales", "qzeros"))
+    return (words[0] == scales[0] == zeros[0] and words[0] % CODES_PER_WORD == 0
+            and zeros[1] * CODES_PER_WORD == scales[1] and scales[1] not in (words[1], words[1] * CODES_PER_WORD))
+
+
+def fits_gemv(size: int, parts: dict[str, Place]) -> bool:
+    """Whether scales are padded as they are for groups of this size."""
+    K, width = parts["qweight"].shape[1] * CODES_PER_WORD, parts["scales"].shape[1]
+    if size < 1 or K % size:
+        return False
+    step = 1 if size >= 128 else 128 // size
+    words = -(-(K // size) // CODES_PER_WORD)
+    return -(-words // step) * step * CODES_PER_WORD == width
 
 
 def _pairs(layer: str, parts: dict[str, Place], where: str) -> Facts:
@@ -146,10 +177,15 @@ def _compressed(layer: str, parts: dict[str, Place], where: str) -> Facts:
 
 def _marlin(layer: str, parts: dict[str, Place], where: str) -> Facts:
     """B int32 (K/16, 2N), s fp16 (G, N), both in the kernel's order."""
+    if "s" not in parts and "scales" in parts:
+        parts = parts | {"s": parts["scales"]}
     need(parts, ("B", "s"), where)
+    if "qzeros" in parts:
+        raise InputError(f"{where}: Marlin-packed words beside qzeros are not read: zero points of Marlin are called "
+                         "zeros")
     is_words(parts, ("B",), where)
     (tiles, words), (groups, N) = parts["B"].shape, parts["s"].shape
     if words * WORD_BITS % (TILE * N):
         raise InputError(f"{where}: B {parts['B'].shape} and s {parts['s'].shape} fit no width of codes")
     return Facts(layer, "marlin", N, tiles * TILE, groups, words * WORD_BITS // (TILE * N),
-                 dtype_of(parts["s"], where), kept(parts, ("B", "s", "bias")))
+                 dtype_of(parts["s"], where), kept(parts, ("B", "s", "zeros", "perm", "bias")))

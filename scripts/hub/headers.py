@@ -19,7 +19,7 @@ MOST_OFFSET = 2**63 - 1
 # bf16 has no NumPy type: its bits are carried as uint16
 NUMPY_TYPES = {"BOOL": "|u1", "U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "F16": "<f2", "BF16": "<u2",
                "U32": "<u4", "I32": "<i4", "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
-               "F8_E4M3": "|u1", "F8_E5M2": "|u1"}
+               "F8_E4M3": "|u1", "F8_E5M2": "|u1", "F8_E8M0": "|u1"}
 
 
 @dataclass(frozen=True)

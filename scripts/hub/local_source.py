@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from hub.facts import READ, refused_file
 from hub.headers import LENGTH_BYTES, Place, header_length, parse_header
 from hub.strict_json import parse_object
 from w4fixture import InputError
@@ -78,6 +79,9 @@ class LocalSource:
         self.label = str(path)
         self._headers: dict[str, dict[str, Place]] = {}
         self._files: dict[str, str] | None = None
+        for file in sorted(path.iterdir()) if path.is_dir() and not any(path.glob("*.safetensors")) else [path]:
+            if (name := refused_file(file.suffix)) and file.is_file():
+                raise InputError(f"{file}: {name} is not read; read are {READ}")
         if not path.is_dir() and path.suffix != ".safetensors":
             raise InputError(f"{path}: a model is a folder or a .safetensors file")
 

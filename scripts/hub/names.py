@@ -7,11 +7,11 @@ import difflib
 import fnmatch
 import re
 
+from hub.facts import FACTS
 from w4fixture import InputError
 
-CODES = ("qweight", "weight_packed")    # either makes a layer; Marlin checkpoints call theirs B, and s beside it
-PARTS = (*CODES, "B", "s", "scales", "qzeros", "zeros", "g_idx", "bias", "weight_scale", "weight_zero_point",
-         "weight_g_idx", "weight_shape")
+CODES = tuple(FACTS["codes"])    # either makes a layer; Marlin checkpoints call theirs B, and s beside it
+PARTS = tuple(FACTS["parts"])
 SHOWN = 5
 
 
@@ -23,7 +23,7 @@ def layers_of(tensors: list[str]) -> dict[str, dict[str, str]]:
         if part in PARTS:
             parts.setdefault(layer, {})[part] = tensor
     sound = {layer: found for layer, found in parts.items()
-             if any(code in found for code in CODES) or {"B", "s"} <= set(found)}
+             if any(code in found for code in CODES) or ("B" in found and ("s" in found or "scales" in found))}
     return dict(sorted(sound.items(), key=lambda item: in_order(item[0])))
 
 

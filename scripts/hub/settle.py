@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from hub.config import FORMATS, Claims, Said, text_of
-from hub.formats import Facts, is_words
+from hub.config import Claims, Said, text_of
+from hub.facts import method_row
+from hub.formats import Facts, fits_gemv, is_words
 from hub.headers import Place
-from w4fixture import CODE_BITS, CODES_PER_WORD, SYMMETRIC_ZERO_POINT, InputError, unpack_columns
+from w4fixture import CODE_BITS, CODES_PER_WORD, SYMMETRIC_ZERO_POINT, InputError, pack_rows, unpack_columns
 
-GPTQ_LAYOUTS = {"gptq": "gptq_v1", "gptq_v1": "gptq_v1", "gptq_v2": "gptq_v2"}
-AWQ_LAYOUTS = ("gemm",)
-COMPRESSED_LAYOUTS = ("pack-quantized",)
+GPTQ = ("gptq", "gptq_v1", "gptq_v2")
 TRUSTED = ("data", "config")
 
 
@@ -66,11 +65,11 @@ def settle_headers(facts: Facts, claims: Claims, judge: Judge) -> Settled:
     _check_shapes(facts, K, judge)
     settled.format = _format(facts, claims, judge)
     settled.symmetric, settled.act_order = claims.get("symmetric"), claims.get("act_order")
-    if settled.group_size == K or facts.format in ("awq", "pair-packed"):
+    if settled.group_size == K or facts.format in ("awq", "awq-gemv", "pair-packed"):
         settled.act_order = False    # one group has no order; the other two have no way to store one
     if facts.format == "marlin":
-        settled.symmetric, settled.act_order = True, False    # that is all the format can hold
-    if facts.format == "compressed-tensors":
+        settled.symmetric, settled.act_order = "zeros" not in facts.places, "perm" in facts.places
+    if facts.format == "compressed-tensors" and not ("weight_zero_point" in facts.places and settled.symmetric):
         settled.symmetric = judge.agree("symmetric", "weight_zero_point" not in facts.places, "weight_zero_point is "
                                         + ("there" if "weight_zero_point" in facts.places else "absent"),
                                         claims.said.get("symmetric"))
@@ -82,18 +81,24 @@ def _check_method(facts: Facts, claims: Claims, judge: Judge) -> None:
         judge.agree("quantised", True, f"it has {', '.join(facts.places)}", Said(False, claims.skipped.where))
         if judge.trust == "config":
             raise judge.refuse(f"{claims.skipped.where} leaves this layer as it is: there is nothing to extract")
-    method = claims.said.get("method")
-    if method is None:
+    claim = claims.said.get("format")
+    if claim is None or (claim.value == "awq" and facts.format in ("awq", "awq-gemv", "marlin")):
         return
-    if method.value.lower() not in FORMATS:
-        raise judge.refuse(f"quant_method {method.value!r} is not supported, known are {', '.join(FORMATS)}")
-    expected = FORMATS[method.value.lower()]
-    if expected == "gptq" and claims.get("layout") == "marlin":
-        expected = "marlin"
-    if judge.agree("format", facts.format, shape_reason(facts), Said(expected, method.where)) != facts.format:
+    expected = family(claim.value)
+    if expected == facts.format:
+        return
+    method = claims.said.get("method")
+    row = method_row(method.value) if method is not None else None
+    if row is not None and facts.format not in map(family, row["formats"].values()):
+        claim = method    # of no layout that the method has
+    if judge.agree("format", facts.format, shape_reason(facts), claim) != facts.format:
         raise judge.refuse(f"the tensors of {facts.format} cannot be read as {expected}: only --trust data can be")
-    if expected != facts.format:
-        claims.said.pop("layout", None)    # that of another format
+    claims.said.pop("format")    # that of another format
+
+
+def family(form: str) -> str:
+    """Tensors of one layout: v1 and v2 of GPTQ differ in what they hold."""
+    return {"gptq_v1": "gptq", "gptq_v2": "gptq", "awq-gemm": "awq"}.get(form, form)
 
 
 def shape_reason(facts: Facts) -> str:
@@ -124,6 +129,9 @@ def _group_size(facts: Facts, K: int, claims: Claims, judge: Judge) -> int:
     if K % facts.groups:
         raise judge.refuse(f"K={K} is not a multiple of the {facts.groups} groups of its scales: no group_size fits")
     claim = claims.said.get("group_size")
+    said = K if claim is not None and claim.value == -1 else claim.value if claim is not None else 0
+    if facts.format == "awq-gemv" and fits_gemv(said, facts.places):
+        return said
     if claim is not None and claim.value in (-1, 0):
         claim = Said(K, f"{claim.where} ({claim.value}, one group)")
     size = judge.agree("group_size", K // facts.groups, f"K={K} over {facts.groups} groups", claim)
@@ -148,15 +156,13 @@ def _check_shapes(facts: Facts, K: int, judge: Judge) -> None:
 
 def _format(facts: Facts, claims: Claims, judge: Judge) -> str:
     """The manifest's format as far as the config says: 'gptq' where it does not tell v1 from v2."""
-    layout = claims.said.get("layout")
-    known = {"gptq": GPTQ_LAYOUTS, "awq": AWQ_LAYOUTS, "compressed-tensors": COMPRESSED_LAYOUTS}.get(facts.format)
-    if layout is not None and known is not None and layout.value not in known:
-        raise judge.refuse(f"{layout}, which is not supported: for {facts.format} {', '.join(known)} are")
+    if facts.format == "awq-gemv":
+        judge.notes.append(f"AWQ gemv: {shape_reason(facts)}, written as compressed-tensors, whose words are the same")
+        return "compressed-tensors"
     if facts.format != "gptq":
         return facts.format
-    if layout is not None:
-        return GPTQ_LAYOUTS[layout.value]
-    return "gptq" if "qzeros" in facts.places and not claims.said else "gptq_v1"
+    claim = claims.said.get("format")
+    return claim.value if claim is not None else "gptq" if "qzeros" in facts.places else "gptq_v1"
 
 
 # ---- with the tensors ------------------------------------------------------------------------------------------------
@@ -174,16 +180,41 @@ def settle_data(settled: Settled, facts: Facts, tensors: dict[str, np.ndarray], 
     elif facts.format == "awq":
         # the order inside a word does not matter for whether all are 8
         _settle_symmetric(settled, common_value(tensors, unpack_columns), SYMMETRIC_ZERO_POINT, claims, judge)
+    elif facts.format == "compressed-tensors" and "weight_zero_point" in tensors and claims.get("symmetric"):
+        stored = unpack_columns(tensors["weight_zero_point"])    # in any order: it is asked whether all are 8
+        symmetric = bool((stored == SYMMETRIC_ZERO_POINT).all())
+        settled.symmetric = judge.agree("symmetric", symmetric, "weight_zero_point is there"
+                                        + ("" if symmetric else ", and not 8 everywhere"), claims.said["symmetric"])
+    elif facts.format == "awq-gemv":
+        _settle_gemv(settled, facts, tensors, claims, judge)
     elif facts.format == "pair-packed":
         zeros = tensors["qzeros"]
         same = SYMMETRIC_ZERO_POINT if (zeros == bf16_bits(SYMMETRIC_ZERO_POINT)).all() else None
         _settle_symmetric(settled, same, SYMMETRIC_ZERO_POINT, claims, judge)
     for name in ("g_idx", "weight_g_idx"):
+        if name in tensors and tensors[name].size and (tensors[name] == -1).all():
+            judge.notes.append(f"g_idx dropped: it is -1 for all {tensors.pop(name).size} rows, which means that it "
+                               "was never set")
         if name in tensors:
             _settle_order(settled, name, tensors[name], claims, judge)
-    if settled.act_order is None or not ({"g_idx", "weight_g_idx"} & set(tensors)):
+    if facts.format != "marlin" and (settled.act_order is None or not {"g_idx", "weight_g_idx"} & set(tensors)):
         _settle_without_g_idx(settled, claims, judge)
     settled.decided = judge.notes
+
+
+def _settle_gemv(settled: Settled, facts: Facts, tensors: dict[str, np.ndarray], claims: Claims, judge: Judge) -> None:
+    """The tensors of AWQ's gemv layout as compressed-tensors has them: nothing padded, zero points packed along N."""
+    groups = settled.K // settled.group_size
+    scales, zeros = tensors.pop("scales"), tensors.pop("qzeros")
+    if scales[:, groups:].any():
+        raise judge.refuse(f"AWQ gemv: scales beyond the {groups} groups of {settled.group_size} rows are not 0")
+    stored = unpack_columns(zeros)[:, :groups]
+    tensors["weight_packed"] = tensors.pop("qweight")
+    tensors["weight_scale"] = np.ascontiguousarray(scales[:, :groups])
+    tensors["weight_zero_point"] = pack_rows(np.ascontiguousarray(stored))
+    tensors["weight_shape"] = np.array([settled.N, settled.K], np.int64)
+    same = SYMMETRIC_ZERO_POINT if (stored == SYMMETRIC_ZERO_POINT).all() else None
+    _settle_symmetric(settled, same, SYMMETRIC_ZERO_POINT, claims, judge)
 
 
 def common_value(tensors: dict[str, np.ndarray], unpack: Any) -> int | None:
@@ -211,13 +242,12 @@ def _settle_gptq(settled: Settled, tensors: dict[str, np.ndarray], claims: Claim
         settled.format = format_asked
         judge.notes.append(f"format {format_asked}: --format says so")
     elif shown is not None:
-        layout = claims.said.get("layout")
-        claim = Said(settled.format, layout.where if layout else "a config without checkpoint_format") \
-            if settled.format != "gptq" else None
+        claim = claims.said["format"] if settled.format != "gptq" and "format" in claims.said else None
         # an asymmetric layer whose zero points are all 7 or 9 is no layer that a quantiser made
         settled.format = judge.agree("format", shown, f"every stored zero point is {common}", claim)
-    elif settled.format != "gptq" and "layout" not in claims.said:
-        judge.notes.append(f"format {settled.format}: a GPTQ config without checkpoint_format is of the time before v2")
+    elif settled.format == "gptq" and claims.said:
+        settled.format = "gptq_v1"
+        judge.notes.append("format gptq_v1: a GPTQ config without checkpoint_format is of the time before v2")
     elif settled.format == "gptq":
         raise judge.refuse("stored zero points do not tell GPTQ v1 from v2, and no config does: give --format gptq_v1 "
                            "or --format gptq_v2")
