@@ -37,7 +37,7 @@ struct ProbeLine {
 /// A named fault with its proof. `fault` holds several ids when nothing in this case tells them apart.
 struct Culprit {
   std::string stage;
-  std::string fault;         // the catalogue's id; "unexplained" when no known fault reproduces the failure
+  std::string fault;         // the catalogue's id, the type of an exception, or "unexplained"
   std::string variant = {};  // the variant that reproduces the failure; empty when unexplained
   std::vector<std::string> evidence = {};
   std::string cure = {};
