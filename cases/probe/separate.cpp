@@ -12,7 +12,7 @@ namespace w4::cases::probe {
 namespace {
 
 constexpr int kMostSeparating = 5;  // launches
-constexpr std::uint64_t kSeed = 21;
+constexpr std::uint64_t kSeedOfRows = 21;
 
 /// Questions that few faults answer alike; the cheap ones first. The user's kernel may do other things for another
 /// number of rows, which say nothing of the case.
@@ -25,7 +25,7 @@ std::vector<Probe> separating_probes(const Prepared& prepared, const kernel::Lau
   };
   add("identity", identity_rows(0, prepared.A.rows(), K, prepared.layer.dtype), launch);
   for (const int rows : own_path ? std::vector<int>{1, 16, 72, 130} : std::vector<int>{})
-    add("rows", fixtures::random::random_activations(rows, K, prepared.layer.dtype, kSeed), launch);
+    add("rows", fixtures::random::random_activations(rows, K, prepared.layer.dtype, kSeedOfRows), launch);
   for (const int blocks : {1, 3, 23}) {
     kernel::Launch other = launch;
     other.thread_blocks = blocks;
