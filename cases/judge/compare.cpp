@@ -46,6 +46,12 @@ struct Model {
   double rest(double norm, double y) const { return per_norm * (norm + std::abs(y)) + floor; }
 };
 
+/// The part of an element's variance that comes from weights, which all rows of a column share.
+double weight_variance(const Expected& expected, std::size_t i) {
+  if (!expected.shared.empty()) return expected.shared[i];
+  return expected.weights_rounded ? expected.norm[i] * expected.norm[i] : 0.0;
+}
+
 double z_of(double error, double rest, double sigma) {
   const double beyond = std::abs(error) - rest;
   if (beyond <= 0) return 0;
@@ -160,7 +166,7 @@ Comparison compare(const Grid<std::uint16_t>& C, const Expected& expected, std::
       if (!std::isfinite(got)) continue;
       if (z > out.max_z) out.max_z = z, out.worst_m = m, out.worst_n = n;
       tally.squared_z += z * z;
-      const double of_weights = expected.weights_rounded ? model.sigma(expected.norm[i] * expected.norm[i]) : 0.0;
+      const double of_weights = model.sigma(weight_variance(expected, i));
       const double weight = of_weights * of_weights;
       tally.add(static_cast<std::size_t>(m), static_cast<std::size_t>(n), got, want, weight,
                 std::max(0.0, sigma * sigma - weight), rest);
@@ -184,5 +190,8 @@ ElementError element_error(double got, const Expected& expected, int m, int n) {
   const double rest = model.rest(expected.norm[i], expected.y[i]);
   return {.bound = rest + kMaxZ * sigma, .z = z_of(got - expected.y[i], rest, sigma)};
 }
+
+double rounding_sigma(const Expected& expected, double variance) { return Model(expected).sigma(variance); }
+double rounding_rest(const Expected& expected, double norm, double y) { return Model(expected).rest(norm, y); }
 
 }  // namespace w4::cases::judge
