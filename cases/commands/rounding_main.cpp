@@ -40,7 +40,7 @@ int run(int argc, char** argv) {
   fmt::print("{}\n", proof::text_of(proof::simulate_variances(elements, progress("variances"))));
   const std::vector<std::string> accused = proof::accused_by_rounding(healthy, progress("right kernels"));
   list("right kernels accused", accused.size(), healthy, accused);
-  const proof::WrongKernels wrong = proof::missed_by_rounding(proof::kWrongCaseCount, progress("wrong kernels"));
+  const proof::WrongKernels wrong = proof::missed_by_rounding(proof::kWrongCaseCount, 1, progress("wrong kernels"));
   list("wrong kernels passed", wrong.missed.size(), wrong.tried, wrong.missed);
   return accused.empty() && wrong.missed.empty() ? kMatch : kMismatch;
 }

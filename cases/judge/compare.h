@@ -17,6 +17,7 @@ inline constexpr double kMaxRmsZ = 1.25;
 /// the class makes them, and no other class predicts their distribution better by this much, in logarithms of the
 /// likelihood: altogether, and for each element of the sample; altogether, where no probe confirms it.
 inline constexpr double kLeastRmsZ = 0.6;
+inline constexpr double kRmsSpread = 2;  // rms z may exceed its limit by this part over the root of the outputs
 inline constexpr double kLikelihoodSlack = 10;
 inline constexpr double kLikelihoodSlackEach = 0.002;
 inline constexpr double kUnconfirmedSlack = 3;

@@ -145,9 +145,11 @@ class StripTerms {
   }
   void hand_over(const std::vector<double>& y) { sums_.hand_over(y); }
 
-  void store(int m0, int rows, int N, RoundingTerms& out) const {
-    for (int m = 0; m < rows; ++m)
-      for (int i = 0; i < count_; ++i) sums_.store(m, i, static_cast<std::size_t>(m0 + m) * N + n0_ + i, out);
+  void store(int m0, const Strip& strip, int N, RoundingTerms& out) const {
+    for (int m = 0; m < strip.rows; ++m)
+      for (int i = 0; i < count_; ++i)
+        sums_.store(m, i, strip.square[static_cast<std::size_t>(m) * kStrip + i],
+                    static_cast<std::size_t>(m0 + m) * N + n0_ + i, out);
   }
 
  private:
@@ -258,7 +260,7 @@ Expected expected_output(const Layer& layer, const Grid<std::uint16_t>& A, const
       if (terms) terms->hand_over(strip.y);
     }
     store(strip, m0, n0, count, bias, rounding.grouped, out);
-    if (terms) terms->store(m0, strip.rows, layer.N, *kept);
+    if (terms) terms->store(m0, strip, layer.N, *kept);
   });
   return out;
 }

@@ -20,7 +20,8 @@ double rounding_square(double product, DType dtype) {
 }  // namespace
 
 RoundingTerms::RoundingTerms(std::size_t cells)
-    : known_cuts(cells),
+    : products(cells),
+      known_cuts(cells),
       groups(cells),
       weights(cells),
       codes(cells),
@@ -96,9 +97,10 @@ void TermSums::hand_over(const std::vector<double>& y) {
   for (std::size_t cell = 0; cell < y.size(); ++cell) known_[cell] += y[cell] * y[cell];
 }
 
-void TermSums::store(int row, int column, std::size_t to, RoundingTerms& out) const {
+void TermSums::store(int row, int column, double products, std::size_t to, RoundingTerms& out) const {
   const std::size_t cell = static_cast<std::size_t>(row) * kTermStrip + static_cast<std::size_t>(column);
   const double cuts = std::max(1, cuts_);
+  out.products[to] = static_cast<float>(products);
   out.known_cuts[to] = static_cast<float>(known_[cell]);
   out.groups[to] = static_cast<float>(groups_[cell]);
   out.weights[to] = static_cast<float>(weights_[cell]);

@@ -15,6 +15,7 @@ namespace w4::cases::judge {
 /// outputs unless it is said to be a sum. s, q, z: scale, code, zero point; A_g: sum of a over the rows of a group.
 struct RoundingTerms {
   std::vector<float> bias;         // (N), the addend; empty: none
+  std::vector<float> products;     // a * w, squared
   std::vector<float> known_cuts;   // partial sums at the cuts of the plan, squared
   std::vector<float> groups;       // sums of each group, squared
   std::vector<float> weights;      // a * w, squared, where w needs more than 16 bits
@@ -57,8 +58,8 @@ class TermSums {
   void end_cut(const std::vector<double>& y);
   void hand_over(const std::vector<double>& y);
 
-  /// Writes what belongs to cell (row, column) of the strip to place `to` of the whole.
-  void store(int row, int column, std::size_t to, RoundingTerms& out) const;
+  /// Writes what belongs to cell (row, column) of the strip to place `to` of the whole. products: sum of (a * w)^2.
+  void store(int row, int column, double products, std::size_t to, RoundingTerms& out) const;
 
  private:
   int rows_;

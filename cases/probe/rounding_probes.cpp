@@ -160,6 +160,7 @@ std::string RoundingProbes::scales_against(const RoundingClass& rounding) {
   if (!power_scaled_->ran()) return "";
   RoundingClass exact = rounding;
   if (exact.weights != WeightRounding::folded) exact.weights = WeightRounding::unrounded;
+  exact.count *= 2;  // an estimate
   const kernel::Task task{.A = prepared_.A, .packed = repack::repack(*layer), .launch = launch_};
   const judge::Expected expected = judge::under(
       judge::expected_output(*layer, prepared_.A, rounding_with_classes(*layer, for_lane_model(task))), exact);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/proof/rounding_kernels.h"
 
+#include "cases/judge/rounding_terms.h"
 #include "fixtures/half.h"
 #include "fixtures/parallel.h"
 #include "kernel/lane_model/rounding.h"
@@ -31,7 +32,7 @@ constexpr RoundingWay kWays[] = {
     {"4 slices added atomically in 16 bits", {WeightRounding::once, SumRounding::any_cuts, 3}, Adding::atomic},
     {"chains of 8 in 16 bits", {WeightRounding::once, SumRounding::chains, 8}},
     {"chains of 32 in two interleaved halves", {WeightRounding::once, SumRounding::chains, 32}, Adding::interleaved},
-    {"fp16 mma flushed every 128 rows", {WeightRounding::once, SumRounding::chains, 128}, Adding::serial, 16},
+    {"fp16 mma flushed every 32 rows", {WeightRounding::once, SumRounding::chains, 32}, Adding::serial, 16},
     {"chains of 8 in 16 bits on fused weights",
      {WeightRounding::products, SumRounding::chains, 8},
      Adding::serial,
@@ -121,7 +122,8 @@ class RowSum {
   Row by_slices() const {
     Row sums = zeros(), total = zeros();
     const bool atomic = way_.adding == Adding::atomic;
-    const int slices = way_.rounding.sums == SumRounding::wide ? 1 : way_.rounding.count + 1;
+    const int most = std::max(1, layer_.K / judge::kCutEvery);  // no thread block takes fewer rows
+    const int slices = way_.rounding.sums == SumRounding::wide ? 1 : std::min(way_.rounding.count + 1, most);
     const int rows = (layer_.K + slices - 1) / slices;
     for (int place = 0; place < layer_.K; ++place) {
       if (place > 0 && place % rows == 0) end_slice(atomic, sums, total);

@@ -181,7 +181,7 @@ constexpr const char* kWrongCases[kWrongCaseCount] = {
 
 }  // namespace
 
-WrongKernels missed_by_rounding(int cases, const std::function<void(int, int)>& done) {
+WrongKernels missed_by_rounding(int cases, std::size_t every, const std::function<void(int, int)>& done) {
   WrongKernels wrong;
   const auto all = cases * static_cast<int>(std::size(kMistakes));
   int trial = 0;
@@ -191,7 +191,8 @@ WrongKernels missed_by_rounding(int cases, const std::function<void(int, int)>& 
       done(++trial, all);
       MistakenKernel exact(rounding_ways()[0], mistake);
       if (examined(exact, of).right()) continue;  // no class can see it
-      for (const RoundingWay& way : rounding_ways()) {
+      for (std::size_t i = 0; i < rounding_ways().size(); i += every) {
+        const RoundingWay& way = rounding_ways()[i];
         MistakenKernel kernel(way, mistake);
         const search::KernelExamination seen = examined(kernel, of);
         ++wrong.tried;

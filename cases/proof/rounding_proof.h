@@ -24,14 +24,14 @@ std::vector<VarianceLine> simulate_variances(long long elements, const std::func
 /// Right kernels that round in all ways, on random small cases: those that are accused, "way: case: reason".
 std::vector<std::string> accused_by_rounding(int count, const std::function<void(int, int)>& done);
 
-/// Wrong kernels that round in all ways, on the first `cases` of kWrongCaseCount: those that pass as a class though a
-/// kernel that rounds as ours does is caught.
+/// Wrong kernels that round in all ways, on the first `cases` of kWrongCaseCount and in every `every`-th way: those
+/// that pass as a class though a kernel that rounds as ours does is caught.
 inline constexpr int kWrongCaseCount = 5;
 struct WrongKernels {
   int tried = 0;
   std::vector<std::string> missed;  // "one column in 1000: way: case: class"
 };
-WrongKernels missed_by_rounding(int cases, const std::function<void(int, int)>& done);
+WrongKernels missed_by_rounding(int cases, std::size_t every, const std::function<void(int, int)>& done);
 
 std::string text_of(const std::vector<VarianceLine>& lines);
 

@@ -8,6 +8,7 @@
 #include "cases/search/rounding_search.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/chosen_faults.h"
+#include "fixtures/error.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>
@@ -121,7 +122,7 @@ TEST_CASE("rounding: the lane model with partial sums in 16 bits is a match with
 }
 
 TEST_CASE("rounding: small right kernels of all classes are not accused") {
-  const std::vector<std::string> accused = proof::accused_by_rounding(150, kNoProgress);
+  const std::vector<std::string> accused = proof::accused_by_rounding(90, kNoProgress);
   for (const std::string& line : accused) MESSAGE(line);
   CHECK(accused.empty());
 }
@@ -143,8 +144,8 @@ TEST_CASE("rounding: accumulating all of K in 16 bits is no class") {
 }
 
 TEST_CASE("rounding: wrong kernels pass under no class") {
-  const proof::WrongKernels wrong = proof::missed_by_rounding(1, kNoProgress);
-  CHECK(wrong.tried > 50);
+  const proof::WrongKernels wrong = proof::missed_by_rounding(1, 4, kNoProgress);
+  CHECK(wrong.tried > 15);
   for (const std::string& line : wrong.missed) MESSAGE(line);
   CHECK(wrong.missed.empty());
 }
@@ -189,6 +190,17 @@ TEST_CASE("rounding: a recorded output is never taken for chains and a class tha
   CHECK_FALSE(explained(products, "unrounded").rounding);
   const RoundingWay exact{"exact", {judge::WeightRounding::unrounded}};
   CHECK(explained(exact, "products").against.find("of what this rounding leaves") != std::string::npos);
+}
+
+TEST_CASE("rounding: a class that is no class and one for our own path are refused in a line") {
+  const auto refused = [](const std::string& words, const char* why) {
+    CHECK_THROWS_WITH_AS(w4::test::options_of("b 128 --rounding " + words), doctest::Contains(why), InputError);
+  };
+  refused("twice --kernel exec:x", "--rounding twice: WEIGHTS/SUMS/END is expected");
+  refused("once", "it goes with --kernel plugin:FILE, exec:COMMAND and recorded:FILE");
+  refused("once --kernel cuda", "it goes with --kernel");
+  const Options options = w4::test::options_of("b 128 --rounding once/any:6 --kernel exec:x");
+  CHECK(command_line(options) == "./bisect b 128 --kernel exec:x --rounding once/any:6/once");
 }
 
 TEST_CASE("rounding: a black box in front of the user's kernel is judged by its class in probes too") {

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/judge/class_variance.h"
+
+#include "cases/judge/class_fit.h"
+
+namespace w4::cases::judge {
+
+Expected under(const Expected& expected, const RoundingClass& rounding) {
+  Expected out = expected;
+  out.rounding = rounding;
+  out.slices = 1;
+  if (rounding.sums == SumRounding::any_cuts) out.slices += rounding.count;
+  if (rounding.sums == SumRounding::known_cuts) out.slices += expected.terms->most_cuts;
+  out.shared.resize(expected.y.size());
+  for (std::size_t i = 0; i < expected.y.size(); ++i) {
+    const ElementTerms terms(expected, i);
+    out.variance[i] = terms.variance(rounding);
+    out.shared[i] = terms.of_stored(rounding.weights);
+    out.norm[i] = terms.norm(rounding);
+  }
+  return out;
+}
+
+}  // namespace w4::cases::judge
