@@ -122,7 +122,8 @@ class RowSum {
   Row by_slices() const {
     Row sums = zeros(), total = zeros();
     const bool atomic = way_.adding == Adding::atomic;
-    const int most = std::max(1, layer_.K / judge::kCutEvery);  // no thread block takes fewer rows
+    const int roundings = atomic ? 2 : 1;  // of each slice; no thread block takes fewer rows than between two cuts
+    const int most = std::max(1, layer_.K / (roundings * judge::kCutEvery));
     const int slices = way_.rounding.sums == SumRounding::wide ? 1 : std::min(way_.rounding.count + 1, most);
     const int rows = (layer_.K + slices - 1) / slices;
     for (int place = 0; place < layer_.K; ++place) {

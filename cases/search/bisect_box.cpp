@@ -258,7 +258,7 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
     return report;
   }
   const TimeLimit limit(limit_of(options.effort));
-  Probing probing(prepared, box, seen, task.launch, options, limit, progress, found);
+  Probing probing(prepared, box, seen, task.launch, options, limit, progress, found ? found : options.effort.rounding);
   const bool right = report.comparison->right() && probing.healthy();
   if (!right) report.culprits = probing.name_one();
   if (!right && report.culprits.empty()) report.culprits = probing.read_and_name();
