@@ -144,7 +144,7 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
     return report;
   }
   report.verdict = report::Verdict::mismatch;
-  report.culprits = RecordedSearch(prepared, options, task, seen, expected, progress).run();
+  report.culprits = RecordedSearch(prepared, options, task, seen, judged.expected, progress).run();
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(
         "a recorded zero may be written or never written: only a launch on a filled C shows which");
