@@ -3,7 +3,14 @@
 
 #include "cases/judge/class_fit.h"
 
+#include <cmath>
+
 namespace w4::cases::judge {
+
+double ElementTerms::norm(const RoundingClass& c) const {
+  if (c.weights != WeightRounding::folded) return std::sqrt(square_);
+  return std::sqrt(square_) + std::sqrt(rounded_products()) + std::abs(codes_sum()) + std::abs(terms_.zero_sum[i_]);
+}
 
 Expected under(const Expected& expected, const RoundingClass& rounding) {
   Expected out = expected;

@@ -5,7 +5,7 @@
 #include "cases/judge/rounding_terms.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstddef>
 
 namespace w4::cases::judge {
 
@@ -48,10 +48,7 @@ class ElementTerms {
   double variance(const RoundingClass& c) const { return of(c.weights) + of(c.sums, c.count) + of(c.end); }
   /// ||a o w||_2 and what else sums in fp32 lose: the two sums of a folded zero point may be larger than their
   /// difference.
-  double norm(const RoundingClass& c) const {
-    if (c.weights != WeightRounding::folded) return std::sqrt(square_);
-    return std::sqrt(square_) + std::sqrt(rounded_products()) + std::abs(codes_sum()) + std::abs(terms_.zero_sum[i_]);
-  }
+  double norm(const RoundingClass& c) const;
 
  private:
   double rounded_products() const { return static_cast<double>(terms_.codes[i_]) + terms_.zeros[i_]; }

@@ -3,7 +3,6 @@
 
 #include "cases/case/task.h"
 #include "cases/judge/class_fit.h"
-#include "cases/judge/rounding_terms.h"
 #include "cases/proof/proof_cases.h"
 #include "cases/search/examine.h"
 #include "fixtures/half.h"
@@ -81,10 +80,10 @@ std::vector<VarianceLine> simulate_variances(long long elements, const std::func
     double squares = 0;
     for (int seed = 1; line.elements < elements; ++seed) {
       const bool one_group = way.rounding.end == EndRounding::before_scale;
-      const int cuts = way.rounding.sums == SumRounding::any_cuts ? way.rounding.count : 1;
-      const ProofCase of = users_case(
-          fmt::format("--case M64_K{}_N1024_g{}_{}_bias_{}_r_s{}", judge::kCutEvery * (cuts + 1), one_group ? -1 : 32,
-                      seed % 2 == 0 ? "sym" : "asym", seed % 4 < 2 ? "fp16" : "bf16", seed));
+      const bool sliced = way.rounding.sums == SumRounding::any_cuts;
+      const ProofCase of =
+          users_case(fmt::format("--case M64_K{}_N1024_g{}_{}_bias_{}_r_s{}", sliced ? 1024 : 512, one_group ? -1 : 64,
+                                 seed % 2 == 0 ? "sym" : "asym", seed % 4 < 2 ? "fp16" : "bf16", seed));
       const kernel::Task task = task_for(of);
       const judge::Expected expected =
           judge::under(judge::expected_output(of.prepared.layer, of.prepared.A,
