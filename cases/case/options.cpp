@@ -19,7 +19,7 @@ namespace {
 
 /// The words of the command line, not yet parsed.
 struct Words {
-  std::string mode, group, case_text, shape, kernel, packed, workspace, dtype, block_tile, per_column, trust;
+  std::string mode, group, case_text, shape, kernel, packed, workspace, dtype, block_tile, per_column, trust, rounding;
   std::vector<std::string> inject, settings, sanitize, cuts;
   bool black_box = false, no_color = false;
 };
@@ -168,6 +168,17 @@ void check_path(const Words& words, const Effort& effort) {
     throw InputError("--packed and another --kernel ask two questions: give one of them");
 }
 
+/// --rounding; our own path and kernels have their exact model.
+void take_rounding(const Words& words, Effort& effort) {
+  if (words.rounding.empty()) return;
+  const bool users = words.kernel.starts_with("plugin:") || words.kernel.starts_with("exec:");
+  effort.rounding = judge::parse_rounding(words.rounding);
+  if (!users && !is_recorded(words.kernel))
+    throw InputError(
+        "--rounding says how the user's kernel rounds: it goes with --kernel plugin:FILE, exec:COMMAND and "
+        "recorded:FILE");
+}
+
 void check_outputs(const Effort& effort, const Outputs& outputs) {
   for (const auto& [given, name] :
        {std::pair{effort.sweep, "--sweep"}, {!outputs.json.empty(), "--json"}, {!outputs.html.empty(), "--html"}})
@@ -201,6 +212,7 @@ void understand(Words words, const std::string& example, Options& options) {
   check_numbers(options);
   check_request(options.request);
   check_path(words, options.effort);
+  take_rounding(words, options.effort);
   check_outputs(options.effort, options.outputs);
   options.asked = asked_by(words);
 }
@@ -275,6 +287,10 @@ void declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("--per-column", words.per_column,
                  "how a grouped layer becomes one group: requantised (default) or averaged");
   app.add_option("--magnitude", request.magnitude, "multiply the activations by 2^POWER: sums beyond fp16's range");
+  app.add_option(
+      "--rounding", words.rounding,
+      "judge the user's kernel by this class of rounding, WEIGHTS/SUMS/END such as once/any:6/once (default: "
+      "the tightest that explains its output)");
   app.add_option("--workspace", words.workspace, "launch once more with a workspace that is dirty, or short by half");
   app.add_option("--sanitize", words.sanitize,
                  "repeat the run under compute-sanitizer: memcheck,racecheck,initcheck,synccheck")
@@ -423,6 +439,7 @@ std::string command_line(const Options& options) {
   if (request.thread_blocks && !said.thread_blocks) add(true, "--sms", *request.thread_blocks);
   add(request.reduce_bits != said.reduce_bits, "--reduce", request.reduce_bits);
   add(request.magnitude != 0, "--magnitude", request.magnitude);
+  if (effort.rounding) add(true, "--rounding", name_of(*effort.rounding));
   if (kernel) add(!kernel->workspace.empty(), "--workspace", kernel->workspace);
   if (kernel) add(!kernel->sanitize.empty(), "--sanitize", fmt::format("{}", fmt::join(kernel->sanitize, ",")));
   add(request.per_column != defaults.request.per_column, "--per-column", "averaged");
@@ -433,6 +450,7 @@ std::string command_line(Options options, const std::vector<std::string>& settin
   options.asked = asked::OwnPath{{.inject = {}, .settings = settings}, is_black_box(options.asked)};
   if (options.request.case_id) options.request.case_id->kernel.clear();
   options.effort.sweep = false;
+  options.effort.rounding.reset();
   options.effort.sweep_budget = Effort{}.sweep_budget;
   return command_line(options);
 }

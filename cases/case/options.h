@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cases/case/case_id.h"
+#include "cases/judge/rounding_class.h"
 #include "fixtures/layer/model_config.h"
 #include "kernel/run.h"
 #include "repack/per_column.h"
@@ -84,10 +85,11 @@ struct Effort {
   int seconds = 20;           // of the search for what explains a black box or the user's kernel; 0: no limit
   bool thorough = false;      // search all stages, whatever was read, without a limit
   bool toggles = false;
-  bool sweep = false;             // look for the condition on the shape
-  int sweep_budget = 120;         // shapes that the sweep may launch
-  int most_faults = 3;            // known faults that are tried together on a black box; has no option
-  bool sweep_unexplained = true;  // sweep an unexplained mismatch without --sweep; has no option
+  bool sweep = false;      // look for the condition on the shape
+  int sweep_budget = 120;  // shapes that the sweep may launch
+  int most_faults = 3;     // known faults that are tried together on a black box; has no option
+  std::optional<judge::RoundingClass> rounding = {};  // none: the tightest class that explains the output
+  bool sweep_unexplained = true;                      // sweep an unexplained mismatch without --sweep; has no option
 };
 
 /// Where the answer goes.

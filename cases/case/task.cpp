@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/case/task.h"
 
+#include "fixtures/error.h"
+
 #include <algorithm>
 #include <numeric>
 
 namespace w4::cases {
-namespace {
 
-/// Rows of K in the order in which the kernel sums them: by group, in stored order within a group.
 std::vector<int> summed_order(const fixtures::Layer& layer) {
   if (!layer.g_idx || layer.group_size == layer.K) return {};
   const auto group_of = fixtures::files::grid_of<std::int32_t>(*layer.g_idx);
@@ -16,8 +16,6 @@ std::vector<int> summed_order(const fixtures::Layer& layer) {
   std::stable_sort(rows.begin(), rows.end(), [&](int a, int b) { return group_of(0, a) < group_of(0, b); });
   return rows;
 }
-
-}  // namespace
 
 std::vector<int> slice_starts(const std::vector<kernel::Slice>& slices, int K) {
   std::vector<int> starts;
@@ -61,14 +59,39 @@ judge::Rounding rounding_of(const Prepared& prepared, const kernel::Task& task) 
   return rounding_of(prepared.layer, task);
 }
 
-judge::Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task) {
+namespace {
+
+judge::Rounding rounding_but_cuts(const fixtures::Layer& layer, const kernel::Task& task) {
   judge::Rounding rounding{.grouped = layer.group_size != layer.K,
                            .row_order = summed_order(layer),
                            .slice_starts = {},
                            .thread_n = task.launch.block_tile.thread_n};
   rounding.columns = (task.packed.N + rounding.thread_n - 1) / rounding.thread_n;
-  if (task.launch.reduce_bits == 16)
-    for (const auto& slices : slices_by_column(task)) rounding.slice_starts.push_back(slice_starts(slices, layer.K));
+  return rounding;
+}
+
+void add_cuts(const fixtures::Layer& layer, const kernel::Task& task, judge::Rounding& rounding) {
+  for (const auto& slices : slices_by_column(task)) rounding.slice_starts.push_back(slice_starts(slices, layer.K));
+}
+
+}  // namespace
+
+judge::Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task) {
+  judge::Rounding rounding = rounding_but_cuts(layer, task);
+  if (task.launch.reduce_bits == 16) add_cuts(layer, task, rounding);
+  return rounding;
+}
+
+judge::Rounding rounding_with_classes(const fixtures::Layer& layer, const kernel::Task& task) {
+  judge::Rounding rounding = rounding_but_cuts(layer, task);
+  rounding.narrow_sums = task.launch.reduce_bits == 16;
+  try {
+    add_cuts(layer, task, rounding);
+  } catch (const CannotTest&) {  // the user's kernel may take what the lane model does not
+    if (rounding.narrow_sums) throw;
+    rounding.slice_starts.clear();
+  }
+  rounding.classes = true;
   return rounding;
 }
 

@@ -12,6 +12,11 @@ namespace w4::cases {
 /// Where the kernel rounds in this task; the oracle allows for it.
 judge::Rounding rounding_of(const Prepared& prepared, const kernel::Task& task);
 judge::Rounding rounding_of(const fixtures::Layer& layer, const kernel::Task& task);
+/// The same, with the terms of all classes of rounding: for a kernel that is not ours.
+judge::Rounding rounding_with_classes(const fixtures::Layer& layer, const kernel::Task& task);
+
+/// Rows of K in the order in which a kernel sums them: by group, in stored order within a group. Empty: as stored.
+std::vector<int> summed_order(const fixtures::Layer& layer);
 
 /// The slices of every block_tile column of every 64-row problem, problem after problem.
 std::vector<std::vector<kernel::Slice>> slices_by_column(const kernel::Task& task);

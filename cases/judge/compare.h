@@ -13,6 +13,16 @@ inline constexpr double kMaxZ = 8.0;
 inline constexpr double kWarnZ = 6.0;
 inline constexpr double kMaxRmsZ = 1.25;
 
+/// Further gates of a class of rounding that allows more than the exact model of our kernel: its errors are as large as
+/// the class makes them, and no other class predicts their distribution better by this much, in logarithms of the
+/// likelihood: altogether, and for each element of the sample; altogether, where no probe confirms it.
+inline constexpr double kLeastRmsZ = 0.6;
+inline constexpr double kRmsSpread = 2;  // rms z may exceed its limit by this part over the root of the outputs
+inline constexpr double kLikelihoodSlack = 10;
+inline constexpr double kLikelihoodSlackEach = 0.002;
+inline constexpr double kUnconfirmedSlack = 3;
+inline constexpr double kMaxRowScore = 8.0;  // of a row of K, in standard deviations
+
 /// An output held against the oracle.
 struct Comparison {
   std::size_t count = 0;
@@ -51,5 +61,10 @@ struct ElementError {
   bool right() const { return z <= kMaxZ; }
 };
 ElementError element_error(double got, const Expected& expected, int m, int n);
+
+/// The two parts of that bound: the standard deviation of a variance in units of (0.425 u)^2, and what accumulation and
+/// subnormals add where the norm and the output are these.
+double rounding_sigma(const Expected& expected, double variance);
+double rounding_rest(const Expected& expected, double norm, double y);
 
 }  // namespace w4::cases::judge

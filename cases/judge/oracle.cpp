@@ -2,12 +2,14 @@
 #include "cases/judge/oracle.h"
 
 #include "cases/judge/nibbles.h"
+#include "cases/judge/rounding_terms.h"
 
 #include "fixtures/half.h"
 #include "fixtures/parallel.h"
 
 #include <array>
 #include <cmath>
+#include <optional>
 
 namespace w4::cases::judge {
 namespace {
@@ -16,7 +18,7 @@ using fixtures::Format;
 using fixtures::Layer;
 using fixtures::ZeroEncoding;
 
-constexpr int kStrip = 64;  // columns one task works on
+constexpr int kStrip = kTermStrip;  // columns one task works on
 
 /// w(k, n) of a layer, format by format, by definition. AWQ's eight columns stand in the order 0 2 4 6 1 3 5 7.
 class LayerWeights {
@@ -34,7 +36,7 @@ class LayerWeights {
   }
 
   WeightParts parts(int k, int n) const {
-    WeightParts parts = of_group(g_idx_.empty() ? k / layer_.group_size : g_idx_(0, k), n);
+    WeightParts parts = of_group(group_of(k), n);
     parts.code = code(k, n);
     return parts;
   }
@@ -42,10 +44,20 @@ class LayerWeights {
     return {.group = group, .zero = zero(group, n), .scale = scale(group, n)};
   }
 
+  int group_of(int k) const { return g_idx_.empty() ? k / layer_.group_size : g_idx_(0, k); }
+
   /// w(k, n) for n in [n0, n0 + count).
   void row(int k, int n0, int count, double* out) const {
-    const int group = g_idx_.empty() ? k / layer_.group_size : g_idx_(0, k);
+    const int group = group_of(k);
     for (int i = 0; i < count; ++i) out[i] = scale(group, n0 + i) * (code(k, n0 + i) - zero(group, n0 + i));
+  }
+  void codes(int k, int n0, int count, std::uint8_t* out) const {
+    for (int i = 0; i < count; ++i) out[i] = static_cast<std::uint8_t>(code(k, n0 + i));
+  }
+  GroupProducts products(int group, int n0, int count) const {
+    GroupProducts products;
+    for (int i = 0; i < count; ++i) products.set(i, scale(group, n0 + i), zero(group, n0 + i), layer_.dtype);
+    return products;
   }
 
  private:
@@ -112,6 +124,42 @@ struct Strip {
   }
 };
 
+/// Gathers the terms of a strip beside its sums. Rows of K come from the last to the first, group after group.
+class StripTerms {
+ public:
+  StripTerms(const LayerWeights& weights, int n0, int count, int rows)
+      : weights_(weights), n0_(n0), count_(count), sums_(rows) {}
+
+  /// Row k, the one at `position` in the order of summation, has been added to y; `next` is summed after it.
+  void add(int position, int k, int next, const double* a, const std::vector<double>& y) {
+    if (const int group = weights_.group_of(k); group != group_) {
+      group_ = group;
+      products_ = weights_.products(group, n0_, count_);
+    }
+    std::array<std::uint8_t, kStrip> codes{};
+    weights_.codes(k, n0_, count_, codes.data());
+    sums_.add(a, codes.data(), products_);
+    if (position == 0 || weights_.group_of(next) != group_) sums_.end_group(y, products_);
+    if (position % kBlock == 0) sums_.end_block(y);
+    if (position % kCutEvery == 0 && position > 0) sums_.end_cut(y);
+  }
+  void hand_over(const std::vector<double>& y) { sums_.hand_over(y); }
+
+  void store(int m0, const Strip& strip, int N, RoundingTerms& out) const {
+    for (int m = 0; m < strip.rows; ++m)
+      for (int i = 0; i < count_; ++i)
+        sums_.store(m, i, strip.square[static_cast<std::size_t>(m) * kStrip + i],
+                    static_cast<std::size_t>(m0 + m) * N + n0_ + i, out);
+  }
+
+ private:
+  const LayerWeights& weights_;
+  int n0_, count_;
+  int group_ = -1;
+  GroupProducts products_ = {};
+  TermSums sums_;
+};
+
 std::vector<double> transposed(const Grid<std::uint16_t>& A, DType dtype) {
   std::vector<double> out(A.size());
   for (int m = 0; m < A.rows(); ++m)
@@ -144,6 +192,26 @@ std::vector<double> bias_of(const Layer& layer) {
 
 }  // namespace
 
+namespace {
+
+/// The class that the model of `rounding` is.
+RoundingClass class_of(const Rounding& rounding, int slices) {
+  return {.weights = rounding.grouped ? WeightRounding::once : WeightRounding::unrounded,
+          .sums = slices > 1 ? SumRounding::known_cuts : SumRounding::wide,
+          .end = rounding.grouped ? EndRounding::once : EndRounding::before_scale};
+}
+
+std::shared_ptr<RoundingTerms> terms_for(const Layer& layer, const std::vector<double>& columns_of_a, int M,
+                                         const std::vector<double>& bias) {
+  auto terms = std::make_shared<RoundingTerms>(static_cast<std::size_t>(M) * layer.N);
+  terms->bias.assign(bias.begin(), bias.end());
+  terms->most_cuts = (layer.K - 1) / kCutEvery;
+  terms->independent_rows = independent_rows(columns_of_a, M, layer.K);
+  return terms;
+}
+
+}  // namespace
+
 Expected expected_output(const Layer& layer, const Grid<std::uint16_t>& A, const Rounding& rounding) {
   const int M = A.rows();
   const std::size_t cells = static_cast<std::size_t>(M) * layer.N;
@@ -159,7 +227,10 @@ Expected expected_output(const Layer& layer, const Grid<std::uint16_t>& A, const
   const std::vector<double> columns_of_a = transposed(A, layer.dtype);
   const std::vector<double> bias = bias_of(layer);
   for (const auto& starts : rounding.slice_starts)
-    out.slices = std::max(out.slices, static_cast<int>(starts.size()) + 1);
+    if (rounding.narrow_sums) out.slices = std::max(out.slices, static_cast<int>(starts.size()) + 1);
+  out.rounding = class_of(rounding, out.slices);
+  const auto kept = rounding.classes ? terms_for(layer, columns_of_a, M, bias) : nullptr;
+  out.terms = kept;
 
   const int problems = (M + rounding.problem_rows - 1) / rounding.problem_rows;
   const int strips = (layer.N + kStrip - 1) / kStrip;
@@ -173,13 +244,23 @@ Expected expected_output(const Layer& layer, const Grid<std::uint16_t>& A, const
     std::vector<int> starts;
     if (!rounding.slice_starts.empty())
       starts = rounding.slice_starts[static_cast<std::size_t>(problem) * rounding.columns + n0 / rounding.thread_n];
+    std::optional<StripTerms> terms;
+    if (kept) terms.emplace(weights, n0, count, strip.rows);
+    const auto row_at = [&](int position) {
+      return rounding.row_order.empty() ? position : rounding.row_order[static_cast<std::size_t>(position)];
+    };
     for (int position = layer.K - 1; position >= 0; --position) {
-      const int k = rounding.row_order.empty() ? position : rounding.row_order[static_cast<std::size_t>(position)];
+      const int k = row_at(position);
+      const double* const a = &columns_of_a[static_cast<std::size_t>(k) * M + m0];
       weights.row(k, n0, count, w.data());
-      strip.add(&columns_of_a[static_cast<std::size_t>(k) * M + m0], w.data());
-      if (!starts.empty() && std::find(starts.begin(), starts.end(), position) != starts.end()) strip.hand_over();
+      strip.add(a, w.data());
+      if (terms) terms->add(position, k, row_at(std::max(0, position - 1)), a, strip.y);
+      if (starts.empty() || std::find(starts.begin(), starts.end(), position) == starts.end()) continue;
+      if (rounding.narrow_sums) strip.hand_over();
+      if (terms) terms->hand_over(strip.y);
     }
     store(strip, m0, n0, count, bias, rounding.grouped, out);
+    if (terms) terms->store(m0, strip, layer.N, *kept);
   });
   return out;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/judge/rounding_class.h"
 #include "fixtures/layer/layer.h"
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace w4::cases::judge {
@@ -15,10 +17,14 @@ struct Rounding {
   /// Partial sums handed over in 16 bits: slice_starts[problem * columns + column] holds the positions in row_order
   /// at which a slice begins, 0 left out; sums run from the last row down. Empty: handed over in 32 bits, not rounded.
   std::vector<std::vector<int>> slice_starts;
-  int columns = 0;        // block_tile columns
-  int thread_n = 0;       // outputs in a block_tile column
-  int problem_rows = 64;  // rows of A in a parallel problem
+  bool narrow_sums = true;  // false: handed over in 32 bits there; the places are for the classes of rounding alone
+  int columns = 0;          // block_tile columns
+  int thread_n = 0;         // outputs in a block_tile column
+  int problem_rows = 64;    // rows of A in a parallel problem
+  bool classes = false;     // keep the terms of all classes of rounding
 };
+
+struct RoundingTerms;
 
 /// What a right kernel computes: y = A w + bias in fp64 from the stored values, and the variance its rounding may show
 /// in units of (0.425 u)^2 (numerics.md). Row-major (M, N).
@@ -32,6 +38,9 @@ struct Expected {
   std::vector<double> y;
   std::vector<double> norm;  // ||a o w||_2
   std::vector<double> variance;
+  RoundingClass rounding = {};                           // by which `variance` is made
+  std::vector<double> shared = {};                       // the part of variance by weights; empty: see weights_rounded
+  std::shared_ptr<const RoundingTerms> terms = nullptr;  // of all classes; null: not asked for
   double at(int m, int n) const { return y[static_cast<std::size_t>(m) * N + n]; }
 };
 

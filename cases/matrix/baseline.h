@@ -34,15 +34,16 @@ std::string today();
 
 /// What is new about a case, in the order of the report.
 enum class NewsKind {
-  newly_failing,  // red; another outcome in the baseline, or not in it
-  known_passes,   // a known failure that passes now: remove the mark
-  known_expired,  // still fails as known, after the day until when it may
-  slower,         // see kSlowerFactor
-  less_accurate,  // see kMaxZRise
-  newly_passing,  // it was skipped or unsupported
-  not_run,        // skipped or unsupported, and was something else
-  new_case,       // not in the baseline, and not red
-  case_gone,      // in the baseline alone
+  newly_failing,   // red; another outcome in the baseline, or not in it
+  known_passes,    // a known failure that passes now: remove the mark
+  known_expired,   // still fails as known, after the day until when it may
+  slower,          // see kSlowerFactor
+  less_accurate,   // see kMaxZRise
+  wider_rounding,  // right only under a wider class of rounding than before
+  newly_passing,   // it was skipped or unsupported
+  not_run,         // skipped or unsupported, and was something else
+  new_case,        // not in the baseline, and not red
+  case_gone,       // in the baseline alone
 };
 std::string_view name_of(NewsKind kind);  // "newly failing", ...
 

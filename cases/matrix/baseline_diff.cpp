@@ -112,6 +112,12 @@ std::optional<NewsItem> accuracy_news(const Pair& pair) {
                           before.max_z, now.max_z, kMaxZRise, before.nrmse, now.nrmse, factor));
 }
 
+std::optional<NewsItem> rounding_news(const Pair& pair) {
+  const auto &now = pair.now.rounding, &before = pair.before.rounding;
+  if (!pair.passes() || !now || !before || !judge::is_wider(now->rounding, before->rounding)) return {};
+  return item(NewsKind::wider_rounding, pair.now, fmt::format("{} in the baseline, {} now", before->text, now->text));
+}
+
 NewsItem news_of_unknown(const Record& now) {
   return item(is_red(now.outcome) ? NewsKind::newly_failing : NewsKind::new_case, now,
               fmt::format("not in the baseline, {} now", is(now)));
@@ -155,8 +161,8 @@ void add(std::optional<NewsItem> item, std::vector<NewsItem>& items) {
 }  // namespace
 
 std::string_view name_of(NewsKind kind) {
-  constexpr std::string_view kNames[] = {"newly failing", "known passes", "known expired", "slower",   "less accurate",
-                                         "newly passing", "not run",      "new case",      "case gone"};
+  constexpr std::string_view kNames[] = {"newly failing", "known passes",  "known expired", "slower",   "less accurate",
+                                         "rounds wider",  "newly passing", "not run",       "new case", "case gone"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -177,6 +183,7 @@ News news_of(const Results& now, const Results& before, std::string_view today) 
     add(std::move(change), news.items);
     if (pair.is_timed() && ratios.size() >= kFewestTimed) add(time_news(pair, news.pace), news.items);
     add(accuracy_news(pair), news.items);
+    add(rounding_news(pair), news.items);
   }
   add_unpaired(now, before, news.items);
   std::ranges::sort(news.items, {}, [](const NewsItem& i) { return std::tie(i.kind, i.case_text); });

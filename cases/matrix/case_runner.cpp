@@ -8,6 +8,7 @@
 #include "cases/report/clean_text.h"
 #include "cases/report/report_text.h"
 #include "cases/search/examine.h"
+#include "cases/search/rounding_search.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
@@ -24,6 +25,7 @@ using report::one_line;
 
 /// Peaks of bisect on failing cases, by /usr/bin/time: 118 MiB at K=N=4096 and M=1, 341 MiB at K=512, N=8192 and
 /// M=1024.
+constexpr long long kBytesPerRounding = 110;  // of an output that may round in ways that are not ours
 constexpr long long kBytesPerWeight = 7, kBytesPerOutput = 40, kBytesPerActivation = 8, kBytesAlways = 32 << 20;
 
 const search::Progress kSilent = [](std::string_view) {};
@@ -46,7 +48,8 @@ Prepared made_ready(const Options& options) {
 
 long long bytes_needed(const CaseId& id) {
   const long long K = id.K, N = id.N, M = id.M;
-  return kBytesAlways + kBytesPerWeight * K * N + kBytesPerOutput * M * N + kBytesPerActivation * M * K;
+  const long long per_output = kBytesPerOutput + (search::has_classes(options_of(id).asked) ? kBytesPerRounding : 0);
+  return kBytesAlways + kBytesPerWeight * K * N + per_output * M * N + kBytesPerActivation * M * K;
 }
 
 Options CaseRunner::options_of_case(const CaseId& id) const {
@@ -93,6 +96,8 @@ CaseRunner::Checked CaseRunner::users_kernel(const Options& options) {
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const search::KernelExamination seen = search::examine(*kernel, prepared, options, task, kSilent);
   Checked found = checked(seen, seen.shown, seen.trials.expected());
+  if (const auto& rounding = seen.trials.rounding(); rounding && found.outcome == Outcome::pass)
+    found.rounding = {*rounding, judge::text_of(*rounding, prepared.layer.dtype)};
   if (seen.shown.timed_out)
     found.outcome = Outcome::timed_out;
   else if (!seen.shown.signal.empty() || seen.shown.exit_code)
@@ -128,6 +133,7 @@ Record CaseRunner::check(const CaseId& id) {
     record.outcome = checked.outcome;
     record.reason = checked.reason;
     record.error = checked.error;
+    record.rounding = checked.rounding;
     record.pictures = std::move(checked.pictures);
     if (!red && checked.outcome != Outcome::pass) break;  // it will not be otherwise the next time
   }

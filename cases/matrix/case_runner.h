@@ -39,6 +39,7 @@ class CaseRunner {
     Outcome outcome = Outcome::pass;
     std::string reason = {};
     std::optional<ErrorFigures> error = {};
+    std::optional<RecordedRounding> rounding = {};
     nlohmann::ordered_json pictures = nullptr;
   };
   Options options_of_case(const CaseId& id) const;

@@ -36,7 +36,8 @@ ordered_json row_of(const Record& record) {
   ordered_json repeated = nullptr;
   if (record.times > 1) repeated = {record.times, record.failed};
   return ordered_json::array({record.case_text, static_cast<int>(record.outcome), record.reason, record.seconds,
-                              error_of(record), repeated, finding_line(record), record.rerun});
+                              error_of(record), repeated, finding_line(record), record.rerun,
+                              record.rounding ? ordered_json(record.rounding->text) : ordered_json(nullptr)});
 }
 
 /// Items as arrays; known failures by case, with the baseline's text.
@@ -121,6 +122,7 @@ Results results_of(const report::Report& report) {
                 .finding = report::json_of(report),
                 .pictures = report.pictures ? *report.pictures : nullptr,
                 .rerun = report.rerun};
+  if (report.rounding) record.rounding = {*report.rounding, report.rounding_text};
   if (report.comparison && report.comparison->judged > 0) record.error = figures_of(*report.comparison);
   return {.heading = {.set = "bisect", .cases = 1}, .records = {std::move(record)}};
 }

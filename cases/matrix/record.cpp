@@ -34,6 +34,15 @@ ErrorFigures error_of(const ordered_json& value, std::string_view where) {
   return {.max_z = figure("max_z"), .rms_z = figure("rms_z"), .nrmse = figure("nrmse"), .gain = figure("gain")};
 }
 
+RecordedRounding rounding_of(const ordered_json& value, std::string_view where) {
+  const auto name = field<std::string>(value, "class", where);
+  try {
+    return {judge::parse_rounding(name), field<std::string>(value, "text", where)};
+  } catch (const InputError&) {
+    throw InputError("{}: '{}' is no class of rounding that this program knows", where, name);
+  }
+}
+
 /// Checks the fields of culprits that the reports print.
 ordered_json finding_of(const ordered_json& value, std::string_view where) {
   if (!value.is_object()) throw InputError("{}: 'finding' is no object", where);
@@ -104,6 +113,8 @@ ordered_json json_of(const Record& record) {
                     {"rms_z", number(record.error->rms_z)},
                     {"nrmse", number(record.error->nrmse)},
                     {"gain", number(record.error->gain)}};
+  if (record.rounding)
+    out["rounding"] = {{"class", judge::name_of(record.rounding->rounding)}, {"text", record.rounding->text}};
   if (record.times > 1) out["repeated"] = {{"times", record.times}, {"failed", record.failed}};
   if (!record.finding.is_null()) out["finding"] = record.finding;
   if (!record.pictures.is_null()) out["pictures"] = record.pictures;
@@ -129,6 +140,7 @@ Record record_of(const ordered_json& value, std::string_view where) {
                 .reason = field<std::string>(value, "reason", where),
                 .seconds = field<double>(value, "seconds", where)};
   if (value.contains("error")) record.error = error_of(value["error"], where);
+  if (value.contains("rounding")) record.rounding = rounding_of(value["rounding"], where);
   if (value.contains("repeated")) {
     record.times = field<int>(value["repeated"], "times", where);
     record.failed = field<int>(value["repeated"], "failed", where);

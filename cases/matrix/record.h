@@ -33,6 +33,12 @@ struct ErrorFigures {
 
 ErrorFigures figures_of(const judge::Comparison& comparison);
 
+/// The class of rounding by which the output of the user's kernel is right.
+struct RecordedRounding {
+  judge::RoundingClass rounding;
+  std::string text;  // in words
+};
+
 /// A red case of a baseline: why it may fail, and the last day on which it may ("YYYY-MM-DD").
 struct Known {
   std::string reason, expires;
@@ -45,8 +51,9 @@ struct Record {
   Outcome outcome = Outcome::pass;
   std::string reason = {};  // one line; empty only for a pass
   double seconds = 0;
-  std::optional<ErrorFigures> error = {};  // none: there was no output to compare
-  int times = 1;                           // runs (--repeat), and how many of them did not pass
+  std::optional<ErrorFigures> error = {};         // none: there was no output to compare
+  std::optional<RecordedRounding> rounding = {};  // of the user's kernel, where its output is right
+  int times = 1;                                  // runs (--repeat), and how many of them did not pass
   int failed = 0;
   nlohmann::ordered_json finding = nullptr;   // bisect's report (design.md, section 6), or null
   nlohmann::ordered_json pictures = nullptr;  // of a failure (pictures.h), or null

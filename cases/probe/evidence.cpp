@@ -2,7 +2,7 @@
 #include "cases/probe/evidence.h"
 
 #include "cases/case/task.h"
-#include "cases/judge/compare.h"
+#include "cases/judge/class_fit.h"
 #include "cases/probe/rounding_fit.h"
 #include "fixtures/error.h"
 #include "fixtures/half.h"
@@ -74,9 +74,18 @@ judge::Rounding rounding_of_question(const Question& question) {
   return rounding;
 }
 
+judge::Expected expected_of(const Question& question, const std::optional<judge::RoundingClass>& rounding) {
+  if (!rounding) return judge::expected_output(*question.layer, question.A, rounding_of_question(question));
+  const kernel::Task task{.A = question.A, .packed = repack::repack(*question.layer), .launch = question.launch};
+  return judge::under(
+      judge::expected_output(*question.layer, question.A, rounding_with_classes(*question.layer, for_lane_model(task))),
+      *rounding);
+}
+
 /// What the oracle expects of the weights that a repack by this recipe packs. A large scale on small codes rounds off
 /// more than a right output does. None: the recipe cannot be applied, or its tensors cannot be read.
-std::optional<judge::Expected> expected_as_packed(const Recipe& recipe, const Question& question) {
+std::optional<judge::Expected> expected_as_packed(const Recipe& recipe, const Question& question,
+                                                  const std::optional<judge::RoundingClass>& rounding) {
   if (repacking_of(recipe).empty()) return std::nullopt;
   try {
     const repack::Unpacked packed = repack::unpack(repack::repack(*question.layer, recipe));
@@ -84,8 +93,9 @@ std::optional<judge::Expected> expected_as_packed(const Recipe& recipe, const Qu
     plain.codes = packed.codes;
     plain.scales = packed.scales;
     if (!packed.zeros.empty()) plain.zeros = packed.zeros;
-    return judge::expected_output(repack::stored_like(*question.layer, plain), question.A,
-                                  rounding_of_question(question));
+    Question as_packed = question;
+    as_packed.layer = std::make_shared<const fixtures::Layer>(repack::stored_like(*question.layer, plain));
+    return expected_of(as_packed, rounding);
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -136,8 +146,7 @@ const RunResult& Evidence::right(Asked& asked) {
 
 const judge::Expected& Evidence::expected(Asked& asked) const {
   if (asked.expected) return *asked.expected;
-  const Question& question = asked.probe.question;
-  return asked.expected.emplace(judge::expected_output(*question.layer, question.A, rounding_of_question(question)));
+  return asked.expected.emplace(expected_of(asked.probe.question, rounding_));
 }
 
 bool Evidence::seen_alike(const RunResult& a, const RunResult& b) const {
@@ -163,7 +172,7 @@ bool Evidence::fits(const RunResult& made, const Recipe& recipe, Asked& asked) {
   const Unwritten unwritten = recorded ? Unwritten::reads_as_zero : Unwritten::keeps_fill;
   if (near(asked.answer.C, made.C, right, fill, unwritten)) return true;
   if (!alike_at_large(asked.answer.C, made.C, right.dtype)) return false;
-  const auto own = expected_as_packed(recipe, asked.probe.question);
+  const auto own = expected_as_packed(recipe, asked.probe.question, rounding_);
   return own && near(asked.answer.C, made.C, *own, fill, unwritten);
 }
 

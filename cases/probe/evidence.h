@@ -27,7 +27,10 @@ class Evidence {
   };
 
   /// Unless every_bit, pipeline faults are tried with both block tiles: that of the user's kernel is not known.
-  explicit Evidence(Judged judged) : judged_(judged) {}
+  /// `rounding`: the class by which the oracle judges answers; none: the exact model of our kernel.
+  explicit Evidence(Judged judged, const std::optional<judge::RoundingClass>& rounding = {})
+      : judged_(judged), rounding_(rounding) {}
+  const std::optional<judge::RoundingClass>& rounding() const { return rounding_; }
 
   void add(Probe probe, kernel::RunResult answer);
   int size() const { return static_cast<int>(asked_.size()); }
@@ -90,6 +93,7 @@ class Evidence {
   const judge::Expected& expected(Asked& asked) const;
 
   Judged judged_;
+  std::optional<judge::RoundingClass> rounding_;
   std::vector<Asked> asked_;
   std::map<std::pair<repack::Recipe, int>, Held> memo_;
   std::map<std::pair<repack::Recipe, int>, bool> shows_in_some_;

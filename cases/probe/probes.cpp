@@ -9,6 +9,7 @@
 #include "repack/plain_layer.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace w4::cases::probe {
 namespace {
@@ -125,7 +126,26 @@ Root root_of(const Layer& layer) {
   return root;
 }
 
+/// 2^round(log2(scale)), with its sign; 0 stays 0.
+std::uint16_t nearest_power(std::uint16_t bits, DType dtype) {
+  const float scale = value_of(bits, dtype);
+  if (scale == 0 || !std::isfinite(scale)) return bits;
+  return bits_of(std::copysign(std::exp2(std::round(std::log2(std::abs(scale)))), scale), dtype);
+}
+
 }  // namespace
+
+std::shared_ptr<const Layer> unit_layer(const Layer& layer) {
+  const Root root = root_of(layer);
+  return root.cut(repack::stored_like(root.whole, blank(root.whole)));
+}
+
+std::shared_ptr<const Layer> power_scaled_layer(const Layer& layer) {
+  const Root root = root_of(layer);
+  PlainLayer plain = repack::plain_layer_of(root.whole);
+  plain.scales = plain.scales.mapped([&](std::uint16_t bits) { return nearest_power(bits, layer.dtype); });
+  return root.cut(repack::stored_like(root.whole, plain));
+}
 
 std::span<const ProbeKind> probe_kinds() { return kKinds; }
 

@@ -41,6 +41,12 @@ Probe filled_probe(const Prepared& prepared, const kernel::Launch& launch);
 /// every bit or wrong.
 std::vector<Probe> part_probes(const Prepared& prepared, const kernel::Launch& launch);
 
+/// The layer with codes 9, zero points 8, scales 1 and a bias of 0: every weight is 1, without rounding.
+std::shared_ptr<const fixtures::Layer> unit_layer(const fixtures::Layer& layer);
+
+/// The layer with each scale replaced by the nearest power of two: no product with a scale rounds.
+std::shared_ptr<const fixtures::Layer> power_scaled_layer(const fixtures::Layer& layer);
+
 /// Rows first..first+rows-1 of the identity (K, K); rows from K on are zero.
 Grid<std::uint16_t> identity_rows(int first, int rows, int K, DType dtype);
 

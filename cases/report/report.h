@@ -63,7 +63,9 @@ struct Report {
   std::vector<std::string> doubts = {};             // why the layer may not be the one that was meant
   std::string doubt_cure = {};                      // of the first doubt
   Verdict verdict = Verdict::match;
-  std::string reason;  // why it cannot be tested, or which gate failed
+  std::string reason;                                 // why it cannot be tested, or which gate failed
+  std::optional<judge::RoundingClass> rounding = {};  // by which the output of the user's kernel is right
+  std::string rounding_text = {};                     // in words
   std::vector<Culprit> culprits;
   std::optional<Condition> condition = {};
   std::vector<ProbeLine> probes = {};  // of a black box

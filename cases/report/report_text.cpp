@@ -208,8 +208,8 @@ std::string text_of(const Report& report, bool color) {
   add_audit(report, text);
   add_culprits(report, text);
   add_condition(report, text);
-  text.line("\n{:<12} {}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
-            verdict_reason(report));
+  text.line("\n{:<12} {}{}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
+            report.rounding ? " (" + report.rounding_text + ")" : "", verdict_reason(report));
   if (is_doubtful_match(report)) text.line("{:<12} {}", "cure", report.doubt_cure);
   text.line("{:<12} {:.2f} s", "time", report.seconds);
   text.line("{}", report.rerun);
@@ -223,6 +223,7 @@ ordered_json json_of(const Report& report) {
                       {"reason", report.reason}, {"fixture", report.fixture},
                       {"notes", report.notes}};
   if (!report.doubts.empty()) out["layer"] = {{"looks_wrong", report.doubts}, {"cure", report.doubt_cure}};
+  if (report.rounding) out["rounding"] = {{"class", judge::name_of(*report.rounding)}, {"text", report.rounding_text}};
   if (!report.launch.empty()) out["launch"] = report.launch;
   out["launches"] = ordered_json::array();
   for (const kernel::KernelLaunch& launch : report.launches) out["launches"].push_back(json_of(launch));

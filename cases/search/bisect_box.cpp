@@ -7,6 +7,7 @@
 #include "cases/probe/separate.h"
 #include "cases/search/launch_rules.h"
 #include "cases/search/new_report.h"
+#include "cases/search/rounding_search.h"
 #include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
 #include "fixtures/half.h"
@@ -48,10 +49,26 @@ std::string known_good_failure(const kernel::Task& task, const judge::Expected& 
   return good.right() ? "" : "the known-good path itself fails here: " + good.failed_gate;
 }
 
+/// The class of rounding that explains what was seen of a user's kernel; `expected` is judged by it then.
+std::optional<judge::RoundingClass> explain_rounding(const Prepared& prepared, probe::Box& box,
+                                                     const std::vector<RunResult>& seen, const kernel::Launch& launch,
+                                                     const Options& options, judge::Expected& expected) {
+  if (!has_classes(options.asked)) return std::nullopt;
+  probe::RoundingProbes probes(prepared, launch, [&](const probe::Question& question) { return box.ask(question); });
+  std::vector<const Grid<std::uint16_t>*> outputs;
+  for (const RunResult& result : seen)
+    if (result.ran()) outputs.push_back(&result.C);
+  Explained explained =
+      RoundingSearch(prepared, std::move(expected), launch.fill).explain(outputs, options.effort.rounding, &probes);
+  expected = std::move(explained.expected);
+  return explained.rounding;
+}
+
 }  // namespace
 
 Probing::Probing(const Prepared& prepared, probe::Box& box, const std::vector<RunResult>& seen,
-                 const kernel::Launch& launch, const Options& options, const TimeLimit& limit, const Progress& progress)
+                 const kernel::Launch& launch, const Options& options, const TimeLimit& limit, const Progress& progress,
+                 const std::optional<judge::RoundingClass>& rounding)
     : prepared_(prepared),
       box_(box),
       launch_(launch),
@@ -59,7 +76,7 @@ Probing::Probing(const Prepared& prepared, probe::Box& box, const std::vector<Ru
       limit_(limit),
       progress_(progress),
       step_(limit.steps(progress)),
-      evidence_(judged(box)) {
+      evidence_(judged(box), rounding) {
   for (probe::Probe& probe : probe::part_probes(prepared, launch))
     ask(std::move(probe));  // first: fewer faults explain their answers
   const std::vector<probe::Probe> again = probe::case_probes(prepared, launch, static_cast<int>(seen.size()));
@@ -119,7 +136,7 @@ probe::SearchRange Probing::several(int findings) const {
 
 /// Stale data in the user's kernel depends on what ran before, so probes may contradict a fault that the case shows.
 std::vector<report::Culprit> Probing::name_by_case() {
-  probe::Evidence alone(judged(box_));
+  probe::Evidence alone(judged(box_), evidence_.rounding());
   for (int i = 0; i < evidence_.size(); ++i)
     if (std::string_view(evidence_.probe(i).kind->id) == "case") alone.add(evidence_.probe(i), evidence_.answer(i));
   const bool fits = std::ranges::any_of(kUseWhatWasLeft, [&](std::string_view variant) {
@@ -211,13 +228,17 @@ void Probing::describe(report::Report& report) {
 report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Options& options, const Progress& progress) {
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   progress("oracle");
-  const judge::Expected expected =
-      judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, for_lane_model(task)));
+  const judge::Rounding rounding = has_classes(options.asked)
+                                       ? rounding_with_classes(prepared.layer, for_lane_model(task))
+                                       : rounding_of(prepared, for_lane_model(task));
+  judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding);
   std::vector<RunResult> seen;
   for (const probe::Probe& probe : probe::case_probes(prepared, task.launch, options.effort.repeat)) {
     progress("case");
     seen.push_back(box.ask(probe.question));
   }
+  const std::optional<judge::RoundingClass> found =
+      explain_rounding(prepared, box, seen, task.launch, options, expected);
   report::Report report = new_report(prepared, options, seen[0], expected);
   if (!kernel_spec(options.asked).empty()) report.kernel = kernel_spec(options.asked);
   report.launch =
@@ -237,13 +258,14 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
     return report;
   }
   const TimeLimit limit(limit_of(options.effort));
-  Probing probing(prepared, box, seen, task.launch, options, limit, progress);
+  Probing probing(prepared, box, seen, task.launch, options, limit, progress, found ? found : options.effort.rounding);
   const bool right = report.comparison->right() && probing.healthy();
   if (!right) report.culprits = probing.name_one();
   if (!right && report.culprits.empty()) report.culprits = probing.read_and_name();
   probing.describe(report);
   report.runs = box.asked();
   report.verdict = right ? report::Verdict::match : report::Verdict::mismatch;
+  if (right && found) add_rounding(report, *found, prepared.layer.dtype);
   report.reason = report.comparison->failed_gate;
   if (!right && report.reason.empty())
     report.reason = "this output is within the bound, but the answer to a probe is wrong";

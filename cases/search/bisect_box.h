@@ -15,9 +15,11 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
 /// Probes one box and names its faults, within the time of `limit`.
 class Probing {
  public:
-  /// Asks the probes of parts. `seen`: launches of the case; `launch`: of all of them.
+  /// Asks the probes of parts. `seen`: launches of the case; `launch`: of all of them. `rounding`: the class by which
+  /// answers are judged; none: the exact model of our kernel.
   Probing(const Prepared& prepared, probe::Box& box, const std::vector<kernel::RunResult>& seen,
-          const kernel::Launch& launch, const Options& options, const TimeLimit& limit, const Progress& step);
+          const kernel::Launch& launch, const Options& options, const TimeLimit& limit, const Progress& step,
+          const std::optional<judge::RoundingClass>& rounding = {});
 
   /// Whether every answer is the right one.
   bool healthy() { return evidence_.first_against({}) == evidence_.size(); }

@@ -8,6 +8,7 @@
 #include "cases/search/lint_reading.h"
 #include "cases/search/new_report.h"
 #include "cases/search/residual.h"
+#include "cases/search/rounding_search.h"
 #include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
@@ -127,18 +128,23 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   task.launch.fill = 0;  // most callers allocate zeroed buffers
   progress("oracle");
-  const judge::Expected expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, task));
+  judge::Expected own = judge::expected_output(prepared.layer, prepared.A, rounding_with_classes(prepared.layer, task));
   kernel::RunResult seen;
   seen.C = recorded_output(prepared, std::get<asked::RecordedOutput>(options.asked).file);
-  report::Report report = new_report(prepared, options, seen, expected);
+  const Explained judged =
+      RoundingSearch(prepared, std::move(own), task.launch.fill).explain({&seen.C}, options.effort.rounding, nullptr);
+  report::Report report = new_report(prepared, options, seen, judged.expected);
   report.reason = report.comparison->failed_gate;
+  if (!judged.against.empty())
+    report.notes.push_back("the output is not rounded as --rounding says: " + judged.against);
   if (report.comparison->right()) {
+    if (judged.rounding) add_rounding(report, *judged.rounding, prepared.layer.dtype);
     report.verdict = report::Verdict::match;
     report.stages = stage_lines(report.culprits, kAllStages, "the output is right");
     return report;
   }
   report.verdict = report::Verdict::mismatch;
-  report.culprits = RecordedSearch(prepared, options, task, seen, expected, progress).run();
+  report.culprits = RecordedSearch(prepared, options, task, seen, judged.expected, progress).run();
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(
         "a recorded zero may be written or never written: only a launch on a filled C shows which");

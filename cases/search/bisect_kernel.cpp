@@ -39,6 +39,8 @@ class KernelBisection {
   report::Report run() {
     describe_kernel();
     report_.notes.insert(report_.notes.end(), seen_.symptoms.notes.begin(), seen_.symptoms.notes.end());
+    if (!trials_.against_rounding().empty())
+      report_.notes.push_back("the kernel does not round as --rounding says: " + trials_.against_rounding());
     ask_sanitizers();
     report_.repeats = judge::repeats_of(trials_.launches(), trials_.expected());
     judge();
@@ -84,6 +86,7 @@ class KernelBisection {
     find_culprits();
     if (seen_.right() && report_.culprits.empty() && walk_.broken.empty() && !sanitizers_complain()) {
       report_.verdict = report::Verdict::match;
+      if (trials_.rounding()) add_rounding(report_, *trials_.rounding(), prepared_.layer.dtype);
       return;
     }
     if (const std::string failure = known_good_failure(); !failure.empty()) {
@@ -129,14 +132,16 @@ class KernelBisection {
     probe::KernelBox box(trials_.kernel());
     kernel::Launch launch = trials_.task().launch;
     const TimeLimit limit(limit_of(options_.effort));
-    auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, limit, step_);
+    auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, limit, step_,
+                                             options_.effort.rounding);
     add_named(probing->name_one());
     if (report_.culprits.empty() && first().ran()) add_all(faults_of_magnitude(trials_, prepared_));
     const bool on_device = trials_.kernel().on_device() && first().ran();
     if (report_.culprits.empty() && on_device && !trials_.right(trials_.with_one_block())) {
       launch.thread_blocks = 1;
       const std::vector<RunResult> alone = {trials_.with_one_block()};
-      probing = std::make_unique<Probing>(prepared_, box, alone, launch, options_, limit, step_);
+      probing =
+          std::make_unique<Probing>(prepared_, box, alone, launch, options_, limit, step_, options_.effort.rounding);
       add_named(probing->name_one());
       seen_.symptoms.wrong.push_back("the probes ran on one thread block, where the kernel is wrong too");
     }

@@ -2,6 +2,7 @@
 #include "cases/search/launch_trials.h"
 
 #include "cases/case/task.h"
+#include "cases/search/rounding_search.h"
 #include "kernel/child/declines.h"
 #include "kernel/cuda/marlin_plan.h"
 
@@ -15,6 +16,7 @@ using kernel::RunResult;
 using kernel::Task;
 
 judge::Rounding rounding_for(const Prepared& prepared, const Options& options, const Task& task, int multiprocessors) {
+  if (has_classes(options.asked)) return rounding_with_classes(prepared.layer, for_lane_model(task));
   judge::Rounding rounding = rounding_of(prepared, for_lane_model(task));
   if (kernel_spec(options.asked) != "cuda" || task.launch.reduce_bits != 16) return rounding;
   const kernel::cuda::MarlinPlan plan = kernel::cuda::marlin_plan(task, multiprocessors);
@@ -33,6 +35,24 @@ LaunchTrials::LaunchTrials(kernel::child::ForeignKernel& kernel, const Prepared&
   step_("oracle");
   expected_ = judge::expected_output(prepared.layer, prepared.A,
                                      rounding_for(prepared, options, task_, kernel_.multiprocessors()));
+  if (has_classes(options.asked)) find_rounding(prepared, options);
+}
+
+void LaunchTrials::find_rounding(const Prepared& prepared, const Options& options) {
+  probe::RoundingProbes probes(prepared, task_.launch, [&](const probe::Question& question) {
+    return launch("how sums and products round", {.A = question.A,
+                                                  .packed = repack::repack(*question.layer),
+                                                  .launch = question.launch,
+                                                  .stored = question.layer});
+  });
+  std::vector<const Grid<std::uint16_t>*> outputs;
+  for (const RunResult& result : launches_)
+    if (result.ran()) outputs.push_back(&result.C);
+  Explained explained = RoundingSearch(prepared, std::move(expected_), task_.launch.fill)
+                            .explain(outputs, options.effort.rounding, &probes);
+  expected_ = std::move(explained.expected);
+  rounding_ = explained.rounding;
+  against_rounding_ = std::move(explained.against);
 }
 
 void LaunchTrials::launch_again() {

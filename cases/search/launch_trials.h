@@ -7,6 +7,7 @@
 #include "kernel/child/open_kernel.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,12 @@ class LaunchTrials {
   const Prepared& prepared() const { return prepared_; }
   const kernel::Task& task() const { return task_; }
   kernel::child::ForeignKernel& kernel() const { return kernel_; }
+  /// Of the case, under the class of rounding that explains the launches, where they are right under one.
   const judge::Expected& expected() const { return expected_; }
+  /// The tightest class that explains the launches of the user's kernel; none: no class does, or the kernel is ours.
+  const std::optional<judge::RoundingClass>& rounding() const { return rounding_; }
+  /// Why the class of --rounding does not; empty: it was not asked for, or an output shows why.
+  const std::string& against_rounding() const { return against_rounding_; }
 
   /// options.effort.repeat launches, numbered; none after one that did not run to its end.
   const std::vector<kernel::RunResult>& launches() const { return launches_; }
@@ -60,6 +66,7 @@ class LaunchTrials {
   const kernel::RunResult& changed(const std::string& how, const kernel::Task& task);
   kernel::RunResult launch(const std::string& what, const kernel::Task& task);
   void launch_again();  // of the task, numbered
+  void find_rounding(const Prepared& prepared, const Options& options);
 
   const Progress& step_;
   const Prepared& prepared_;
@@ -68,6 +75,8 @@ class LaunchTrials {
   std::vector<kernel::RunResult> launches_;
   std::map<std::string, kernel::RunResult> changed_;
   judge::Expected expected_;
+  std::optional<judge::RoundingClass> rounding_;
+  std::string against_rounding_;
   int made_ = 0;
 };
 

@@ -35,6 +35,11 @@ report::Report new_report(const Prepared& prepared, const Options& options) {
   return report;
 }
 
+void add_rounding(report::Report& report, const judge::RoundingClass& rounding, DType dtype) {
+  report.rounding = rounding;
+  report.rounding_text = judge::text_of(rounding, dtype);
+}
+
 report::Report new_report(const Prepared& prepared, const Options& options, const kernel::RunResult& result,
                           const judge::Expected& expected) {
   report::Report report = new_report(prepared, options);

@@ -10,6 +10,9 @@ namespace w4::cases::search {
 /// What every report begins with.
 report::Report new_report(const Prepared& prepared, const Options& options);
 
+/// Tells by which class of rounding the output is right.
+void add_rounding(report::Report& report, const judge::RoundingClass& rounding, DType dtype);
+
 /// The same with the output of a run: its first numbers, comparison, pictures and audit.
 report::Report new_report(const Prepared& prepared, const Options& options, const kernel::RunResult& result,
                           const judge::Expected& expected);

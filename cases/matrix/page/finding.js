@@ -158,6 +158,7 @@ function draw(record) {
     h("p", {}, sign(record.outcome), ` in ${record.seconds.toFixed(2)} s${repeated}${record.reason ? ": " + record.reason : ""}`),
     record.known ? h("p", {class: "note"}, record.known) : null,
     ...news.filter((item) => item.name === record.name).map((item) => h("p", {}, h("b", {}, item.kind + ": "), item.text)),
+    record.rounding ? h("p", {}, h("b", {}, "Rounding: "), record.rounding) : null,
     record.rerun ? command(record.rerun) : null,
     ...missing(record, detail),
     ...(finding && finding.stages.length > 0 ? stageStrip(finding.stages) : []),

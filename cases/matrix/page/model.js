@@ -10,8 +10,8 @@ const news = (data.news?.items ?? []).map(([kind, name, text]) => ({kind, name, 
 const known = new Map(Object.entries(data.news?.known ?? {}));
 
 const records = data.records.map((row, index) => {
-  const [name, outcome, reason, seconds, error, repeated, finding, rerun] = row;
-  const record = {index, name, outcome: data.outcomes[outcome], reason, seconds, error, repeated, finding, rerun,
+  const [name, outcome, reason, seconds, error, repeated, finding, rerun, rounding] = row;
+  const record = {index, name, outcome: data.outcomes[outcome], reason, seconds, error, repeated, finding, rerun, rounding,
                   known: known.get(name) ?? null};
   record.words = [name, record.outcome, finding, reason, record.known].join(" ").toLowerCase();
   return record;

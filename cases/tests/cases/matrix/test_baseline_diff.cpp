@@ -202,6 +202,22 @@ TEST_CASE("news: a rise of max z is news beyond what drawing the roundings anew 
   CHECK(news_text(passed(4), now) == "");  // a fall is none
 }
 
+TEST_CASE("news: a case that passes by a wider class of rounding than before is told with both classes") {
+  const auto rounds = [](const char* name) {
+    matrix::Record record = passed(4);
+    const judge::RoundingClass rounding = judge::parse_rounding(name);
+    record.rounding = {rounding, judge::text_of(rounding, DType::fp16)};
+    return record;
+  };
+  CHECK(news_text(rounds("once/any:6"), rounds("once")) ==
+        "rounds wider   " + case_number(4) +
+            ": weights rounded to fp16 before the product; partial sums in 32 bits in the baseline, weights rounded to "
+            "fp16 before the product; 16-bit hand-over of up to 6 partial sums now\n");
+  CHECK(news_text(rounds("once"), rounds("once/any:6")) == "");
+  CHECK(news_text(rounds("once/any:8"), rounds("once/any:6")) == "");
+  CHECK(news_text(rounds("products"), passed(4)) == "");  // a baseline from before classes were recorded
+}
+
 TEST_CASE("news: a rise of nrmse is news beyond noise that is wider for fewer outputs") {
   CHECK(nrmse_rise(64) == doctest::Approx(2.75));
   CHECK(nrmse_rise(64 * 512) < 1.33);

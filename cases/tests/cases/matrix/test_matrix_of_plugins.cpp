@@ -49,6 +49,7 @@ TEST_CASE("matrix: of a plug-in a case is red where bisect calls it a mismatch, 
     const matrix::Record record = matrix::CaseRunner({.timeout_seconds = limit}).check(asked);
     CHECK_MESSAGE(record.outcome == outcome, matrix::name_of(record.outcome), ": ", record.reason);
     CHECK_MESSAGE(record.reason.find(reason) != std::string::npos, record.reason);
+    CHECK(record.rounding.has_value() == (outcome == matrix::Outcome::pass));
     try {
       const report::Report report = test::ask_kernel(asked.kernel, limit, "r 64 --case " + id.text());
       CHECK((report.verdict == report::Verdict::mismatch) == matrix::is_red(record.outcome));

@@ -34,12 +34,15 @@ TEST_CASE("records: what is written is read back whole") {
       result_of({passed(1), failed(2), ended(3, matrix::Outcome::timed_out, "no end after 60 s")});
   results.heading.selection = {"--only *g128*"};
   results.records[1].known = matrix::Known{.reason = "issue 12", .expires = "2026-12-31"};
+  results.records[0].rounding = {judge::parse_rounding("once/any:6"), "in words"};
   results.records[2].times = 5;
   results.records[2].failed = 2;
   const matrix::Results again = read_back(matrix::text_of(results));
   CHECK(again.heading == results.heading);
   CHECK(matrix::text_of(again) == matrix::text_of(results));
   CHECK(again.records[1].known == results.records[1].known);
+  REQUIRE(again.records[0].rounding);
+  CHECK(again.records[0].rounding->rounding == results.records[0].rounding->rounding);
   CHECK_FALSE(again.records[0].known.has_value());
   CHECK(matrix::finding_line(again.records[1]) == "scale-perm-missing in stage scale_order");
   results.records[1].finding = {{"culprits", {{{"fault", "unexplained"}, {"stage", ""}}}}};
@@ -61,6 +64,8 @@ TEST_CASE("records: a finding or a known failure of the wrong shape is refused w
   CHECK(error_in(front + R"("rerun":"","known":{"reason":"x"}})") ==
         "FILE, line 2: no 'expires' of the expected kind; it is no result of schema 1");
   CHECK(error_in(front + R"("finding":{"culprits":[]},"rerun":""})") == "no error");
+  CHECK(error_in(front + R"("rounding":{"class":"twice","text":""},"rerun":""})") ==
+        "FILE, line 2: 'twice' is no class of rounding that this program knows");
 }
 
 TEST_CASE("clean text: what XML 1.0 forbids and what is not UTF-8 becomes U+FFFD and nothing else changes") {

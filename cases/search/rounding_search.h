@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cases/case/prepare.h"
+#include "cases/judge/class_fit.h"
+#include "cases/probe/rounding_probes.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace w4::cases::search {
+
+/// Whether the path may round in ways that are not ours: a plug-in, a command, a recorded output.
+bool has_classes(const cases::Asked& asked);
+
+/// How the outputs of one case are judged.
+struct Explained {
+  judge::Expected expected;                      // under the class where that allows more than our exact model
+  std::optional<judge::RoundingClass> rounding;  // the tightest class that explains them; none: no class does
+  std::string against = {};                      // why the class that was asked for does not
+};
+
+/// Outputs of one case and the classes of rounding. `own`: the oracle's, with its terms.
+class RoundingSearch {
+ public:
+  RoundingSearch(const Prepared& prepared, judge::Expected own, std::uint16_t fill)
+      : prepared_(prepared), own_(std::move(own)), fill_(fill) {}
+
+  /// `asked`: the class that --rounding names; it alone is tried. `probes`: null where nothing can be asked; then
+  /// chains of sums in 16 bits are not taken by themselves, for all of K accumulated in 16 bits may look like them.
+  Explained explain(const std::vector<const Grid<std::uint16_t>*>& outputs,
+                    const std::optional<judge::RoundingClass>& asked, probe::RoundingProbes* probes) const;
+
+ private:
+  using Outputs = std::vector<const Grid<std::uint16_t>*>;
+  bool all_right(const Outputs& outputs, const judge::Expected& expected) const;
+  std::string against(const judge::Expected& expected, const Outputs& outputs, probe::RoundingProbes* probes) const;
+  Explained by_asked(const Outputs& outputs, const judge::RoundingClass& asked, probe::RoundingProbes* probes) const;
+
+  const Prepared& prepared_;
+  judge::Expected own_;
+  std::uint16_t fill_;
+};
+
+}  // namespace w4::cases::search
