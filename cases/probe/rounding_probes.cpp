@@ -123,8 +123,28 @@ const std::optional<SumReading>& RoundingProbes::sums() {
   return sums_;
 }
 
+/// Of the ones that 16-bit sums of a span of rows may lose, as a part: more is lost where all of K is accumulated so.
+constexpr double kAll = 0.3;
+
+const std::string& RoundingProbes::alone_against() {
+  if (alone_) return *alone_;
+  alone_ = "";
+  kernel::Launch launch = launch_;
+  launch.thread_blocks = 1;
+  try {
+    const std::optional<SumReading> read = alone_asked_ ? read_sums(prepared_, launch, ask_) : std::nullopt;
+    if (read && read->lost_at_last() > kAll)
+      alone_ = fmt::format(
+          "on one thread block {:.0f} % of ones are lost in sums of {} rows: all of K is accumulated in "
+          "16 bits",
+          100 * read->lost_at_last(), read->spans.back().rows);
+  } catch (const CannotTest&) {  // this kernel does not take the question
+  }
+  return *alone_;
+}
+
 std::string RoundingProbes::sums_against(const RoundingClass& rounding) {
-  constexpr double kAll = 0.3, kSome = 0.05, kFew = 0.25;  // parts of the ones
+  constexpr double kSome = 0.05, kFew = 0.25;  // parts of the ones
   const std::optional<SumReading>& read = sums();
   if (!read) return "";
   const SumReading::Span& last = read->spans.back();
@@ -170,6 +190,7 @@ std::string RoundingProbes::scales_against(const RoundingClass& rounding) {
 
 std::string RoundingProbes::against(const RoundingClass& rounding) {
   std::string why = sums_against(rounding);
+  if (why.empty() && rounding.sums != SumRounding::wide) why = alone_against();
   if (why.empty() && rounding.weights != WeightRounding::unrounded && rounding.weights != WeightRounding::group_sums)
     why = scales_against(rounding);
   return why;

@@ -35,11 +35,16 @@ class RoundingProbes {
   RoundingProbes(const Prepared& prepared, const kernel::Launch& launch, Launcher ask)
       : prepared_(prepared), launch_(launch), ask_(std::move(ask)) {}
 
+  /// Sums of a kernel that chooses its thread blocks may be short for the many that it takes: chains are looked at on
+  /// one thread block too, where nothing is handed over.
+  void ask_alone_too() { alone_asked_ = true; }
+
   /// Why the kernel does not round so; empty: every probe that can tell agrees. A probe that cannot be asked cannot.
   std::string against(const judge::RoundingClass& rounding);
 
  private:
   std::string sums_against(const judge::RoundingClass& rounding);
+  const std::string& alone_against();
   std::string scales_against(const judge::RoundingClass& rounding);
   const std::optional<SumReading>& sums();
 
@@ -49,6 +54,8 @@ class RoundingProbes {
   bool read_ = false;
   std::optional<SumReading> sums_;
   std::optional<kernel::RunResult> power_scaled_;
+  bool alone_asked_ = false;
+  std::optional<std::string> alone_;  // what one thread block shows against sums in 16 bits
 };
 
 /// Reads the sums of a kernel. None: a launch failed.

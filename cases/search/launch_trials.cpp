@@ -45,6 +45,7 @@ void LaunchTrials::find_rounding(const Prepared& prepared, const Options& option
                                                   .launch = question.launch,
                                                   .stored = question.layer});
   });
+  if (kernel_.on_device()) probes.ask_alone_too();
   std::vector<const Grid<std::uint16_t>*> outputs;
   for (const RunResult& result : launches_)
     if (result.ran()) outputs.push_back(&result.C);

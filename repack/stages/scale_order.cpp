@@ -80,7 +80,7 @@ constexpr Variant kVariants[] = {
      "interleave each eight zero points after permuting and before packing them", kZerosSeen},
     {"natural", "zp-perm-missing", zeros_in<natural_order, slot_itself>,
      "packs zero points in natural column order, as GPTQ stores them", kPermuteZeros, kZerosSeen},
-    {"interleave-only", "zp-perm-missing", zeros_in<natural_order, lop3_column>,
+    {"interleaved", "zp-perm-missing", zeros_in<natural_order, lop3_column>,
      "packs zero points in natural column order, interleaved inside each eight, as AWQ stores them", kPermuteZeros,
      kZerosSeen},
 };

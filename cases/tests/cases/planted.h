@@ -50,7 +50,7 @@ inline const std::vector<Planted> kPlanted = {
     {"scale-perm-single-vs-grouped", "scale-perm-single-vs-grouped", "scale_order", "b 128"},
     {"zp-perm-no-interleave", "zp-perm-no-interleave", "scale_order", "b 128 --fixture up_asym_act"},
     {"zp-perm-missing:natural", "zp-perm-missing", "scale_order", "b 128 --fixture up_asym_act"},
-    {"zp-perm-missing:interleave-only", "zp-perm-missing", "scale_order", "b 128 --fixture up_asym_act"},
+    {"zp-perm-missing:interleaved", "zp-perm-missing", "scale_order", "b 128 --fixture up_asym_act"},
     {"repack-transpose", "repack-transpose", "tiles", "b 128"},
     {"tile-order-swap", "tile-order-swap", "tiles", "b 128"},
     {"perm1024-partial:identity", "perm1024-partial", "fragments", "b 128"},

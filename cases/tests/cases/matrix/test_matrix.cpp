@@ -102,6 +102,7 @@ TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever know
   for (const test::Planted& planted : faults) {
     CaseId id = prepare(test::options_of(planted.command).request).id;
     if (std::string(planted.command).find("--fixture") != std::string::npos) id.source = Source::r;
+    if (const auto tile = test::options_of(planted.command).request.block_tile) id.block_tile = tile;
     Options options = options_of(id);
     options.asked = asked::OwnPath{{.inject = {planted.inject}, .settings = {}}};
     const bool mismatch = report_on(options, test::kQuiet).verdict == report::Verdict::mismatch;

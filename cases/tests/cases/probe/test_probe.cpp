@@ -169,8 +169,7 @@ TEST_CASE("black box: what is done to sums accuses no stage that makes weights")
   const report::Report clamped = ask_changed(small, [](float sum, int, int) { return std::max(sum, 0.0f); });
   CHECK(stages_in(clamped) == Names{"epilogue"});
   CHECK(says(clamped, "negative sums are written as zero"));
-  const report::Report clipped =
-      ask_changed(small, [](float sum, int, int) { return std::clamp(sum, -1.5f, 1.5f); });
+  const report::Report clipped = ask_changed(small, [](float sum, int, int) { return std::clamp(sum, -1.5f, 1.5f); });
   CHECK(stages_in(clipped) == Names{"epilogue"});
   CHECK(says(clipped, "no output is larger than 1.5 in magnitude"));
   const report::Report scaled =
@@ -307,7 +306,8 @@ TEST_CASE("readings: a sound box uses every code and scale and zero point from i
   CHECK(wrong == 0);
   CHECK(read.outputs.uneven == 0);
   CHECK(read.whole());
-  // 5 of outputs, then 4 launches a reading: W_eff, codes of 0 and of 15, 4 digits of codes, 2 of scales, 3 of zero points
+  // 5 of outputs, then 4 launches a reading: W_eff, codes of 0 and of 15, 4 digits of codes, 2 of scales, 3 of zero
+  // points
   CHECK(read.launches == 5 + 4 * 12);
 }
 

@@ -244,7 +244,7 @@ std::vector<Hostile> packers() {
              return word;
            });
          }}},
-       {{"scale_order", "zero points are in natural order"}}},
+       {{"scale_order", "zp-perm-missing"}}},
       {"nibbles of zero points swapped",
        kAct,
        {{scale_order, zero_places_from([](int p) { return p ^ 1; })}},

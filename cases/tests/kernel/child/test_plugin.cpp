@@ -122,7 +122,7 @@ TEST_CASE("plugin: an unexplained fault lies in the stage that was seen to fail"
   const Report zeros = ask_kernel(plugin("writes_zeros"));
   REQUIRE(zeros.culprits.size() == 1);
   CHECK(zeros.culprits[0].stage.empty());
-  CHECK(says(zeros, "it writes zeros for every input"));
+  CHECK(says(zeros, "the kernel writes zeros for every input"));
 }
 
 TEST_CASE("plugin: a workspace starts as asked and as large as asked") {

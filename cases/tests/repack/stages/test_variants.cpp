@@ -126,7 +126,7 @@ TEST_CASE("variants: each shows where its clause says so and nowhere else") {
       {"scale_order", "scale-perm-single-vs-grouped", every, {}},
       {"scale_order", "zp-perm-no-interleave", {kAsymmetric, kOneGroup, awq, pair, compressed}, {kSymmetric}},
       {"scale_order", "natural", {kAsymmetric, kOneGroup, awq, pair, compressed}, {kSymmetric}},
-      {"scale_order", "interleave-only", {kAsymmetric, kOneGroup, awq, pair, compressed}, {kSymmetric}},
+      {"scale_order", "interleaved", {kAsymmetric, kOneGroup, awq, pair, compressed}, {kSymmetric}},
       {"tiles", "repack-transpose", every, {}},
       {"tiles", "tile-order-swap", every, {}},
       {"tiles", "untiled", every, {}},

@@ -45,7 +45,7 @@ TEST_CASE("zp-perm-missing: slots hold natural columns and those of an interleav
   const Made m = made({.K = 256, .N = 128, .group_size = 64, .symmetric = false});
   constexpr int kInterleaved[] = {0, 2, 4, 6, 1, 3, 5, 7};
   const auto natural = chain(m.layer, {{"scale_order", "natural"}}).at(StageId::scale_order);
-  const auto interleaved = chain(m.layer, {{"scale_order", "interleave-only"}}).at(StageId::scale_order);
+  const auto interleaved = chain(m.layer, {{"scale_order", "interleaved"}}).at(StageId::scale_order);
   for (int g = 0; g < 4; ++g)
     for (int n = 0; n < 128; ++n) {
       CHECK(int(natural.ordered_zeros(g, n / 8) >> 4 * (n % 8) & 15) == m.plain.zeros(g, n));
