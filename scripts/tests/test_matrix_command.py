@@ -115,7 +115,6 @@ def test_the_rerun_command_of_a_red_case_fails_too(tmp_path):
     (["smoke", "--shard", "3/2"], "--shard 3/2: I/N is expected, I from 1 to N"),
     (["smoke", "--inject", "no-such"], "unknown fault 'no-such'"),
     (["smoke", "--kernel", "cud"], "--kernel cud: it is one of cpu, cuda, naive"),
-    (["smoke", "--kernel", "plugin:no.so"], "cannot open shared object file"),
     (["smoke", "--kernel", "cuda", "--inject", "bias-missing"], "they do not go with kernel cuda"),
     (["smoke", "--jobs", "0"], "--jobs"),
     (["smoke", "--juint", "x"], "unknown option '--juint'"),
