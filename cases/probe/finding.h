@@ -15,6 +15,8 @@ struct Finding {
   std::string stage;  // the last stage that can do this; "a or b" where several can
   std::vector<std::string> evidence = {};
   std::set<StageId> suspects = {};  // stages at which a known fault could do the same
+  bool of_codes = false;            // codes are used at other places
+  bool of_zero_weights = false;     // weights are zero, whatever their codes
 };
 
 /// What outputs do, whatever weights are used: rows of A that are mixed up, outputs that stop at a limit, and the like.

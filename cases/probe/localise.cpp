@@ -83,6 +83,18 @@ Finding wrong_weights_or_sums(const fixtures::Layer& layer, const Readings& read
           read.whole() ? kOfSums : std::set<StageId>{}};
 }
 
+/// Weights that are zero whatever the codes use none of the layer's: where codes are moved, that is part of the move.
+std::vector<Finding> one_fault(std::vector<Finding> values, std::vector<Finding> sources) {
+  const auto moved = std::ranges::find_if(sources, [](const Finding& f) { return f.of_codes; });
+  const auto blank = std::ranges::find_if(values, [](const Finding& f) { return f.of_zero_weights; });
+  if (moved != sources.end() && blank != values.end()) {
+    moved->evidence.push_back(blank->evidence.back() + ": these weights use no code of the layer");
+    values.erase(blank);
+  }
+  std::ranges::move(sources, std::back_inserter(values));
+  return values;
+}
+
 std::vector<Finding> findings(const fixtures::Layer& layer, const Readings& read, Evidence& evidence) {
   std::vector<Finding> found;
   const auto add = [&](std::vector<Finding> more) { std::ranges::move(more, std::back_inserter(found)); };
@@ -93,8 +105,7 @@ std::vector<Finding> findings(const fixtures::Layer& layer, const Readings& read
     found.push_back({"epilogue", {addend.text}, kOfAddend});
   add(wrong_outputs(layer, read.outputs));
   if (read.ks.empty()) return found;
-  add(wrong_values(layer, read));
-  add(wrong_sources(layer, read));
+  add(one_fault(wrong_values(layer, read), wrong_sources(layer, read)));
   if (found.empty()) found.push_back(wrong_weights_or_sums(layer, read));
   return found;
 }

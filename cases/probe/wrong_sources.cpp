@@ -91,6 +91,7 @@ class Sources {
                       : all.keep_columns ? "act_order or tiles"
                                          : "tiles",
                       std::move(evidence), all_read ? kOfMoves : kOfCodes});
+    found_.back().of_codes = true;
   }
 
   /// With act-order, in rows sorted by group where that is the simpler map.

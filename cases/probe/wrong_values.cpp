@@ -168,6 +168,7 @@ class Values {
     std::vector<Line> lines;
     for (const auto& [line, where] : misfits) lines.push_back(line);
     found_.push_back({stage_of(lines), std::move(evidence), kOfValues});
+    found_.back().of_zero_weights = lines == std::vector<Line>{{0.0f, 0.0f}};
   }
 
   /// Outputs that are written where others of their row and column are, but hold nothing finite.
@@ -216,8 +217,8 @@ class Values {
     const bool same = !found_.empty() && read_.code_values &&
                       (*read_.zero_values)[kSymmetricZero] == (*read_.code_values)[kSymmetricZero];
     if (!same) return found_.push_back({"zero_points or dequant", {line}, kOfValues});
-    found_.back().stage = "zero_points or dequant";
-    found_.back().evidence.push_back(line);
+    if (found_.back().stage == "zero_points or dequant")
+      found_.back().evidence.push_back(line);  // of other codes: 8 is one
   }
 
   void find_scales() {
