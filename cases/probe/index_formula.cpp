@@ -134,21 +134,57 @@ std::string formula_of(Source source, int size, const std::string& name) {
   return "";
 }
 
+namespace {
+
+std::string term(const std::string& name, long long factor) {
+  return factor == 1 ? name : fmt::format("{} * {}", name, factor);
+}
+
+/// A matrix in a flat buffer: row by row, or column by column, with `pitch` places to each.
+struct Buffer {
+  bool by_rows = true;
+  long long pitch = 0;
+  long long address(int r, int c) const { return by_rows ? r * pitch + c : c * pitch + r; }
+};
+
+/// The address that place (r, c) reads, as a * r + b * c + first; empty: it is no such stride, or the right one.
+std::string stride_in(const Buffer& buffer, Source source, int cols, const std::string& row, const std::string& col) {
+  const int rows = static_cast<int>(source.size()) / cols;
+  const auto at = [&](int i) { return source[static_cast<std::size_t>(i)]; };
+  const auto address = [&](int i) { return buffer.address(at(i) / cols, at(i) % cols); };
+  int below = 1, right = 1;
+  while (below < rows && at(below * cols) < 0) ++below;
+  while (right < cols && at(right) < 0) ++right;
+  if (at(0) < 0 || below == rows || right == cols) return "";
+  const long long first = address(0), down = address(below * cols) - first, across = address(right) - first;
+  if (down % below != 0 || across % right != 0) return "";
+  const long long a = down / below, b = across / right;
+  if (first == 0 && a == buffer.address(1, 0) && b == buffer.address(0, 1)) return "";
+  for (int i = 0; i < rows * cols; ++i)
+    if (at(i) >= 0 && address(i) != first + a * (i / cols) + b * (i % cols)) return "";
+  std::vector<std::string> terms;
+  if (a != 0) terms.push_back(term(row, a));
+  if (b != 0) terms.push_back(term(col, b));
+  const std::string right_one =
+      buffer.by_rows ? term(row, buffer.pitch) + " + " + col : term(col, buffer.pitch) + " + " + row;
+  return fmt::format("{}{} where {} is right", fmt::join(terms, " + "), plus(static_cast<int>(first)), right_one);
+}
+
+}  // namespace
+
 std::string stride_of(Source source, int cols, const std::string& row, const std::string& col) {
-  const auto at = [&](int r, int c) {
-    return source[static_cast<std::size_t>(r) * static_cast<std::size_t>(cols) + static_cast<std::size_t>(c)];
-  };
-  if (cols < 2 || source.size() < 2 * static_cast<std::size_t>(cols)) return "";
-  const int first = at(0, 0), right = at(0, 1), below = at(1, 0);
-  if (first < 0 || right < 0 || below < 0) return "";
-  const long long a = below - first, b = right - first;
-  if (a == cols && b == 1) return "";
-  const bool all = fits(source, [&](int i) { return first + a * (i / cols) + b * (i % cols); });
-  if (!all) return "";
-  const auto term = [](const std::string& name, long long factor) {
-    return factor == 1 ? name : fmt::format("{} * {}", name, factor);
-  };
-  return fmt::format("{} + {}{} where {} * {} + {} is right", term(row, a), term(col, b), plus(first), row, cols, col);
+  if (cols < 1 || source.size() < 2 * static_cast<std::size_t>(cols)) return "";
+  const auto known = std::ranges::count_if(source, [](int from) { return from >= 0; });
+  if (2 * known < std::ssize(source)) return "";
+  const int rows = static_cast<int>(source.size()) / cols;
+  for (const bool by_rows : {true, false}) {
+    const int length = by_rows ? cols : rows;
+    for (const int unit : {1, 16, 32, 64, 128, 256}) {  // lines may be padded
+      const Buffer buffer{by_rows, (length + unit - 1LL) / unit * unit};
+      if (std::string text = stride_in(buffer, source, cols, row, col); !text.empty()) return text;
+    }
+  }
+  return "";
 }
 
 }  // namespace w4::cases::probe

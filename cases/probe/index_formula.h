@@ -15,7 +15,8 @@ namespace w4::cases::probe {
 std::string formula_of(std::span<const int> source, int size, const std::string& name);
 
 /// The place in a flat buffer that each place (row, col) of a (rows, cols) matrix reads, when it is a stride:
-/// "row * 1600 + col where row * 1536 + col is right". Empty otherwise.
+/// "row * 1600 + col where row * 1536 + col is right". The buffer may lie column by column, and its lines may be
+/// padded. Empty otherwise, or when less than half of the places could be read.
 std::string stride_of(std::span<const int> source, int cols, const std::string& row, const std::string& col);
 
 }  // namespace w4::cases::probe

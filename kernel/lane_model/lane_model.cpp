@@ -8,7 +8,6 @@
 #include "kernel/lane_model/writeout_race.h"
 
 #include <algorithm>
-#include <ranges>
 #include <span>
 #include <utility>
 #include <vector>
@@ -122,13 +121,14 @@ void run_grid(const Task& task, const Ways& ways, Wanted wanted, RunResult& resu
   result.timed_out = turns.hangs;
   result.block_tiles_done = turns.block_tiles_done;
   for (int problem = 0; problem < plan.problems; ++problem) {
-    const auto is_wanted = [&](int column) { return works_on(plan, wanted, problem, column); };
-    if (std::ranges::none_of(std::views::iota(0, plan.columns), is_wanted)) continue;
+    std::vector<int> worked_on;
+    for (int column = 0; column < plan.columns; ++column)
+      if (works_on(plan, wanted, problem, column)) worked_on.push_back(column);
+    if (worked_on.empty()) continue;
     job.a = job.pipeline.staged_a(problem);
     const auto* columns = turns.of_column.data() + static_cast<std::ptrdiff_t>(problem) * plan.columns;
-    for_each_index(plan.columns, [&](int column) {
-      if (is_wanted(column)) run_column(job, columns[column], C);
-    });
+    for_each_index(static_cast<int>(worked_on.size()),
+                   [&](int i) { run_column(job, columns[worked_on[static_cast<std::size_t>(i)]], C); });
   }
   if (ways.reduce == ReduceWay::writeout_race) overwrite_after_writeout(task, plan, job.pipeline, C);
 }

@@ -70,4 +70,13 @@ TEST_CASE("recovered map: a wrong leading dimension and axes with a formula of t
         "place uses source with n = (n + 3) % 20");
   CHECK(text(sources(kRows * kCols, [](int i) { return (kRows - 1 - i / kCols) * kCols + i % kCols; })) ==
         "place uses source with k = 5 - k");
+  CHECK(text(sources(kRows * kCols, [](int i) { return i % kCols % kRows * kCols + i % kCols / kRows; })) ==
+        "place reads n where n * 6 + k is right");
+  constexpr int kLong = 14;  // columns lie 16 places apart and are read as if they lay 14 apart
+  const std::vector<int> padded = sources(kLong * kCols, [](int i) {
+    const int address = i % kCols * kLong + i / kCols;
+    return address % 16 < kLong ? address % 16 * kCols + address / 16 : -1;
+  });
+  CHECK(text_of(recover_map(padded, kLong, kCols), padded, kCols, "k", "n") ==
+        "place reads k + n * 14 where n * 16 + k is right");
 }
