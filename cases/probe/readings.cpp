@@ -284,9 +284,11 @@ class Reader {
 
   /// What a code of 9 weighs at a scale of 1: one, when all is right.
   float unit(std::size_t i) const {
-    const float low = out_.at_0.weights[i];
+    const float low = out_.at_0.weights[i], slope = (out_.at_15.weights[i] - low) / 15;
     if (out_.code_values && low == out_.code_values->front()) return (*out_.code_values)[kCodeOfUnit];
-    return low + (out_.at_15.weights[i] - low) * kCodeOfUnit / 15;
+    const float rounding = layer_.dtype == DType::bf16 ? 0x1p-6f : 0x1p-9f;
+    const bool no_offset = std::abs(low + kSymmetricZero * slope) <= rounding * std::abs(low);
+    return no_offset ? slope : low + slope * kCodeOfUnit;  // a sum of large numbers would round more than what it gives
   }
 
   bool in_own_group(const SourceMap& map) const {

@@ -156,7 +156,7 @@ class Values {
       misfits.try_emplace(line, cells()).first->second[i] = true;
     }
     find_unread();
-    if (wrong == 0) return;
+    if (wrong == 0 || find_row_gains()) return;
     std::vector<std::string> evidence = {fmt::format(
         "with scales of 1 and zero points of 8 a weight is a * code + b; a = 1 and b = -8 are right, but {}{} of {} "
         "weights have other values",
@@ -169,6 +169,31 @@ class Values {
     for (const auto& [line, where] : misfits) lines.push_back(line);
     found_.push_back({stage_of(lines), std::move(evidence), kOfValues});
     found_.back().of_zero_weights = lines == std::vector<Line>{{0.0f, 0.0f}};
+  }
+
+  /// Each row of K by its own factor, the same in all columns: what is multiplied with A, or is to be. True: so it is.
+  bool find_row_gains() {
+    const auto N = static_cast<std::size_t>(layer_.N);
+    std::vector<std::string> parts;
+    std::size_t others = 0;
+    for (std::size_t r = 0; r < cells() / N; ++r) {
+      const auto [slope, at_0] = line_at(r * N);
+      if (!std::isfinite(slope) || slope == 0) return false;
+      if (std::abs(at_0 + kSymmetricZero * slope) > 2 * rounding() * std::abs(slope)) return false;
+      for (std::size_t n = 1; n < N; ++n)
+        if (std::isfinite(read_.at_15.weights[r * N + n]) && line_at(r * N + n) != line_at(r * N)) return false;
+      if (is_one(slope)) continue;
+      constexpr std::size_t kMost = 8;
+      if (++others <= kMost) parts.push_back(fmt::format("row {} {:.4g} times", read_.ks[r], slope));
+    }
+    if (others < 2) return false;
+    found_.push_back({"scales or dequant",
+                      {fmt::format("rows of K differ by a factor, the same in all columns: {} of {} rows count more or "
+                                   "less than once",
+                                   others, cells() / N),
+                       fmt::format("{}", fmt::join(parts, ", "))},
+                      {StageId::checkpoint, StageId::scales, StageId::pipeline, StageId::dequant}});
+    return true;
   }
 
   /// Outputs that are written where others of their row and column are, but hold nothing finite.

@@ -148,6 +148,14 @@ TEST_CASE("readings: what a kernel does that nobody knows is one finding in its 
        {},
        "act_order or scales or pipeline",
        "row k uses group k / 16, where groups are of 32 rows"},
+      {"rows of K by a factor",
+       [](Operands& x) {
+         for (int k = 0; k < x.K; ++k)
+           for (int n = 0; n < x.N; ++n) x.scale[x.at(k, n)] *= 1.0f + 0.01f * static_cast<float>(k % 40);
+       },
+       {},
+       "scales or dequant",
+       "rows of K differ by a factor, the same in all columns: 124 of 128 rows"},
       {"a row of A is another's",
        [](Operands& x) { std::copy_n(&x.a[x.in_a(4, 0)], x.K, &x.a[x.in_a(5, 0)]); },
        {},
