@@ -40,7 +40,7 @@ Rows reversed(Rows rows) {
   return rows;
 }
 Rows rotated(Rows rows, int by) {
-  std::ranges::rotate(rows, rows.begin() + by);
+  std::rotate(rows.begin(), rows.begin() + by, rows.end());
   return rows;
 }
 
