@@ -423,7 +423,7 @@ std::string command_line(const Options& options) {
   for (const std::string& setting : planted.settings) add(true, "--set", setting);
   flag(effort.toggles, "--toggles");
   flag(is_black_box(asked), "--black-box");
-  add(effort.seconds != defaults.effort.seconds, "--seconds", effort.seconds);
+  add(effort.seconds > 0 && effort.seconds != defaults.effort.seconds, "--seconds", effort.seconds);
   flag(effort.thorough, "--thorough");
   flag(effort.sweep, "--sweep");
   add(effort.sweep_budget != defaults.effort.sweep_budget, "--sweep-budget", effort.sweep_budget);
