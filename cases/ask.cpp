@@ -2,6 +2,8 @@
 #include "cases/ask.h"
 
 #include "cases/faults/faults.h"
+#include "cases/packed/bisect_packed.h"
+#include "cases/recorded/bisect_recorded.h"
 #include "cases/search/bisect_box.h"
 #include "cases/search/repack_search.h"
 #include "cases/sweep/condition.h"
@@ -74,10 +76,10 @@ struct Asking {
   const search::Progress& progress;
 
   report::Report operator()(const asked::RecordedOutput&) const {
-    return search::bisect_recorded(prepared, options, progress);
+    return recorded::bisect_recorded(prepared, options, progress);
   }
   report::Report operator()(const asked::PackedTensors&) const {
-    return search::bisect_packed(prepared, options, progress);
+    return packed::bisect_packed(prepared, options, progress);
   }
   report::Report operator()(const asked::Kernel& kernel) const {
     return kernel.hidden_repack ? planted_path() : search::bisect_kernel(prepared, options, progress);

@@ -26,8 +26,8 @@ inline int run_program(const char* name, int argc, char** argv, int (*run)(int, 
   }
 }
 
-/// Progress on stderr where that is a terminal: each step in place of the one before; the empty one takes the line
-/// away.
+/// Progress on stderr where that is a terminal: each step in place of the one before, but for one that ends its line;
+/// the empty one takes the line away.
 inline std::function<void(std::string_view)> progress_to_stderr(const char* name, bool quiet) {
   if (quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
   return [name](std::string_view step) {

@@ -6,6 +6,7 @@
 #include "cases/explain/explain_report.h"
 #include "cases/explain/in_registers.h"
 #include "cases/probe/effective.h"
+#include "cases/recorded/bisect_recorded.h"
 #include "cases/search/bisect.h"
 #include "cases/search/new_report.h"
 #include "fixtures/error.h"
@@ -114,7 +115,7 @@ class Tracing {
     if (foreign_) return foreign_->run(task);
     if (!recorded_) return kernel::lane_model::run_lane_model(task, recipe_);
     kernel::RunResult run;
-    run.C = search::recorded_output(prepared_, recorded_->file);
+    run.C = recorded::recorded_output(prepared_, recorded_->file);
     return run;
   }
 

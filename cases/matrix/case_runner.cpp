@@ -55,8 +55,7 @@ long long bytes_needed(const CaseId& id) {
 Options CaseRunner::options_of_case(const CaseId& id) const {
   Options options = options_of(id);
   options.effort.timeout_seconds = plan_.timeout_seconds;
-  options.effort.most_faults = faults::kFewFaultsAtOnce;  // a matrix has many cases to search
-  options.effort.sweep_unexplained = false;               // and is a sweep itself
+  options.effort.sweep_unexplained = false;  // a matrix is a sweep itself
   if (auto* own = std::get_if<asked::OwnPath>(&options.asked)) own->planted = {plan_.inject, plan_.settings};
   return options;
 }

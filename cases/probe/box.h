@@ -27,6 +27,8 @@ class Box {
 
   /// True: the lane model predicts every bit. False: sums may be taken in another order.
   virtual bool sums_as_lane_model() const = 0;
+  /// A kernel on a GPU, which takes the thread blocks that a launch names.
+  virtual bool on_device() const { return false; }
 
  private:
   virtual kernel::RunResult answer(const Question& question) = 0;
@@ -50,6 +52,7 @@ class KernelBox final : public Box {
   explicit KernelBox(kernel::child::ForeignKernel& kernel, repack::Recipe recipe = {})
       : kernel_(kernel), recipe_(std::move(recipe)) {}
   bool sums_as_lane_model() const override { return false; }
+  bool on_device() const override { return kernel_.on_device(); }
 
  private:
   kernel::RunResult answer(const Question& question) override;

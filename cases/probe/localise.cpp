@@ -130,10 +130,10 @@ Located localise(const Prepared& prepared, Box& box, const kernel::Launch& launc
   Located out;
   bool anything = false;  // some finding is of any stage
   for (Finding& finding : findings(prepared.layer, read, evidence)) {
-    finding.evidence.push_back(
-        read.whole() || read.ks.empty()
-            ? fmt::format("the weights were read in {} launches", read.launches)
-            : fmt::format("{} of {} rows of K were read in {} launches", read.ks.size(), read.K, read.launches));
+    finding.evidence.push_back(read.ks.empty() ? fmt::format("outputs were read in {} launches", read.launches)
+                               : read.whole()  ? fmt::format("the weights were read in {} launches", read.launches)
+                                               : fmt::format("{} of {} rows of K were read in {} launches",
+                                                             read.ks.size(), read.K, read.launches));
     out.culprits.push_back({.stage = finding.stage, .fault = "unexplained", .evidence = std::move(finding.evidence)});
     if (finding.suspects.empty()) anything = true;
     out.suspects.insert(finding.suspects.begin(), finding.suspects.end());

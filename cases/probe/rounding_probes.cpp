@@ -132,7 +132,7 @@ const std::string& RoundingProbes::alone_against() {
   kernel::Launch launch = launch_;
   launch.thread_blocks = 1;
   try {
-    const std::optional<SumReading> read = alone_asked_ ? read_sums(prepared_, launch, ask_) : std::nullopt;
+    const std::optional<SumReading> read = on_device_ ? read_sums(prepared_, launch, ask_) : std::nullopt;
     if (read && read->lost_at_last() > kAll)
       alone_ = fmt::format(
           "on one thread block {:.0f} % of ones are lost in sums of {} rows: all of K is accumulated in "

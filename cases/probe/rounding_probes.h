@@ -32,12 +32,10 @@ struct SumReading {
 /// Confirms classes of rounding by probes of the case's own M and launch. Each is asked once, when it is first needed.
 class RoundingProbes {
  public:
-  RoundingProbes(const Prepared& prepared, const kernel::Launch& launch, Launcher ask)
-      : prepared_(prepared), launch_(launch), ask_(std::move(ask)) {}
-
-  /// Sums of a kernel that chooses its thread blocks may be short for the many that it takes: chains are looked at on
+  /// `on_device`: sums may be short because the kernel takes many thread blocks. Sums in 16 bits are then looked at on
   /// one thread block too, where nothing is handed over.
-  void ask_alone_too() { alone_asked_ = true; }
+  RoundingProbes(const Prepared& prepared, const kernel::Launch& launch, Launcher ask, bool on_device = false)
+      : prepared_(prepared), launch_(launch), ask_(std::move(ask)), on_device_(on_device) {}
 
   /// Why the kernel does not round so; empty: every probe that can tell agrees. A probe that cannot be asked cannot.
   std::string against(const judge::RoundingClass& rounding);
@@ -54,7 +52,7 @@ class RoundingProbes {
   bool read_ = false;
   std::optional<SumReading> sums_;
   std::optional<kernel::RunResult> power_scaled_;
-  bool alone_asked_ = false;
+  bool on_device_;
   std::optional<std::string> alone_;  // what one thread block shows against sums in 16 bits
 };
 

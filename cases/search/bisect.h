@@ -16,16 +16,8 @@ namespace w4::cases::search {
 report::Report bisect(const Prepared& prepared, const OwnPath& subject, const Options& options,
                       const Progress& progress);
 
-/// The same question of a recorded output or of packed tensors that an external
-/// program made. Stages in between cannot be seen; hypotheses are tried on what can.
-report::Report bisect_recorded(const Prepared& prepared, const Options& options, const Progress& progress);
-report::Report bisect_packed(const Prepared& prepared, const Options& options, const Progress& progress);
-
 /// The same question of the user's kernel (kernel_spec(options.asked)), run on what our repack makes, in a process of
 /// its own. How it ends, what it writes and what it leaves behind are looked at before its output is.
 report::Report bisect_kernel(const Prepared& prepared, const Options& options, const Progress& progress);
-
-/// A recorded output, (M, N), in the type of the layer. Throws InputError.
-Grid<std::uint16_t> recorded_output(const Prepared& prepared, const std::filesystem::path& path);
 
 }  // namespace w4::cases::search

@@ -2,11 +2,11 @@
 // The user's kernel, a plug-in or a command, on packed tensors that are known to be right.
 #include "cases/case/task.h"
 #include "cases/search/bisect.h"
-#include "cases/search/bisect_box.h"
 #include "cases/search/examine.h"
 #include "cases/search/launch_rules.h"
 #include "cases/search/magnitude.h"
 #include "cases/search/new_report.h"
+#include "cases/search/probing.h"
 #include "cases/search/races.h"
 #include "cases/search/stage_lines.h"
 #include "fixtures/error.h"
@@ -32,6 +32,7 @@ class KernelBisection {
         options_(options),
         asked_(std::get<asked::Kernel>(options.asked)),
         step_(progress),
+        limit_(limit_of(options.effort)),
         walk_(walk_repack(OwnPath({}), prepared.layer, {}, progress)),
         seen_(examine(kernel, prepared, options, task_of(prepared, repack::packed_of(walk_.last), options), progress)),
         report_(new_report(prepared, options, first(), trials_.expected())) {}
@@ -131,8 +132,7 @@ class KernelBisection {
   void explain_by_probes() {
     probe::KernelBox box(trials_.kernel());
     kernel::Launch launch = trials_.task().launch;
-    const TimeLimit limit(limit_of(options_.effort));
-    auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, limit, step_,
+    auto probing = std::make_unique<Probing>(prepared_, box, trials_.launches(), launch, options_, limit_, step_,
                                              options_.effort.rounding);
     add_named(probing->name_one());
     if (report_.culprits.empty() && first().ran()) add_all(faults_of_magnitude(trials_, prepared_));
@@ -141,7 +141,7 @@ class KernelBisection {
       launch.thread_blocks = 1;
       const std::vector<RunResult> alone = {trials_.with_one_block()};
       probing =
-          std::make_unique<Probing>(prepared_, box, alone, launch, options_, limit, step_, options_.effort.rounding);
+          std::make_unique<Probing>(prepared_, box, alone, launch, options_, limit_, step_, options_.effort.rounding);
       add_named(probing->name_one());
       seen_.symptoms.wrong.push_back("the probes ran on one thread block, where the kernel is wrong too");
     }
@@ -201,6 +201,7 @@ class KernelBisection {
   const Options& options_;
   const asked::Kernel& asked_;
   const Progress& step_;
+  TimeLimit limit_;
   RepackWalk walk_;
   KernelExamination seen_;
   LaunchTrials& trials_ = seen_.trials;

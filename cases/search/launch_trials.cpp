@@ -35,22 +35,20 @@ LaunchTrials::LaunchTrials(kernel::child::ForeignKernel& kernel, const Prepared&
   step_("oracle");
   expected_ = judge::expected_output(prepared.layer, prepared.A,
                                      rounding_for(prepared, options, task_, kernel_.multiprocessors()));
-  if (has_classes(options.asked)) find_rounding(prepared, options);
+  find_rounding(prepared, options);
 }
 
 void LaunchTrials::find_rounding(const Prepared& prepared, const Options& options) {
-  probe::RoundingProbes probes(prepared, task_.launch, [&](const probe::Question& question) {
-    return launch("how sums and products round", {.A = question.A,
-                                                  .packed = repack::repack(*question.layer),
-                                                  .launch = question.launch,
-                                                  .stored = question.layer});
-  });
-  if (kernel_.on_device()) probes.ask_alone_too();
-  std::vector<const Grid<std::uint16_t>*> outputs;
-  for (const RunResult& result : launches_)
-    if (result.ran()) outputs.push_back(&result.C);
-  Explained explained = RoundingSearch(prepared, std::move(expected_), task_.launch.fill)
-                            .explain(outputs, options.effort.rounding, &probes);
+  probe::RoundingProbes probes(
+      prepared, task_.launch,
+      [&](const probe::Question& question) {
+        return launch("how sums and products round", {.A = question.A,
+                                                      .packed = repack::repack(*question.layer),
+                                                      .launch = question.launch,
+                                                      .stored = question.layer});
+      },
+      kernel_.on_device());
+  Explained explained = explain_launches(prepared, options, launches_, std::move(expected_), task_.launch.fill, probes);
   expected_ = std::move(explained.expected);
   rounding_ = explained.rounding;
   against_rounding_ = std::move(explained.against);

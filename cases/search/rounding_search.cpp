@@ -61,4 +61,14 @@ Explained RoundingSearch::explain(const Outputs& outputs, const std::optional<Ro
   return {own_, std::nullopt};
 }
 
+Explained explain_launches(const Prepared& prepared, const Options& options,
+                           const std::vector<kernel::RunResult>& launches, Expected own, std::uint16_t fill,
+                           probe::RoundingProbes& probes) {
+  if (!has_classes(options.asked)) return {std::move(own), std::nullopt};
+  std::vector<const Grid<std::uint16_t>*> outputs;
+  for (const kernel::RunResult& result : launches)
+    if (result.ran()) outputs.push_back(&result.C);
+  return RoundingSearch(prepared, std::move(own), fill).explain(outputs, options.effort.rounding, &probes);
+}
+
 }  // namespace w4::cases::search

@@ -43,4 +43,9 @@ class RoundingSearch {
   std::uint16_t fill_;
 };
 
+/// The launches of one case that ran. Paths without classes keep our exact model.
+Explained explain_launches(const Prepared& prepared, const Options& options,
+                           const std::vector<kernel::RunResult>& launches, judge::Expected own, std::uint16_t fill,
+                           probe::RoundingProbes& probes);
+
 }  // namespace w4::cases::search

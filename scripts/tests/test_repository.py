@@ -34,6 +34,7 @@ ROOMS = (
     ("cases/layers",),
     ("cases/probe",),
     ("cases/search",),
+    ("cases/packed", "cases/recorded"),
     ("cases/explain", "cases/sweep", "cases/proof"),
     ("cases",),  # ask.h
     ("cases/shrink", "cases/matrix"),

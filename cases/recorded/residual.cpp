@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cases/recorded/residual.h"
+
+#include "cases/probe/region.h"
+#include "cases/recorded/residual_guesses.h"
+#include "kernel/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace w4::cases::recorded {
+namespace {
+
+/// Elements (M, N), row-major.
+using Elements = std::vector<bool>;
+
+template <class Is>
+Elements elements_that(const WrongOutput& output, Is is) {
+  Elements elements;
+  for (int m = 0; m < output.expected.M; ++m)
+    for (int n = 0; n < output.expected.N; ++n) elements.push_back(is(m, n));
+  return elements;
+}
+
+Part whole(const WrongOutput& output) {
+  Part part{std::vector<int>(static_cast<std::size_t>(output.expected.M)),
+            std::vector<int>(static_cast<std::size_t>(output.expected.N))};
+  std::iota(part.rows.begin(), part.rows.end(), 0);
+  std::iota(part.columns.begin(), part.columns.end(), 0);
+  return part;
+}
+
+/// The rows and columns that hold these elements.
+Part part_of(const WrongOutput& output, const Elements& elements) {
+  const auto width = static_cast<std::size_t>(output.expected.N);
+  std::vector<bool> rows(static_cast<std::size_t>(output.expected.M)), columns(width);
+  for (std::size_t i = 0; i < elements.size(); ++i)
+    if (elements[i]) rows[i / width] = columns[i % width] = true;
+  Part part = whole(output);
+  std::erase_if(part.rows, [&](int m) { return !rows[static_cast<std::size_t>(m)]; });
+  std::erase_if(part.columns, [&](int n) { return !columns[static_cast<std::size_t>(n)]; });
+  return part;
+}
+
+std::string text_of(const WrongOutput& output, const Elements& elements) {
+  return probe::text_of_region(elements, output.expected.N, "m", "n", "outputs");
+}
+
+/// The first kind that gives the output, everywhere or in the wrong part alone.
+std::optional<std::string> form_of(const WrongOutput& output, const Part& all, const Part& wrong) {
+  const bool smaller = !wrong.rows.empty() && wrong.rows.size() * wrong.columns.size() < output.C.size();
+  const auto fits = [&](const std::optional<Guess>& guess) {
+    return guess && judge::compare(output.C, guess->expected, kernel::Launch{}.fill).right();
+  };
+  for (const Guessing guessing : all_guessings()) {
+    if (const auto guess = guessing(output, all); fits(guess)) return guess->text;
+    if (!smaller) continue;
+    if (const auto guess = guessing(output, wrong); fits(guess)) return "there, " + guess->text;
+  }
+  return {};
+}
+
+}  // namespace
+
+Residual describe_residual(const Prepared& prepared, const judge::Expected& expected, const Grid<std::uint16_t>& C) {
+  const WrongOutput output(prepared, expected, C);
+  const Elements wrong = elements_that(
+      output, [&](int m, int n) { return !judge::element_error(output.got(m, n), expected, m, n).right(); });
+  const Elements lost = elements_that(output, [&](int m, int n) { return !std::isfinite(output.got(m, n)); });
+  Residual residual;
+  if (std::ranges::count(wrong, true) > 0) residual.lines.push_back("wrong: " + text_of(output, wrong));
+  if (std::ranges::count(lost, true) > 0) {
+    residual.lines.push_back("no finite number: " + text_of(output, lost));
+    return residual;
+  }
+  const auto form = form_of(output, whole(output), part_of(output, wrong));
+  residual.found = form.has_value();
+  residual.lines.push_back(
+      form ? *form
+           : "the residual is no multiple of the bias, no gain, no constant of a row or column, not "
+             "of rank 1, no other rows or columns, no few ranges of k");
+  return residual;
+}
+
+}  // namespace w4::cases::recorded
