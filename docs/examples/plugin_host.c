@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole plug-in: dequantises the Marlin format on the host, one output after another.
+/* A whole plug-in: dequantises the Marlin format on the host, one column after another.
  *
  *   cc -O2 -shared -fPIC -I . docs/examples/plugin_host.c -o libplugin_host.so
  *   ./bisect b 128 --kernel plugin:libplugin_host.so */
@@ -71,25 +71,37 @@ static int zero_at(const W4Call* call, int group, int n) {
   return (int)(call->zeros[word] >> (4 * slot) & 15);
 }
 
-static int run(const W4Call* call) {
-  for (int n = 0; n < call->N; ++n) {
-    for (int m = 0; m < call->M; ++m) {
-      const uint16_t* a = call->A + (size_t)m * (size_t)call->K;
-      double sum = 0;
-      for (int k = 0; k < call->K; ++k) {
-        const int group = call->groups > 1 ? k / call->group_size : 0;
-        const float weight = scale_at(call, group, n) * (float)(code_at(call, k, n) - zero_at(call, group, n));
-        sum += (double)value_of(a[call->perm == NULL ? k : call->perm[k]], call->type) * weight;
-      }
-      if (call->bias != NULL) sum += value_of(call->bias[n], call->type);
-      call->C[(size_t)m * (size_t)call->N + (size_t)n] = bits_of((float)sum, call->type);
-    }
+static float weight_at(const W4Call* call, int k, int n) {
+  const int group = call->groups > 1 ? k / call->group_size : 0;
+  return scale_at(call, group, n) * (float)(code_at(call, k, n) - zero_at(call, group, n));
+}
+
+/* Outputs of one column, of up to 64 rows: each weight is dequantised once for them. */
+static void sum_rows(const W4Call* call, int n, int first, int rows) {
+  const uint16_t* A = call->A + (size_t)first * (size_t)call->K;
+  uint16_t* C = call->C + (size_t)first * (size_t)call->N;
+  double sums[64] = {0};
+  for (int k = 0; k < call->K; ++k) {
+    const double weight = weight_at(call, k, n);
+    const int column = call->perm == NULL ? k : call->perm[k];
+    for (int m = 0; m < rows; ++m)
+      sums[m] += value_of(A[(size_t)m * (size_t)call->K + (size_t)column], call->type) * weight;
   }
+  const double bias = call->bias != NULL ? value_of(call->bias[n], call->type) : 0;
+  for (int m = 0; m < rows; ++m)
+    C[(size_t)m * (size_t)call->N + (size_t)n] = bits_of((float)(sums[m] + bias), call->type);
+}
+
+static int run(const W4Call* call) {
+  for (int n = 0; n < call->N; ++n)
+    for (int m = 0; m < call->M; m += 64) sum_rows(call, n, m, call->M - m < 64 ? call->M - m : 64);
   return 0;
 }
 
 /* One lock a column of block_tiles and 64 rows of A, as a GPU kernel would want them; this one does not need them. */
-static int64_t workspace_bytes(const W4Call* call) { return 4 * (int64_t)(call->padded_N / 64) * ((call->M + 63) / 64); }
+static int64_t workspace_bytes(const W4Call* call) {
+  return 4 * (int64_t)(call->padded_N / 64) * ((call->M + 63) / 64);
+}
 
 static const W4Plugin kPlugin = {
     .version = W4_PLUGIN_VERSION,

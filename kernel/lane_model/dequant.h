@@ -43,7 +43,7 @@ struct CodeValues {
 
 /// The operand B of a warp for 16 rows of K.
 struct WarpB {
-  alignas(16) float at[repack::kTileK][kStripN];
+  alignas(32) float at[repack::kTileK][kStripN];
 };
 
 /// The table for the staged scales. `rows`: of the problem.
