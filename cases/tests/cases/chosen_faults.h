@@ -4,7 +4,9 @@
 #include "cases/faults/faults.h"
 #include "cases/tests/cases/planted.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,13 +22,20 @@ inline bool every_fault() {
 #endif
 }
 
+/// A loop over known faults: it takes all of them, or, in a slow build, the first of each stage.
+class FaultLoop {
+ public:
+  bool takes(const std::string& stage) { return stages_.insert(stage).second || every_fault(); }
+
+ private:
+  std::set<std::string> stages_;
+};
+
 /// What a test of each planted fault loops over: all of kPlanted, or the first of each stage.
 inline std::vector<Planted> chosen_faults() {
-  if (every_fault()) return kPlanted;
   std::vector<Planted> chosen;
-  std::set<std::string> stages;
-  for (const Planted& planted : kPlanted)
-    if (stages.insert(planted.stage).second) chosen.push_back(planted);
+  FaultLoop loop;
+  std::ranges::copy_if(kPlanted, std::back_inserter(chosen), [&](const Planted& each) { return loop.takes(each.stage); });
   return chosen;
 }
 

@@ -5,12 +5,14 @@
 #include "cases/sweep/shape_space.h"
 #include "cases/sweep/stripe_relations.h"
 #include "cases/tests/cases/ask.h"
+#include "cases/tests/cases/chosen_faults.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <span>
 
 using namespace w4;
 using namespace w4::cases;
@@ -51,30 +53,57 @@ TEST_CASE("sweep: the kernel that only works with one group fails iff M is at mo
   CHECK(condition_of("r 128 --shape 512,256 --m 1 --black-box --inject l2-hint-illegal") == report.condition->text);
 }
 
+namespace {
+
+/// A fault, the command that shows it, and the condition that it was planted with.
+struct Known {
+  const char* fault;
+  const char* command;
+  const char* condition;
+};
+
+constexpr Known kDataPath[] = {
+    {"tile-loop-bound", "r 128 --shape 384,192", "fails iff N % 128 == 64"},
+    {"wrapper-shape-check-dead", "r 128 --shape 384,192", "fails iff N % 256 != 0"},
+    {"scale-extent-large-k", "r 32 --shape 2048,256", "fails iff K > group_size * group_size"},
+    {"repack-tail-unwritten", "r -1 --shape 400,256", "fails iff K % 32 == 16"},
+    {"thread-config-broken", "r 128 --shape 256,128 --m 300", "fails iff M > 256"},
+    {"scale-not-passed-variant", "b -1 --m 16", "fails iff group_size == K"},
+    {"k-tail-dropped", "b 128", "fails at every launched shape"},
+};
+
+constexpr Known kStripes[] = {
+    {"small-group-tile-stale", "b 32",
+     "fails iff group_size in {32, 64} and group_size < K and a stripe has several block_tiles"},
+    {"tile-pointer-wrap", "b 128", "fails iff M > 64 and 64 rows are no whole number of stripes"},
+    {"lock-workspace-dirty", "b 128", "fails iff a column is summed by several thread blocks"},
+};
+
+constexpr Known kRaces[] = {
+    {"writeout-race", "b 128", "fails iff M > 63 and a thread block goes on from a column that it sums alone"},
+    {"scale-ring-refill", "r 128 --shape 1024,256 --m 64 --block-tile 64x256 --sms 1",
+     "fails iff M > 63 and group_size == 128 and a thread block sums more than 4 block_tiles of a column"},
+};
+
+void check_conditions(std::span<const Known> planted) {
+  test::FaultLoop loop;
+  for (const Known& known : planted) {
+    const auto fault = std::ranges::find(faults::faults(), known.fault, &faults::Fault::name);
+    REQUIRE(fault != faults::faults().end());
+    if (loop.takes(fault->stage))
+      CHECK(condition_of(fmt::format("{} --inject {}", known.command, known.fault)) == known.condition);
+  }
+}
+
+}  // namespace
+
 TEST_CASE("sweep: the condition of each fault of the data path is exactly what it was planted with") {
-  CHECK(condition_of("r 128 --shape 384,192 --inject tile-loop-bound") == "fails iff N % 128 == 64");
-  CHECK(condition_of("r 128 --shape 384,192 --inject wrapper-shape-check-dead") == "fails iff N % 256 != 0");
-  CHECK(condition_of("r 32 --shape 2048,256 --inject scale-extent-large-k") == "fails iff K > group_size * group_size");
-  CHECK(condition_of("r -1 --shape 400,256 --inject repack-tail-unwritten") == "fails iff K % 32 == 16");
-  CHECK(condition_of("r 128 --shape 256,128 --m 300 --inject thread-config-broken") == "fails iff M > 256");
-  CHECK(condition_of("b -1 --m 16 --inject scale-not-passed-variant") == "fails iff group_size == K");
-  CHECK(condition_of("b 128 --inject k-tail-dropped") == "fails at every launched shape");
+  check_conditions(kDataPath);
 }
 
-TEST_CASE("sweep: faults of stripes are told by how thread blocks share the work") {
-  CHECK(condition_of("b 32 --inject small-group-tile-stale") ==
-        "fails iff group_size in {32, 64} and group_size < K and a stripe has several block_tiles");
-  CHECK(condition_of("b 128 --inject tile-pointer-wrap") ==
-        "fails iff M > 64 and 64 rows are no whole number of stripes");
-  CHECK(condition_of("b 128 --inject lock-workspace-dirty") == "fails iff a column is summed by several thread blocks");
-}
+TEST_CASE("sweep: faults of stripes are told by how thread blocks share the work") { check_conditions(kStripes); }
 
-TEST_CASE("sweep: a race is found by repeating every launch") {
-  CHECK(condition_of("b 128 --inject writeout-race") ==
-        "fails iff M > 63 and a thread block goes on from a column that it sums alone");
-  CHECK(condition_of("r 128 --shape 1024,256 --m 64 --block-tile 64x256 --sms 1 --inject scale-ring-refill") ==
-        "fails iff M > 63 and group_size == 128 and a thread block sums more than 4 block_tiles of a column");
-}
+TEST_CASE("sweep: a race is found by repeating every launch") { check_conditions(kRaces); }
 
 TEST_CASE("sweep: layers are like the case in type and zero points and act-order") {
   CHECK(condition_of("r 128 --fixture up_asym_act --m 16 --dtype bf16 --inject perm-a-missing") ==
