@@ -15,7 +15,7 @@ fixtures::files::Container container_of(const repack::Packed& packed) {
   return c;
 }
 
-const Spec kSpec{.K = 96, .N = 72, .group_size = 32, .symmetric = false, .act_order = true};
+const Spec kReadSpec{.K = 96, .N = 72, .group_size = 32, .symmetric = false, .act_order = true};
 
 TEST_CASE("read_packed: takes back what repack made") {
   for (const Spec& spec : all_specs()) {
@@ -27,7 +27,7 @@ TEST_CASE("read_packed: takes back what repack made") {
 }
 
 TEST_CASE("read_packed: one line for each thing that does not fit the layer") {
-  const Made m = made(kSpec);
+  const Made m = made(kReadSpec);
   const fixtures::files::Container sound = container_of(repack::repack(m.layer));
   fixtures::files::Container c = sound;
   const auto refuses = [&](const char* line) {

@@ -4,6 +4,7 @@
 #include "cases/judge/cut_check.h"
 #include "cases/judge/oracle.h"
 #include "cases/tests/cases/ask.h"
+#include "cases/tests/cases/judge/one_changed.h"
 #include "fixtures/random/random_layer.h"
 
 #include <doctest/doctest.h>
@@ -18,6 +19,7 @@ using fixtures::Cut;
 using fixtures::Format;
 using fixtures::Layer;
 using repack::Weights;
+using w4::test::with_one_changed;
 
 namespace {
 
@@ -33,14 +35,6 @@ Layer made(Format format, bool act_order, int group_size = 32) {
                                          .bias = true,
                                          .dtype = format == Format::pair_packed ? DType::bf16 : DType::fp16,
                                          .seed = 5});
-}
-
-template <class T>
-Grid<T> with_one_changed(const Grid<T>& grid, std::size_t at) {
-  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
-    std::copy(grid.cells().begin(), grid.cells().end(), out.begin());
-    out[at] = static_cast<T>(out[at] ^ 1);
-  });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "cases/judge/stage_check.h"
 
 #include "cases/search/repack_search.h"
+#include "cases/tests/cases/judge/one_changed.h"
 #include "fixtures/random/random_layer.h"
 
 #include <doctest/doctest.h>
@@ -9,6 +10,7 @@
 using namespace w4;
 using namespace w4::cases;
 using repack::Weights;
+using w4::test::with_one_changed;
 
 namespace {
 
@@ -28,14 +30,6 @@ std::vector<Weights> chain(const fixtures::Layer& layer) {
   std::vector<Weights> values = {repack::weights_of(layer)};
   for (const repack::Stage& stage : repack::stages()) values.push_back(stage.variants[0].apply(values.back()));
   return values;
-}
-
-template <class T>
-Grid<T> with_one_changed(const Grid<T>& grid, std::size_t at) {
-  return Grid<T>::made(grid.rows(), grid.cols(), [&](std::span<T> out) {
-    std::copy(grid.cells().begin(), grid.cells().end(), out.begin());
-    out[at] = static_cast<T>(out[at] ^ 1);
-  });
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ using fixtures::Layer;
 using Kind = layers::LayerOutcome::Kind;
 namespace fs = std::filesystem;
 
-constexpr const char* kConfig = R"({"quantization_config":{"quant_method":"gptq","bits":4}})";
+constexpr const char* kGptqConfig = R"({"quantization_config":{"quant_method":"gptq","bits":4}})";
 
 Layer layer_with(fixtures::random::RandomSpec spec) {
   spec.N = spec.N == 0 ? 64 : spec.N;
@@ -49,7 +49,7 @@ fs::path written(const Scratch& scratch, const std::map<std::string, Layer>& lay
   std::map<std::string, std::map<std::string, fixtures::files::Tensor>> files;
   for (const auto& [name, layer] : layers)
     files[layer.K == 128 ? "a.safetensors" : "b.safetensors"].merge(named_tensors(layer, name));
-  return write_model(scratch, "model", files, kConfig);
+  return write_model(scratch, "model", files, kGptqConfig);
 }
 
 layers::RepackModelOptions options_for(const Scratch& scratch, bool verify = true) {
@@ -171,7 +171,7 @@ TEST_CASE("repack model: a layer that cannot be packed or is unsound does not st
 
 TEST_CASE("repack model: names that lead out of the folder are refused and nothing is written there") {
   const Scratch scratch;
-  write_model(scratch, "model", {{"a.safetensors", named_tensors(small_layer(1), "../evil")}}, kConfig);
+  write_model(scratch, "model", {{"a.safetensors", named_tensors(small_layer(1), "../evil")}}, kGptqConfig);
   const layers::RepackedModel repacked = layers::repack_model(options_for(scratch));
   CHECK(repacked.exit_code() == kBadInput);
   CHECK(repacked.layers[0].reason == "layer '../evil' has a name that no file can have");

@@ -19,7 +19,7 @@ using test::plugin;
 using test::refusal_of;
 using test::says;
 
-int limit_for(const std::string& fault) { return fault == "spins" ? test::kShort : test::kLong; }
+int limit_of_fault(const std::string& fault) { return fault == "spins" ? test::kShort : test::kLong; }
 
 }  // namespace
 
@@ -64,7 +64,7 @@ TEST_CASE("plugin: each way to go wrong is told apart by its own evidence") {
   };
   for (const Wrong& wrong : kWrong) {
     CAPTURE(wrong.fault);
-    const Report report = ask_kernel(plugin(wrong.fault), limit_for(wrong.fault));
+    const Report report = ask_kernel(plugin(wrong.fault), limit_of_fault(wrong.fault));
     CHECK(report.verdict == Verdict::mismatch);
     REQUIRE(report.culprits.size() == 1);
     for (const Wrong& other : kWrong) {
@@ -199,7 +199,7 @@ TEST_CASE("plugin: no process and no descriptor is left behind") {
   const test::Belongings before = test::belongings();
   for (const char* name : {"sound", "segfaults", "exits", "spins", "prints"}) {
     CAPTURE(name);
-    (void)ask_kernel(plugin(name), limit_for(name));
+    (void)ask_kernel(plugin(name), limit_of_fault(name));
     CHECK((test::belongings() == before));
   }
   (void)refusal_of(plugin("other_version"));

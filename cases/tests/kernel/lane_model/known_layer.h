@@ -10,6 +10,10 @@
 
 namespace w4::tests {
 
+// The two block_tiles that there are.
+inline constexpr kernel::BlockTile kNarrow{.thread_k = 128, .thread_n = 128};
+inline constexpr kernel::BlockTile kWide{.thread_k = 64, .thread_n = 256};
+
 /// What a test asks for. group_size -1: one group.
 struct KnownSpec {
   int M = 1;

@@ -14,8 +14,6 @@ using namespace w4::tests;
 using kernel::BlockTile;
 using kernel::Launch;
 
-constexpr BlockTile kNarrow{.thread_k = 128, .thread_n = 128};
-constexpr BlockTile kWide{.thread_k = 64, .thread_n = 256};
 constexpr int kRows[] = {1, 2, 8, 15, 16, 17, 32, 33, 48, 63, 64, 65, 100, 128, 130};
 constexpr int kThreadBlocks[] = {1, 2, 3, 7, 10, 132};
 constexpr int kGroups[] = {-1, 32, 64, 128};

@@ -19,9 +19,6 @@ using kernel::RunResult;
 using kernel::Task;
 using kernel::lane_model::run_lane_model;
 
-constexpr BlockTile kNarrow{.thread_k = 128, .thread_n = 128};
-constexpr BlockTile kWide{.thread_k = 64, .thread_n = 256};
-
 bool same(const RunResult& a, const RunResult& b) {
   return a.C == b.C && a.workspace == b.workspace && a.return_code == b.return_code &&
          a.launch_error == b.launch_error && a.timed_out == b.timed_out && a.block_tiles_done == b.block_tiles_done;
