@@ -543,6 +543,14 @@ def test_the_config_beside_a_single_file_counts(model):
     assert program("repack", file, model.folder / "packed", "--quiet", "--trust", "data")[0] == 0
 
 
+def test_what_the_config_beside_a_single_file_says_is_not_written_on(model):
+    model.write(gptq(), gptq_config(group_size=64))
+    code, text = program("fixture", "convert", model.path / "model.safetensors", model.folder / "out", "--trust", "data")
+    assert code == 0, text
+    manifest = json.loads((model.folder / "out" / "fixture.json").read_text())
+    assert manifest["group_size"] == GROUP and not {"said_by", "method", "trusted", "quantised"} & set(manifest), manifest
+
+
 def test_a_folder_of_gguf_files_alone_is_refused_by_its_name(tmp_path, capsys):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "q4_0.gguf").write_bytes(b"GGUF" + bytes(60))
