@@ -5,9 +5,12 @@
 #include "fixtures/files/bytes.h"
 #include "fixtures/files/container.h"
 #include "fixtures/layer/encode.h"
+#include "fixtures/layer/layer_inference.h"
 #include "fixtures/layer/model.h"
 #include "fixtures/lint/lint_file.h"
 #include "repack/marlin_tensors.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -95,6 +98,26 @@ Layer undone(const Packed& packed, const std::string& where) {
   return encode(plain, fixtures::Format::gptq, fixtures::ZeroEncoding::plain);
 }
 
+/// What stands beside the words, and scales and bias in 16 bits: as fixtures::layer_from() has them of any layer.
+Container settled(const Container& container, const std::string& prefix, LayerFile& file) {
+  const std::string where = container.path.string();
+  nlohmann::json claims = container.manifest;
+  claims.erase("format");  // marlin is no checkpoint's
+  const fixtures::Manifest manifest = fixtures::manifest_of(claims, where);
+  fixtures::Parts parts;
+  parts.prefix = prefix;
+  pick_beside(container, parts);
+  const char* scales = find_tensor(container, prefix, "s") ? "s" : "scales";
+  file.layer.scales = *find_tensor(container, prefix, scales);
+  fixtures::Inference inference{where, manifest, file};
+  inference.beside(parts);
+  inference.dtypes();
+  Container out = container;
+  out.tensors[joined(prefix, scales)] = file.layer.scales;
+  if (file.layer.bias) out.tensors[joined(prefix, "bias")] = *file.layer.bias;
+  return out;
+}
+
 bool in_order(const Grid<std::int32_t>& g_idx, int group_size) {
   for (int k = 0; k < g_idx.cols(); ++k)
     if (g_idx(0, k) != k / group_size) return false;
@@ -133,8 +156,11 @@ LayerFile layer_from(const Container& stored, const std::string& name) {
   const std::optional<std::string> prefix = marlin_prefix(container, name);
   if (!prefix) return fixtures::layer_from(container, name);
   LayerFile file;
-  const Packed packed = read_marlin(container, *prefix, file.inferred);
-  file.layer = undone(packed, container.path.string());
+  const Packed packed = read_marlin(settled(container, *prefix, file), *prefix, file.inferred);
+  Layer layer = undone(packed, container.path.string());
+  layer.activations = file.layer.activations;
+  layer.row_scale = file.layer.row_scale;
+  file.layer = std::move(layer);
   file.layer.name = !prefix->empty() ? *prefix : manifest_name(container);
   if (file.layer.name.empty()) file.layer.name = container.path.stem().string();
   file.inferred.push_back(fmt::format("Marlin-packed: B {} undone to codes (K={}, N={}), as gptq v2",
@@ -142,8 +168,6 @@ LayerFile layer_from(const Container& stored, const std::string& name) {
                                       packed.stored_K, packed.stored_N));
   if (file.layer.g_idx && in_order(fixtures::files::grid_of<std::int32_t>(*file.layer.g_idx), file.layer.group_size))
     file.layer.g_idx.reset();
-  for (const std::string& at : {std::string(), *prefix})  // the layer's own before the file's
-    if (const Tensor* a = find_tensor(container, at, "activations")) file.layer.activations = *a;
   fixtures::validate(file.layer, container.path.string());
   return file;
 }

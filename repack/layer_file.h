@@ -12,8 +12,8 @@ namespace w4::repack {
 
 /// As fixtures::read_layer(), and Marlin-packed layers too. Such a layer has
 ///   B            i32 (K/16, 2N)
-///   s or scales  (groups, N), fp16 or bf16, in the kernel's order
-///   zeros, perm  i32 (groups, N/8) and i32 (K), where there are any; bias (N); a workspace is ignored
+///   s or scales  (groups, N), fp16, bf16, or fp32, which is rounded; in the kernel's order
+///   zeros, perm  i32 (groups, N/8) and i32 (K), where there are any; bias (N), a row factor; a workspace is ignored
 /// and comes back as gptq v2: codes as rows were stored, perm as g_idx, with a line in `inferred` that says so. K and N
 /// of the manifest are those before padding. Throws InputError unless the tensors fit each other.
 /// AutoAWQ's version "marlin" calls B qweight, which its shape tells: twice as wide as scales.

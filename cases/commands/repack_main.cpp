@@ -16,9 +16,10 @@ using namespace w4;
 using namespace w4::cases;
 
 constexpr const char* kAbout =
-    R"(Repacks every 4-bit layer of a model, a folder with config.json and .safetensors files, into Marlin format: OUT has
-NAME.safetensors for each layer (B, scales, and where there are any zeros, perm and bias), and is itself read as a
-model. Layers that OUT has already are kept, so that an interrupted run goes on.
+    R"(Repacks every 4-bit layer of a model, a folder with config.json and .safetensors files or one such file, into Marlin
+format: OUT has NAME.safetensors for each layer (B, scales, and where there are any zeros, perm, bias and a factor for
+each row), and is itself read as a model. Layers that OUT has already are read and kept, so that an interrupted run goes
+on.
 
 Exit: 0 all are there; 1 a layer, undone again, is not the one it was (--verify); 125 a layer cannot be had in this
 form, the others are done; 129 bad input, of a layer or altogether.)";
@@ -28,8 +29,9 @@ int run(int argc, char** argv) {
   std::string json, trust;
   int memory_mib = 4096;
   CLI::App app(kAbout, "repack");
-  app.add_option("MODEL", options.model, "the model's folder")->required();
-  app.add_option("OUT", options.output, "a folder that does not exist yet, is empty, or was begun from the same model")
+  app.add_option("MODEL", options.model, "the model's folder, or its one .safetensors file")->required();
+  app.add_option("OUT", options.output,
+                 "a folder that does not exist yet, is empty, or was begun from the same model, config and --trust")
       ->required();
   app.add_option("--layer", options.layers, "only layers whose names fit this shell pattern (repeatable)");
   app.add_option("--trust", trust,

@@ -3,6 +3,8 @@
 
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
+#include "fixtures/files/checksum.h"
+#include "fixtures/files/mapped_file.h"
 
 #include <fnmatch.h>
 #include <nlohmann/json.hpp>
@@ -29,6 +31,15 @@ LayerOutcome outcome_of(const std::string& layer, const LayerWork& work) {
             .kind = cannot ? LayerOutcome::Kind::cannot : LayerOutcome::Kind::bad_input,
             .reason = error.what()};
   }
+}
+
+std::string sum_of(const fs::path& file) {
+  const fixtures::files::Bytes bytes = fixtures::files::map_file(file);
+  return fixtures::files::checksum_of({.name = file.filename().string(),
+                                       .dtype = DType::u8,
+                                       .shape = {static_cast<std::int64_t>(bytes.size())},
+                                       .data = bytes.cells.data(),
+                                       .owner = bytes.owner});
 }
 
 }  // namespace
@@ -79,11 +90,15 @@ std::vector<std::string> layers_like(const std::vector<std::string>& layers, con
   return chosen;
 }
 
-json identity_of(const fixtures::Model& model) {
+json identity_of(const fixtures::Model& model, fixtures::Trust trust) {
   std::set<std::string> files;
   for (const std::string& layer : model.layers())
     for (const std::string& file : model.files_of(layer)) files.insert(file);
-  json identity = {{"schema", 1}, {"model", fs::weakly_canonical(model.folder()).string()}, {"files", json::object()}};
+  json identity = {{"schema", 2},
+                   {"model", fs::weakly_canonical(model.path()).string()},
+                   {"trust", static_cast<int>(trust)},
+                   {"files", json::object()}};
+  for (const fs::path& file : fixtures::config_files(model.folder())) identity["configs"].push_back(sum_of(file));
   for (const std::string& file : files) {
     std::error_code missing;
     const auto size = fs::file_size(model.folder() / file, missing);

@@ -41,7 +41,12 @@ std::vector<LayerOutcome> walk(const std::vector<std::string>& layers, int at_on
 /// pattern that matches no layer.
 std::vector<std::string> layers_like(const std::vector<std::string>& layers, const std::vector<std::string>& patterns);
 
-/// The names, sizes and times of the model's files: equal when two runs read the same model.
-nlohmann::json identity_of(const fixtures::Model& model);
+/// The names, sizes and times of the model's files, a checksum of its index and configs, and what is trusted: equal
+/// when two runs read the same of the same model.
+nlohmann::json identity_of(const fixtures::Model& model, fixtures::Trust trust);
+
+/// What those two runs have in common, for an error where they differ.
+inline constexpr const char* kOtherIdentity =
+    "was begun from other files than those of {}, with another config or --trust, or they have changed since";
 
 }  // namespace w4::cases::layers

@@ -45,9 +45,9 @@ LintedLayer layer_from(const json& stored) {
 }
 
 /// An error in one layer becomes a finding of that layer and does not end the walk.
-LintedLayer lint_layer(const Model& model, const std::string& name) {
+LintedLayer lint_layer(const Model& model, const std::string& name, fixtures::Trust trust) {
   try {
-    return {.layer = name, .lines = linted(model.container_of(name), name).lines};
+    return {.layer = name, .lines = linted(model.container_of(name, trust), name).lines};
   } catch (const Error& error) {
     return {.layer = name, .lines = {{.id = "unreadable", .severity = Severity::error, .sentence = error.what()}}};
   }
@@ -91,11 +91,10 @@ int LintedModel::count(Severity severity) const {
   return lines;
 }
 
-LintedModel lint_model(const std::filesystem::path& folder, const std::filesystem::path& results, bool quiet) {
-  const Model model(folder);
-  report::LinesFile file(
-      results, identity_of(model),
-      fmt::format("was begun from other files than those of {}, or they have changed since", model.folder().string()));
+LintedModel lint_model(const std::filesystem::path& path, const std::filesystem::path& results, bool quiet,
+                       fixtures::Trust trust) {
+  const Model model(path);
+  report::LinesFile file(results, identity_of(model, trust), fmt::format(kOtherIdentity, model.path().string()));
   std::map<std::string, LintedLayer> linted;
   for (const json stored : file.kept())
     if (LintedLayer layer = layer_from(stored); true) linted[layer.layer] = std::move(layer);
@@ -105,7 +104,7 @@ LintedModel lint_model(const std::filesystem::path& folder, const std::filesyste
   report::ProgressBar bar("lint", missing.size(), quiet);
   std::mutex one_at_a_time;
   const auto work = [&](const std::string& name) {
-    LintedLayer layer = lint_layer(model, name);
+    LintedLayer layer = lint_layer(model, name, trust);
     const std::scoped_lock lock(one_at_a_time);
     file.add(json_of(layer));
     linted[name] = std::move(layer);
@@ -113,7 +112,7 @@ LintedModel lint_model(const std::filesystem::path& folder, const std::filesyste
   };
   walk(missing, static_cast<int>(std::max(1U, std::thread::hardware_concurrency())), work,
        [&](const LayerOutcome& outcome) { bar.advance(outcome.layer); });
-  LintedModel out{.folder = folder.string(), .layers = {}};
+  LintedModel out{.folder = path.string(), .layers = {}};
   for (const std::string& layer : model.layers()) out.layers.push_back(std::move(linted.at(layer)));
   for (const fixtures::NotRead& module : model.not_read()) {
     out.layers.push_back({.layer = module.module,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fixtures/layer/model_config.h"
 #include "fixtures/lint/lint_file.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -32,7 +33,8 @@ struct LintedModel {
 /// soon as it is done, after a first line that identifies the model. Layers that the file has are not linted again, so
 /// that a killed run can be resumed. Throws InputError when the model cannot be read and when the file belongs to
 /// another model.
-LintedModel lint_model(const std::filesystem::path& folder, const std::filesystem::path& results, bool quiet);
+LintedModel lint_model(const std::filesystem::path& path, const std::filesystem::path& results, bool quiet,
+                       fixtures::Trust trust = fixtures::Trust::neither);
 
 /// A table: each finding, the number of layers that have it, and the sentence of the first one.
 std::string text_of(const LintedModel& model);

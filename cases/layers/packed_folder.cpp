@@ -52,8 +52,7 @@ void begin(const fs::path& folder, const json& identity) {
     fixtures::files::write_beside(begun,
                                   [&](const fs::path& temporary) { fixtures::files::write_file(temporary, {text}); });
   } else if (fixtures::files::parse_json(fixtures::files::map_file(begun).text(), begun.string()) != identity) {
-    throw InputError("{}: was begun from other files than those of {}, or they have changed since", begun.string(),
-                     identity["model"].get<std::string>());
+    throw InputError("{}: {}", begun.string(), fmt::format(kOtherIdentity, identity["model"].get<std::string>()));
   }
 }
 
@@ -73,8 +72,9 @@ void remove_half_written(const fs::path& folder) {
 
 }  // namespace
 
-PackedFolder::PackedFolder(fs::path folder, const fixtures::Model& model) : folder_(std::move(folder)) {
-  begin(folder_, identity_of(model));
+PackedFolder::PackedFolder(fs::path folder, const fixtures::Model& model, fixtures::Trust trust)
+    : folder_(std::move(folder)) {
+  begin(folder_, identity_of(model, trust));
   lock_ = locked(folder_ / kBegun);
   remove_half_written(folder_);
 }

@@ -13,10 +13,11 @@ namespace w4::cases::layers {
 /// time owns it, and an interrupted run can be resumed.
 class PackedFolder {
  public:
-  /// Makes the folder, or resumes one that was begun from the same files (repack.json in it has their names, sizes and
-  /// times). Removes the temporary files of an interrupted run. Throws InputError for a folder with other content, one
-  /// begun from other files, and one that another run is using.
-  PackedFolder(std::filesystem::path folder, const fixtures::Model& model);
+  /// Makes the folder, or resumes one that was begun from the same files, config and trust (repack.json in it has their
+  /// identity). Removes the temporary files of an interrupted run. Throws InputError for a folder with other content,
+  /// one begun from other files, and one that another run is using.
+  PackedFolder(std::filesystem::path folder, const fixtures::Model& model,
+               fixtures::Trust trust = fixtures::Trust::neither);
   ~PackedFolder();
   PackedFolder(const PackedFolder&) = delete;
   PackedFolder& operator=(const PackedFolder&) = delete;

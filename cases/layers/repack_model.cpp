@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <numeric>
 #include <thread>
 
@@ -90,7 +91,6 @@ LayerOutcome repack_layer(const Model& model, const PackedFolder& folder, const 
   const fs::path target = folder.file_of(name);
   const bool there = fs::exists(target);
   if (there) outcome.kind = Kind::kept;
-  if (there && !verify) return outcome;
   const Container stored = model.container_of(name, options.trust);
   outcome.bytes = bytes_in(stored);
   const fixtures::LayerFile file = repack::trusted_layer_from(stored, name, options.trust);
@@ -98,7 +98,8 @@ LayerOutcome repack_layer(const Model& model, const PackedFolder& folder, const 
   for (const fixtures::LayerFile::Remark& remark : file.remarks) outcome.remarks.push_back(remark.sentence);
   for (const fixtures::lint::LintLine& line : fixtures::lint::lint_read(stored, file))
     if (fixtures::lint::doubts_layer(line)) outcome.doubts.push_back(line.sentence);
-  outcome.reason = there ? verified(layer, target) : write_layer(layer, target, verify);
+  if (!there) outcome.reason = write_layer(layer, target, verify);
+  if (there && verify) outcome.reason = verified(layer, target);
   if (!outcome.reason.empty()) outcome.kind = Kind::differs;
   return outcome;
 }
@@ -147,8 +148,16 @@ int RepackedModel::exit_code() const {
 RepackedModel repack_model(const RepackModelOptions& options) {
   const Model model(options.model);
   if (model.layers().empty()) model.layer_called("");  // throws: nothing of it is read
-  const std::vector<std::string> layers = layers_like(model.layers(), options.layers);
-  const PackedFolder folder(options.output, model);
+  std::vector<std::string> layers = model.layers();
+  std::map<std::string, std::string> others;  // modules that are not read, and why
+  for (const fixtures::NotRead& module : model.not_read())
+    if (others.emplace(module.module, module.text()).second) layers.push_back(module.module);
+  layers = layers_like(layers, options.layers);
+  const auto behind = std::stable_partition(layers.begin(), layers.end(),
+                                            [&](const std::string& layer) { return !others.contains(layer); });
+  const std::vector<std::string> not_read(behind, layers.end());
+  layers.erase(behind, layers.end());
+  const PackedFolder folder(options.output, model, options.trust);
   RepackedModel repacked;
   repacked.at_once = layers_at_once(options, largest(model, layers));
   const auto begin = std::chrono::steady_clock::now();
@@ -158,9 +167,8 @@ RepackedModel repack_model(const RepackModelOptions& options) {
         layers, repacked.at_once, [&](const std::string& layer) { return repack_layer(model, folder, layer, options); },
         [&](const LayerOutcome& outcome) { bar.advance(outcome.layer); });
   }
-  if (options.layers.empty())
-    for (const fixtures::NotRead& module : model.not_read())
-      repacked.layers.push_back({.layer = module.module, .kind = Kind::cannot, .reason = module.text()});
+  for (const std::string& module : not_read)
+    repacked.layers.push_back({.layer = module, .kind = Kind::cannot, .reason = others.at(module)});
   std::vector<std::string> there;
   for (const std::string& layer : model.layers())
     if (std::error_code ignored; fs::exists(options.output / (layer + ".safetensors"), ignored)) there.push_back(layer);

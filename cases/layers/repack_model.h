@@ -14,7 +14,7 @@
 namespace w4::cases::layers {
 
 struct RepackModelOptions {
-  std::filesystem::path model;
+  std::filesystem::path model;  // its folder, or one .safetensors file
   std::filesystem::path output;
   std::vector<std::string> layers;                      // shell patterns; empty: all
   fixtures::Trust trust = fixtures::Trust::neither;     // where config and tensors contradict each other
@@ -24,19 +24,21 @@ struct RepackModelOptions {
   bool quiet = false;
 };
 
-/// The outcomes of all layers, in the model's order; without `layers`, then of modules in few bits that are not read.
+/// The outcomes of all layers, in the model's order, then of modules in few bits that are not read; with `layers`, of
+/// those that fit its patterns.
 struct RepackedModel {
   std::vector<LayerOutcome> layers;
   double seconds = 0;
   int at_once = 1;
 
   int count(LayerOutcome::Kind kind) const;
-  std::uint64_t bytes() const;  // of the layers repacked now
+  std::uint64_t bytes() const;  // of the layers read now
   int exit_code() const;        // 0; 1: one differs; 129: one is unsound; 125: one cannot be repacked
 };
 
 /// Writes NAME.safetensors for each layer as soon as it is repacked: B, scales and, if the layer has them, zeros, perm
-/// and bias. An existing file is kept, and verified too with `verify`. Throws InputError when the model or the folder
+/// and bias. A layer whose file exists is read, so that what is doubtful in it is told, and its file kept, and verified
+/// too with `verify`. Throws InputError when the model or the folder
 /// cannot be used.
 RepackedModel repack_model(const RepackModelOptions& options);
 

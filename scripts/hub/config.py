@@ -17,6 +17,9 @@ from w4fixture import InputError
 
 PATTERN_SECONDS = 2.0
 MOST_PATTERN = 1000
+# what the reader in C++ cannot match, which looks at the pattern without escapes and sets of characters
+NOT_IN_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]")
+ESCAPED, IN_CLASS = re.compile(r"\\[^1-9]", re.DOTALL), re.compile(r"\[\^?\]?[^\]]*\]")
 
 # one claim may have several spellings; the first that is there counts
 SPELLINGS = {key: tuple(names) for key, names in FACTS["claims"].items()} | {"pack_dtype": ("pack_dtype",)}
@@ -39,10 +42,38 @@ class Said:
 class Claims:
     """What is said of one layer; a key is absent where nothing is said."""
 
+    trust: str | None = None
     said: dict[str, Said] = field(default_factory=dict)
     skipped: Said | None = None             # the config says that this layer is not quantised
     static_groups: bool = False             # act-order that leaves g_idx trivial
     model_dtype: Said | None = None         # fp16 or bf16, of the model's activations
+
+    part: int = 0                           # of the configuration, counted
+    of_part: dict[str, int] = field(default_factory=dict)
+    overruled: set[str] = field(default_factory=set)    # by a rule for this layer
+    disputed: set[str] = field(default_factory=set)     # two parts differ, and neither is believed
+
+    def say(self, key: str, said: Said) -> None:
+        """The first part to say a thing counts. Throws InputError where a later one says another, unless one side is
+        trusted: data believes neither, and no later part."""
+        first = self.said.get(key)
+        if key in self.overruled | self.disputed:
+            return
+        if first is None or leaves_open(key, first.value, said.value):
+            self.said[key], self.of_part[key] = said, self.part
+            return
+        if first.value == said.value or leaves_open(key, said.value, first.value) or self.of_part[key] == self.part:
+            return
+        if self.trust is None:
+            raise InputError(f"{first}, {said}: --trust config takes the first, --trust data neither")
+        if self.trust == "data":
+            self.disputed.add(key)
+            del self.said[key]
+
+    def overrule(self, key: str, said: Said) -> None:
+        """A rule for this layer, which counts before what is said of all."""
+        self.said[key] = said
+        self.overruled.add(key)
 
     def get(self, key: str) -> Any:
         return self.said[key].value if key in self.said else None
@@ -58,6 +89,11 @@ class Claims:
 
 def text_of(value: Any) -> str:
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def leaves_open(key: str, a: Any, b: Any) -> bool:
+    """Whether `b` is one of the layouts that `a` leaves open: gptq is GPTQ of either version."""
+    return key == "format" and b in FACTS["undecided"].get(a, ())
 
 
 class Config:
@@ -77,8 +113,6 @@ class Config:
             else:
                 self._add(whole, where)
         self.trust = trust
-        if trust is None:
-            self._check_agreement()
 
     def _take(self, whole: dict[str, Any], keys: list[str], where: str, path: str) -> None:
         """What an object says, and then what its nested configs say: those of language models first."""
@@ -101,42 +135,30 @@ class Config:
             raise InputError(f"{where} is {kind_of(part)}, expected an object")
         self.parts.append((part, where))
 
-    def _check_agreement(self) -> None:
-        for key in KINDS:
-            said = [claim for part, where in self.parts if (claim := claim_in(part, where, key))]
-            for other in said[1:]:
-                if other.value != said[0].value:
-                    raise InputError(f"{said[0]}, {other}: --trust config takes the first, --trust data neither")
-
     def claims_of(self, layer: str) -> Claims:
-        claims = Claims(model_dtype=self.model_dtype)
+        claims = Claims(self.trust, model_dtype=self.model_dtype)
         for part, where in self.parts:
+            claims.part += 1
             check_words(part, where)
-            self._take_format(claims, format_in(part, where))
-            if method := value_of(part, "quant_method", str, where):
-                claims.said.setdefault("method", Said(method.lower(), f"{where}.quant_method"))
-            if "config_groups" in part:
+            row = row_of(part, where)
+            if (form := format_in(part, row, where)) is not None:
+                claims.say("format", form)
+            if value_of(part, "quant_method", str, where):
+                claims.say("method", Said(row["names"][0], f"{where}.quant_method"))
+            compressed = row["formats"][""] == "compressed-tensors"
+            if compressed or part.get("config_groups") is not None:
                 self._take_groups(claims, part, where, layer)
-            for key in KINDS:
+            for key in ("pack_dtype",) if compressed else KINDS:
                 if (claim := claim_in(part, where, key)) is not None:
-                    claims.said.setdefault(key, claim)
-            if part.get("zero_point") is not None and str(claims.get("format")).startswith("awq"):
-                zero_point = value_of(part, "zero_point", bool, where)
-                claims.said.setdefault("symmetric", Said(not zero_point, f"{where}.zero_point"))
+                    claims.say(key, claim)
+            zero_point = value_of(part, "zero_point", bool, where)
+            if zero_point is not None and "awq" in (row["formats"][""], str(claims.get("format"))[:3]):
+                claims.say("symmetric", Said(not zero_point, f"{where}.zero_point"))
             claims.static_groups |= any(part.get(key) is True for key in FACTS["static_order"])
             self._take_skipped(claims, part, where, layer)
             self._take_dynamic(claims, part, where, layer)
             self._take_extra(claims, part, where, layer)
         return claims
-
-    def _take_format(self, claims: Claims, form: Said | None) -> None:
-        first = claims.said.get("format")
-        if form is None or first is None or {first.value, form.value} in ({"gptq", "gptq_v1"}, {"gptq", "gptq_v2"}):
-            if form is not None and (first is None or first.value == "gptq"):
-                claims.said["format"] = form
-            return
-        if form.value != first.value and self.trust is None:
-            raise InputError(f"{first}, {form}: --trust config takes the first, --trust data neither")
 
     def named(self, refused: str) -> str:
         """Where a format that is not read is named; or empty."""
@@ -151,7 +173,7 @@ class Config:
         rules = value_of(part, "extra_config", dict, where) or {}
         found = next((key for key in rules if key == layer or layer.endswith("." + key)), None)
         if found is None:
-            found = next((key for key in sorted(rules) if set(key) & set("*+?[(|^$\\")
+            found = next((key for key in rules if set(key) & set("*+?[(|^$\\")
                           and matches(key, layer, f"{where}.extra_config[{key!r}]")), None)
         if found is not None:
             self._overrule(claims, rules[found], f"{where}.extra_config[{found!r}]")
@@ -164,14 +186,14 @@ class Config:
             if claim is not None and key == "bits" and claim.value >= NOT_QUANTISED:
                 claims.skipped = Said(True, claim.where)
             elif claim is not None:
-                claims.said[key] = claim
+                claims.overrule(key, claim)
 
     def _take_dynamic(self, claims: Claims, part: dict[str, Any], where: str, layer: str) -> None:
         """GPTQModel: pattern -> other values; '-:' in front of it leaves the layer as it is. The first match counts."""
         dynamic = value_of(part, "dynamic", dict, where) or {}
         for pattern, values in dynamic.items():
             place = f"{where}.dynamic[{pattern!r}]"
-            if not matches(pattern.removeprefix("-:").removeprefix("+:"), layer, place):
+            if not matches(pattern[2:] if pattern.startswith(("+:", "-:")) else pattern, layer, place):
                 continue
             if pattern.startswith("-:"):
                 claims.skipped = Said(True, place)
@@ -187,39 +209,41 @@ class Config:
 
     def _take_groups(self, claims: Claims, part: dict[str, Any], where: str, layer: str) -> None:
         """compressed-tensors: the group whose targets name the layer, else the one for all Linear modules."""
-        groups = value_of(part, "config_groups", dict, where) or {}
-        found: dict[str, dict[str, Any]] = {}
-        for name, group in groups.items():
+        by_name: tuple[dict[str, Any], str] | None = None
+        by_class: tuple[dict[str, Any], str] | None = None
+        for name, group in (value_of(part, "config_groups", dict, where) or {}).items():
             place = f"{where}.config_groups.{name}"
-            if not isinstance(group, dict):
-                raise InputError(f"{place} is {kind_of(group)}, expected an object")
-            for target in value_of(group, "targets", list, place) or []:
-                if isinstance(target, str) and (target == "Linear" or names_layer(target, layer, place)):
-                    found[f"{target == 'Linear'} {place}"] = group
-        if not found:
-            return
-        key = min(found)    # a name before a class
-        place = key.split(" ", 1)[1] + ".weights"
-        self._take_group(claims, found[key], place)
+            if not isinstance(group, dict) or not isinstance(group.get("targets"), list):
+                raise InputError(f"{place} has no array 'targets'")
+            for target in group["targets"]:
+                if not isinstance(target, str):
+                    raise InputError(f"{place}.targets holds {text_of(target)}, expected text")
+                if by_name is None and names_layer(target, layer, f"{where}.config_groups"):
+                    by_name = group, place
+                if by_class is None and target == "Linear":
+                    by_class = group, place
+        chosen = by_name or by_class
+        if chosen is None:
+            raise InputError(f"{where}: no target of config_groups fits layer '{layer}'")
+        self._take_group(claims, chosen[0], chosen[1] + ".weights")
 
     def _take_group(self, claims: Claims, group: dict[str, Any], place: str) -> None:
         weights = value_of(group, "weights", dict, place.removesuffix(".weights")) or {}
-        for key in ("bits", "group_size", "symmetric"):
-            if (claim := claim_in(weights, place, key)) is not None:
-                claims.said.setdefault(key, claim)
         strategy = value_of(weights, "strategy", str, place)
         group_format = value_of(group, "format", str, place.removesuffix(".weights"))
         if group_format and (name := refused_called(group_format)):
             raise InputError(f"{place.removesuffix('.weights')}.format says {group_format}: {name} is not read")
         if strategy == "channel":
-            claims.said["group_size"] = Said(-1, f"{place}.strategy channel")
+            claims.overrule("group_size", Said(-1, f"{place}.strategy"))
         elif strategy not in (None, "group"):
             raise InputError(f"{place}.strategy {strategy} is not supported, expected group or channel")
         if value_of(weights, "type", str, place) not in (None, "int"):
             raise InputError(f"{place}.type {weights['type']} is not supported, expected int")
-        if "actorder" in weights:
-            order = weights["actorder"]
-            claims.said["act_order"] = Said(order in ("group", "dynamic", True), f"{place}.actorder")
+        for key in ("bits", "group_size", "symmetric", "act_order"):
+            if (claim := claim_in(weights, place, key)) is not None:
+                claims.say(key, claim)
+        if (order := weights.get("actorder")) is not None:
+            claims.say("act_order", Said(order in ("group", "dynamic", True), f"{place}.actorder"))
 
 
 def check_words(part: dict[str, Any], where: str) -> None:
@@ -230,13 +254,19 @@ def check_words(part: dict[str, Any], where: str) -> None:
             raise InputError(f"{where}.{key} says {part[key]}: {name} is not read; read are {READ}")
 
 
-def format_in(part: dict[str, Any], where: str) -> Said | None:
-    """The format that a part names: by its layout where it says one, else by its method."""
+def row_of(part: dict[str, Any], where: str) -> dict[str, Any]:
+    """The row of the facts for a part's method; AutoAWQ's and compressed-tensors' own files may not say it."""
     method = value_of(part, "quant_method", str, where)
-    alone = "compressed-tensors" if "config_groups" in part else "awq" if "w_bit" in part else "gptq"
+    alone = "compressed-tensors" if part.get("config_groups") is not None else \
+        "awq" if part.get("w_bit") is not None else "gptq"
     row = method_row(method.lower() if method else alone)
     if row is None:
         raise InputError(f"{where}.quant_method says {method}: not read; read are {READ}")
+    return row
+
+
+def format_in(part: dict[str, Any], row: dict[str, Any], where: str) -> Said | None:
+    """The format that a part names: by its layout where it says one, else by its method."""
     if part.get("is_marlin_format") is True and "marlin" in row["formats"]:
         return Said("marlin", f"{where}.is_marlin_format")
     for key in row["layout"]:
@@ -247,7 +277,7 @@ def format_in(part: dict[str, Any], where: str) -> Said | None:
             known = ", ".join(sorted(name for name in row["formats"] if name))
             raise InputError(f"{where}.{key} says {word}, which is not supported: for {row['names'][0]} {known} are")
         return Said(row["formats"][word.lower()], f"{where}.{key}")
-    return Said(row["formats"][""], f"{where}.quant_method") if method else None
+    return Said(row["formats"][""], f"{where}.quant_method") if part.get("quant_method") else None
 
 
 def claim_in(part: dict[str, Any], where: str, key: str) -> Said | None:
@@ -279,6 +309,9 @@ def matches(pattern: str, layer: str, where: str) -> bool:
     """re.match, within a time limit: patterns come with the model."""
     if len(pattern) > MOST_PATTERN:
         raise InputError(f"{where}: a pattern of {len(pattern)} characters, at most {MOST_PATTERN} are read")
+    if looks := NOT_IN_RE2.search(IN_CLASS.sub("", ESCAPED.sub("", pattern))):
+        raise InputError(f"{where}: the pattern '{pattern}' holds {looks[0]}: patterns that look ahead, behind or back "
+                         "are not read")
     try:
         with time_limit(f"{where}: matching it takes longer than {PATTERN_SECONDS:.0f} s"):
             return re.match(pattern, layer) is not None

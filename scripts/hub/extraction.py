@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from hub.activations import DEFAULT_ROWS, LARGEST, Rows, bf16_values, deviations, drawn, norm_of, read_rows, to_bf16
 from hub.config import Claims, Config
-from hub.formats import Facts, facts_of
+from hub.formats import EXTRA, Facts, facts_of
 from hub.headers import Place
 from hub.modules import (NotRead, left_over, module_of, refused_modules, scaled_activations, slice_of,
                          stacked_experts)
@@ -51,12 +52,12 @@ class Model:
         self.layers = dict(sorted(self.layers.items(), key=lambda item: in_order(item[0])))
         self.scales = scaled_activations(tensors, self.layers)
 
-    def not_read(self) -> list[NotRead]:
-        """Modules in few bits that are no layer that is read. Looks at every header."""
-        tensors = list(self.files)
+    def not_read(self, asked: Callable[[str], bool] = lambda _: True) -> list[NotRead]:
+        """Modules in few bits that are no layer that is read, of those asked for. Looks at all their headers."""
+        tensors = [tensor for tensor in self.files if asked(module_of(tensor))]
         refused = refused_modules(tensors, self.place)
         claimed = {*self.layers, *(expert.module for expert in self.experts.values())}
-        scales = set(self.scales.values())
+        scales = {tensor for tensors in self.scales.values() for tensor in tensors}
         others = left_over(tensors, self.place, lambda tensor: tensor in scales or
                            module_of(tensor) in claimed or module_of(tensor) in refused)
         found = [replace(why, said=self.config.named(why.format)) for module, why in refused.items()
@@ -79,8 +80,11 @@ class Model:
 
     def _parts(self, layer: str, where: str) -> dict[str, Place]:
         parts = {part: self.place(tensor) for part, tensor in self.layers[layer].items()}
+        factors = sorted(part for part in EXTRA if part in parts) + self.scales.get(layer, [])
+        if len(factors) > 1:
+            raise InputError(f"{where}: has both {factors[0]} and {factors[1]}, one factor for each row is expected")
         if layer in self.scales:
-            parts["act_scales"] = self.place(self.scales[layer])
+            parts["act_scales"] = self.place(self.scales[layer][0])
         expert = self.experts.get(layer)
         for part, place in parts.items() if expert else ():
             sliced = slice_of(place, part, expert)
@@ -180,6 +184,11 @@ def _match_scales(plan: Plan, tensors: dict[str, Stored]) -> None:
 def _note_row_scale(plan: Plan, tensors: dict[str, Stored]) -> None:
     for name, how in (("act_scales", "divided by"), ("pre_quant_scale", "times")):
         if name in tensors:
+            values = bf16_values(tensors[name].values) if tensors[name].dtype == "BF16" else tensors[name].values
+            wrong = np.flatnonzero(~np.isfinite(values) | (values == 0))
+            if wrong.size:
+                raise plan.judge.refuse(f"{name}[{wrong[0]}] is {values.flat[wrong[0]]}, expected a finite number "
+                                        "other than 0")
             stored = plan.facts.places[name].name
             plan.judge.notes.append(f"{name} ({stored}): w of row k is the weight times a factor, which is undone on "
                                     f"A: a kernel is given A {how} it")

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from hub.extraction import Model, Plan, fixture_of
 from hub.facts import READ
 from hub.listing import json_text, listing_of, table_text
+from hub.modules import NotRead
 from hub.names import chosen, file_name_of, is_pattern
 from hub.output import write_folder, write_whole, writer_for
 from hub.progress import Progress, human
@@ -67,6 +69,14 @@ def extract(model: Model, asked: list[str], out: Path, program: str) -> None:
     progress.clear()
     for plan in plans:
         tell(plan, program)
+    for why in left_over(model, asked):
+        progress.say(f"{why.module}: {why}")
+
+
+def left_over(model: Model, asked: list[str]) -> list[NotRead]:
+    """What a glob means too, and nothing here reads."""
+    globs = [text for text in asked if is_pattern(text) and text not in model.layers]
+    return model.not_read(lambda module: any(fnmatchcase(module, text) for text in globs))
 
 
 def fetch_and_write(plan: Plan, out: Path, progress: Progress) -> None:

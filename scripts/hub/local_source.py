@@ -37,8 +37,11 @@ def files_by_index(index: dict[str, Any], where: str) -> dict[str, str]:
 
 def weight_files(names: list[str], where: str) -> list[str]:
     """The safetensors files of a model that has no index."""
-    found = sorted(name for name in names if name.endswith(".safetensors") and "/" not in name)
+    found = sorted(name for name in names if name.endswith(".safetensors") and "/" not in name and name[0] != ".")
     if not found:
+        for name in sorted(names):
+            if refused := refused_file(os.path.splitext(name)[1]):
+                raise InputError(f"{where}/{name}: {refused} is not read; read are {READ}")
         raise InputError(f"{where}: holds no .safetensors file")
     return ["model.safetensors"] if "model.safetensors" in found else found
 
@@ -79,9 +82,8 @@ class LocalSource:
         self.label = str(path)
         self._headers: dict[str, dict[str, Place]] = {}
         self._files: dict[str, str] | None = None
-        for file in sorted(path.iterdir()) if path.is_dir() and not any(path.glob("*.safetensors")) else [path]:
-            if (name := refused_file(file.suffix)) and file.is_file():
-                raise InputError(f"{file}: {name} is not read; read are {READ}")
+        if (name := refused_file(path.suffix)) and path.is_file():
+            raise InputError(f"{path}: {name} is not read; read are {READ}")
         if not path.is_dir() and path.suffix != ".safetensors":
             raise InputError(f"{path}: a model is a folder or a .safetensors file")
 

@@ -82,9 +82,9 @@ def stacked_experts(tensors: list[str], place: PlaceOf) -> dict[str, Expert]:
     return experts
 
 
-def scaled_activations(tensors: list[str], layers: dict[str, dict[str, str]]) -> dict[str, str]:
-    """Layer -> the tensor by which AWQ's ScaledActivation before it divides."""
-    found: dict[str, str] = {}
+def scaled_activations(tensors: list[str], layers: dict[str, dict[str, str]]) -> dict[str, list[str]]:
+    """Layer -> the tensors by which AWQ's ScaledActivation before it divides; more than one is wrong."""
+    found: dict[str, list[str]] = {}
     for tensor in tensors:
         module, _, last = tensor.rpartition(".")
         parent, _, name = module.rpartition(".")
@@ -93,7 +93,7 @@ def scaled_activations(tensors: list[str], layers: dict[str, dict[str, str]]) ->
         for follower in FACTS["activation"]["followed_by"]:
             layer = f"{parent}.{follower}" if parent else follower
             if layer in layers:
-                found[layer] = tensor
+                found.setdefault(layer, []).append(tensor)
                 break
     return found
 

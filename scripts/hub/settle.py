@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from hub.config import Claims, Said, text_of
 from hub.facts import method_row
-from hub.formats import Facts, fits_gemv, is_words
+from hub.formats import DTYPES, EXTRA, Facts, fits_gemv, is_words
 from hub.headers import Place
 from w4fixture import CODE_BITS, CODES_PER_WORD, SYMMETRIC_ZERO_POINT, InputError, pack_rows, unpack_columns
 
@@ -68,7 +69,12 @@ def settle_headers(facts: Facts, claims: Claims, judge: Judge) -> Settled:
     if settled.group_size == K or facts.format in ("awq", "awq-gemv", "pair-packed"):
         settled.act_order = False    # one group has no order; the other two have no way to store one
     if facts.format == "marlin":
-        settled.symmetric, settled.act_order = "zeros" not in facts.places, "perm" in facts.places
+        zeros = "zeros" in facts.places
+        settled.symmetric = judge.agree("symmetric", not zeros, f"there are {'' if zeros else 'no '}zeros",
+                                        claims.said.get("symmetric"))
+        if settled.symmetric == zeros:
+            raise judge.refuse(f"with {'' if zeros else 'no '}zeros it cannot be read so: only --trust data can be")
+        settled.act_order = "perm" in facts.places
     if facts.format == "compressed-tensors" and not ("weight_zero_point" in facts.places and settled.symmetric):
         settled.symmetric = judge.agree("symmetric", "weight_zero_point" not in facts.places, "weight_zero_point is "
                                         + ("there" if "weight_zero_point" in facts.places else "absent"),
@@ -151,6 +157,12 @@ def _check_shapes(facts: Facts, K: int, judge: Judge) -> None:
         if name in facts.places and facts.places[name].shape != shape:
             raise judge.refuse(f"{name} has shape {facts.places[name].shape}, expected {shape} for {facts.format} "
                                f"K={K} N={facts.N} with {facts.groups} groups")
+    for name in (name for name in EXTRA if name in facts.places):
+        place = facts.places[name]
+        if place.dtype not in DTYPES:
+            raise judge.refuse(f"{name} is {place.dtype}, expected F16, BF16 or F32")
+        if math.prod(place.shape) != K:
+            raise judge.refuse(f"{name} has shape {place.shape}, expected {(K,)} for K={K}")
     is_words(facts.places, ("qzeros", "weight_zero_point"), judge.where) if facts.format != "pair-packed" else None
 
 
@@ -192,6 +204,8 @@ def settle_data(settled: Settled, facts: Facts, tensors: dict[str, np.ndarray], 
         same = SYMMETRIC_ZERO_POINT if (zeros == bf16_bits(SYMMETRIC_ZERO_POINT)).all() else None
         _settle_symmetric(settled, same, SYMMETRIC_ZERO_POINT, claims, judge)
     for name in ("g_idx", "weight_g_idx"):
+        if name in tensors and facts.places[name].dtype not in ("I32", "I64"):
+            raise judge.refuse(f"{name} is {facts.places[name].dtype}, expected I32 or I64")
         if name in tensors and tensors[name].size and (tensors[name] == -1).all():
             judge.notes.append(f"g_idx dropped: it is -1 for all {tensors.pop(name).size} rows, which means that it "
                                "was never set")
@@ -262,8 +276,6 @@ def _settle_symmetric(settled: Settled, common: int | None, symmetric_stored: in
 
 
 def _settle_order(settled: Settled, name: str, g_idx: np.ndarray, claims: Claims, judge: Judge) -> None:
-    if g_idx.dtype.kind not in "iu":
-        raise judge.refuse(f"{name} is {g_idx.dtype}, expected int32")
     groups = settled.K // settled.group_size
     if g_idx.min() < 0 or g_idx.max() >= groups:
         raise judge.refuse(f"{name} lies in {g_idx.min()}..{g_idx.max()}, outside 0..{groups - 1} ({groups} groups)")

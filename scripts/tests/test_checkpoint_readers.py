@@ -14,8 +14,8 @@ pytest.importorskip("safetensors", reason="safetensors is not installed: scripts
 pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed: scripts/setup extract")
 
 import safetensors.numpy  # noqa: E402
-from model_folders import (GROUP, K, N, SCRIPTS, awq_tensors, codes_and_zeros, compressed_tensors, gptq_config,  # noqa: E402
-                           gptq_layer, marlin_tensors, model_files, named, write_model)
+from model_folders import (GROUP, K, N, SCRIPTS, awq_tensors, bf16, codes_and_zeros, compressed_tensors,  # noqa: E402
+                           gptq_config, gptq_layer, marlin_tensors, model_files, named, write_model)
 
 sys.path.insert(0, str(SCRIPTS))
 
@@ -44,11 +44,13 @@ class Model:
     def __init__(self, folder, capsys):
         self.folder, self.capsys = folder, capsys
 
-    def write(self, tensors, config, layer=PROJECTION):
-        """`config`: a quantization_config; one with a model_type is config.json as a whole."""
+    def write(self, tensors, config, layer=PROJECTION, **beside):
+        """`config`: a quantization_config; one with a model_type is config.json as a whole. `beside`: other files, by
+        their names without .json."""
         whole = config if config and "model_type" in config else {"model_type": "llama", "quantization_config": config}
         named_tensors = named(layer, tensors) if layer else tensors
-        write_model(self.folder / "model", model_files(named_tensors) | {"config.json": json.dumps(whole).encode()})
+        files = {f"{name}.json": json.dumps(text).encode() for name, text in ({"config": whole} | beside).items()}
+        write_model(self.folder / "model", model_files(named_tensors) | files)
         return self
 
     @property
@@ -146,6 +148,43 @@ READ = {
 }
 
 
+def in_order(*rules):
+    """GPTQModel's rules, of which the first that fits counts."""
+    return gptq_config(group_size=64, dynamic=dict(rules))
+
+
+RIGHT, WRONG = ("+:.*up_proj", {"group_size": GROUP}), ("+:.*", {"group_size": 32})
+ORDERED = (np.arange(K) // GROUP).astype(np.int64)
+MARLIN_CONFIG = {"quant_method": "marlin", "bits": 4, "group_size": GROUP}
+
+
+def actorder(value):
+    config = json.loads(json.dumps(CT))
+    config["config_groups"]["group_0"]["weights"]["actorder"] = value
+    return config
+
+
+READ |= {
+    "the first rule of dynamic": (gptq, in_order(RIGHT, WRONG), f"dynamic['{RIGHT[0]}']"),
+    "a rule that takes back nothing": (gptq, in_order(RIGHT, ("-:.*", {})), f"dynamic['{RIGHT[0]}']"),
+    "config_groups in the order of the file": (
+        lambda: compressed_tensors(5), CT | {"config_groups": {
+            "z": CT["config_groups"]["group_0"],
+            "a": {"targets": ["Linear"], "weights": {"num_bits": 4, "group_size": 32}}}}, "config_groups.z.weights"),
+    "actorder of null": (lambda: compressed_tensors(5), actorder(None), ""),
+    "zero_point of auto-round over awq": (
+        lambda: awq_tensors(4), {"quant_method": "auto-round", "bits": 4, "group_size": GROUP, "zero_point": True,
+                                 "packing_format": "auto_round:auto_awq"}, "symmetric false (zero_point)"),
+    "g_idx in int64": (lambda: gptq() | {"g_idx": ORDERED}, gptq_config(), "int64"),
+    "marlin with a row factor": (
+        lambda: marlin_tensors(7) | {"pre_quant_scale": np.full(K, 0.5, np.float16)}, MARLIN_CONFIG,
+        "a kernel is given A times it"),
+    "marlin with scales in fp32": (
+        lambda: marlin_tensors(7) | {"s": marlin_tensors(7)["s"].astype(np.float32) / 3}, in_bf16(MARLIN_CONFIG),
+        "scales are fp32, rounded to bf16"),
+}
+
+
 def marlin_as_awq():
     tensors = marlin_tensors(7)
     return {"qweight": tensors["B"], "scales": tensors["s"]}
@@ -158,7 +197,89 @@ def test_a_layer_is_read_by_every_program_and_what_was_decided_is_said(model, ca
     for name, (code, text) in model.all().items():
         assert code == 0, f"{name}: {text}"
         if name != "repack":
-            assert words in text, f"{name}: {text}"
+            assert words.lower() in text.lower().replace("it is i64", "it is int64"), f"{name}: {text}"
+
+
+TWO_FILES = {
+    "awq and its version": (lambda: awq_tensors(4), {"quant_method": "awq", "bits": 4, "group_size": GROUP},
+                            {"quant_config": {"w_bit": 4, "q_group_size": GROUP, "zero_point": True, "version": "GEMM"}}),
+    "gptq and gptqmodel": (gptq, gptq_config(), {"quantize_config": gptq_config(quant_method="gptqmodel")}),
+    "static groups in one": (lambda: gptq() | {"g_idx": ORDERED.astype(np.int32)},
+                             {"quant_method": "gptq", "bits": 4, "static_groups": True},
+                             {"quantize_config": {"bits": 4, "desc_act": True}}),
+}
+
+
+@pytest.mark.parametrize("case", TWO_FILES)
+def test_two_files_that_agree_are_no_contradiction(model, case):
+    make, config, beside = TWO_FILES[case]
+    model.write(make(), config, **beside)
+    for name, (code, text) in model.all().items():
+        assert code == 0, f"{name}: {text}"
+
+
+def test_where_two_files_differ_and_data_is_trusted_a_third_is_not_believed(model):
+    tensors = gptq()
+    del tensors["qzeros"]
+    model.write(tensors | {"g_idx": ORDERED.astype(np.int32)}, gptq_config(bits=8, group_size=32),
+                quantize_config={"bits": 4, "group_size": 64}, quant_config={"bits": 8, "group_size": 32})
+    for name, (code, text) in model.all().items():
+        assert code == 129 and "--trust config takes the first, --trust data neither" in text, f"{name}: {text}"
+    for name, (code, text) in {"info": model.info(PROJECTION, "--trust", "data"),
+                               "repack": model.repack("--trust", "data"),
+                               "extract": model.extract(PROJECTION, "--trust", "data")}.items():
+        assert code == 0 and "group_size 32" not in text and "bits" not in text, f"{name}: {text}"
+
+
+def test_consolidated_safetensors_beside_the_model_is_not_read(model):
+    model.write(gptq(), gptq_config())
+    (model.path / "consolidated.safetensors").write_bytes(
+        model_files(named("layers.0.feed_forward.w1", gptq()))["model.safetensors"])
+    assert model.repack()[1].startswith("layers     1, 1 repacked")
+    for name, (code, text) in model.all("").items():
+        assert code == (0 if name != "extract" else 129), f"{name}: {text}"
+    assert "layers.0.feed_forward" not in model.extract("none")[1]
+
+
+FACTORS = {"fp16": np.full(K, 0.5, np.float16), "fp32": np.full((1, K), 0.5, np.float32), "bf16": bf16(np.full(K, 0.5))}
+WRONG_FACTORS = {"zero": np.zeros(K, np.float16), "infinite": np.full(K, np.inf, np.float16),
+                 "too few": np.ones(K // 2, np.float16), "integers": np.ones(K, np.int32)}
+
+
+@pytest.mark.parametrize("dtype", FACTORS)
+def test_a_row_factor_that_is_extracted_is_read(model, dtype):
+    model.write(gptq() | {"act_scales": FACTORS[dtype]}, gptq_config())
+    assert model.extract()[0] == 0
+    folder = next(path for path in model.folder.iterdir() if (path / "fixture.json").exists())
+    code, text = program("fixture", "diff", folder, model.path)
+    assert code == 0 and f"row factors  {K} equal" in text, text
+
+
+@pytest.mark.parametrize("case", WRONG_FACTORS)
+def test_a_row_factor_that_is_none_is_refused_by_every_program(model, case):
+    model.write(gptq() | {"act_scales": WRONG_FACTORS[case]}, gptq_config())
+    for name, (code, text) in model.all().items():
+        assert code == 129 and "act_scales" in text, f"{name}: {text}"
+
+
+def test_layers_that_differ_in_their_row_factors_are_not_the_same(model):
+    model.write(gptq() | {"act_scales": FACTORS["fp16"]}, gptq_config())
+    first = model.path.rename(model.folder / "first")
+    model.write(gptq() | {"act_scales": np.full(K, 0.25, np.float16)}, gptq_config())
+    code, text = program("fixture", "diff", first, model.path)
+    assert code == 1 and f"row factors  {K} of {K} differ, first (row=0, n=0): 2 against 4" in text, text
+
+
+def test_every_program_that_reads_checkpoints_takes_trust(model):
+    model.write(gptq(), gptq_config(group_size=64))
+    for words in (("convert", model.path, model.folder / "a.npz"), ("slice", model.path, model.folder / "b.npz", "rows:0/2"),
+                  ("percolumn", model.path, model.folder / "c.npz"), ("diff", model.path, model.path),
+                  ("info", model.path)):
+        assert program("fixture", *words)[0] == 129, words
+        code, text = program("fixture", *words, "--trust", "data")
+        assert code == 0, text
+    model.write(gptq(), gptq_config(), quantize_config=gptq_config(group_size=64))
+    assert model.lint()[0] == 1 and model.lint("--trust", "data")[0] == 0
 
 
 def test_the_words_of_gemv_are_those_of_compressed_tensors(model):
@@ -234,6 +355,10 @@ CONTRADICTIONS = {
                      f"config.json: quantization_config.extra_config['{PROJECTION}'].group_size says 32"),
     "skipped": (gptq, gptq_config(modules_to_not_convert=["mlp"]),
                 "config.json: quantization_config.modules_to_not_convert says false"),
+    "the first rule of dynamic": (gptq, in_order(("+:.*", {"group_size": 32}), RIGHT),
+                                  "config.json: quantization_config.dynamic['+:.*'].group_size says 32"),
+    "a rule that leaves out": (gptq, in_order(("-:.*", {}), RIGHT),
+                               "config.json: quantization_config.dynamic['-:.*'] says false"),
 }
 
 
@@ -323,6 +448,37 @@ def test_the_right_output_of_signed_codes_accuses_the_layer_and_no_stage(tmp_pat
     assert "the layer looks wrong, and no stage of a kernel is accused" in " ".join(report["culprits"][0]["evidence"])
 
 
+NEGATIVE = r"+:(?!.*down_proj).*"
+UNSOUND = {
+    "a look ahead": (gptq, gptq_config(dynamic={NEGATIVE: {"bits": 8}}), {}, 125,
+                     "holds (?!: patterns that look ahead, behind or back are not read"),
+    "group_size as text": (gptq, gptq_config(group_size=str(GROUP)), {}, 129, "config.json: quantization_config.group_size is"),
+    "config_groups without targets": (
+        lambda: compressed_tensors(5), CT | {"config_groups": {"group_0": {"weights": {"num_bits": 4}}}}, {}, 129,
+        "config_groups.group_0 has no array 'targets'"),
+    "config_groups for other layers": (
+        lambda: compressed_tensors(5), CT | {"config_groups": {"group_0": {"targets": ["re:.*down_proj"]}}}, {}, 129,
+        f"no target of config_groups fits layer '{PROJECTION}'"),
+    "no config_groups": (lambda: compressed_tensors(5), {"quant_method": "compressed-tensors"}, {}, 129,
+                         f"no target of config_groups fits layer '{PROJECTION}'"),
+    "zero_point of awq marlin": (lambda: marlin_as_awq(), AWQ | {"version": "marlin"}, {}, 129, "zero_point says false"),
+    "methods of two files": (gptq, gptq_config(), {"quantize_config": {"quant_method": "auto-round", "bits": 4}}, 129,
+                             "config.json: quantization_config.quant_method says gptq, "),
+    "two row factors": (lambda: gptq() | {"act_scales": np.ones(K, np.float16), "pre_quant_scale": np.ones(K, np.float16)},
+                        gptq_config(), {}, 129, "has both act_scales and pre_quant_scale"),
+    "words of gemv_fast": (lambda: gptq() | {"qweight": gptq()["qweight"].view(np.int16)}, gptq_config(), {}, 125,
+                           "qweight is I16: AWQ gemv_fast is not read; read are "),
+}
+
+
+@pytest.mark.parametrize("case", UNSOUND)
+def test_what_one_reader_refuses_the_other_refuses_too(model, case):
+    make, config, beside, expected, words = UNSOUND[case]
+    model.write(make(), config, **beside)
+    for name, (code, text) in model.all().items():
+        assert code == (129 if name == "extract" else expected) and words in text, f"{name}: {text}"
+
+
 # ---- what is not read ------------------------------------------------------------------------------------------------
 
 def bytes_of(*shape):
@@ -367,6 +523,54 @@ def test_what_is_not_read_is_refused_by_its_name(model, name, beside):
     assert code == 1 and name in text and module in text, text
 
 
+@pytest.mark.parametrize("name", NOT_READ)
+def test_a_single_file_is_refused_as_its_folder_is(model, name):
+    tensors, config, module, words = NOT_READ[name]
+    model.write(tensors, config, layer="")
+    file = model.path / "model.safetensors"
+    assert extract_fixture.main([str(file), module, "-o", str(model.folder / "out")]) == 129
+    for code, text in (program("fixture", "info", file), program("bisect", "b", GROUP, "--fixture", file),
+                       program("repack", file, model.folder / "packed", "--quiet"), (125, model.capsys.readouterr().err)):
+        assert code == 125 and name in text and words in text and module in text, text
+    assert program("fixture", "lint", file, "--quiet")[0] == 1
+
+
+def test_the_config_beside_a_single_file_counts(model):
+    model.write(gptq(), gptq_config(group_size=64))
+    file = model.path / "model.safetensors"
+    for code, text in (program("fixture", "info", file), program("bisect", "b", GROUP, "--fixture", file)):
+        assert code == 129 and f"{model.path}/config.json: quantization_config.group_size says 64" in text, text
+    assert program("repack", file, model.folder / "packed", "--quiet", "--trust", "data")[0] == 0
+
+
+def test_what_the_config_beside_a_single_file_says_is_not_written_on(model):
+    model.write(gptq(), gptq_config(group_size=64))
+    code, text = program("fixture", "convert", model.path / "model.safetensors", model.folder / "out", "--trust", "data")
+    assert code == 0, text
+    manifest = json.loads((model.folder / "out" / "fixture.json").read_text())
+    assert manifest["group_size"] == GROUP and not {"said_by", "method", "trusted", "quantised"} & set(manifest), manifest
+
+
+def test_a_folder_of_gguf_files_alone_is_refused_by_its_name(tmp_path, capsys):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "q4_0.gguf").write_bytes(b"GGUF" + bytes(60))
+    assert extract_fixture.main([str(tmp_path / "model"), "up_proj", "-o", str(tmp_path / "out")]) == 129
+    for code, text in (program("fixture", "info", tmp_path / "model"), program("fixture", "lint", tmp_path / "model"),
+                       program("bisect", "b", GROUP, "--fixture", tmp_path / "model"),
+                       program("repack", tmp_path / "model", tmp_path / "packed"), (125, capsys.readouterr().err)):
+        assert code == 125 and "q4_0.gguf: GGUF is not read; read are " in text, text
+
+
+def test_a_glob_says_what_it_means_too_and_is_not_read(model):
+    others = {"model.layers.0.mlp.gate_proj.W_q": bytes_of(64, 64), "model.layers.1.mlp.gate_proj.W_q": bytes_of(64, 64)}
+    model.write(named(PROJECTION, gptq()) | others, gptq_config(), layer="")
+    for (code, text), expected in ((model.extract("model.layers.0.*"), 0), (model.repack("--layer", "model.layers.0.*"), 125)):
+        assert code == expected and "model.layers.0.mlp.gate_proj: HQQ is not read" in text, text
+        assert "model.layers.1" not in text
+    for code, text in (model.extract("model.layers.0.mlp.up_*"), model.repack("--layer", PROJECTION)):
+        assert code == 0 and "HQQ" not in text, text
+
+
 @pytest.mark.parametrize("ending, name", [(".gguf", "GGUF"), (".onnx", "ONNX"), (".bin", "pickled PyTorch")])
 def test_files_of_other_formats_are_refused_by_their_names(tmp_path, ending, name):
     file = tmp_path / f"model{ending}"
@@ -378,10 +582,11 @@ def test_files_of_other_formats_are_refused_by_their_names(tmp_path, ending, nam
 def test_dense_tensors_are_no_layers_and_nothing_is_said_of_them(model):
     dense = {"model.embed_tokens.weight": np.ones((8, K), np.float16), "model.norm.weight": np.ones(K, np.float32),
              "model.rotary_emb.inv_freq": np.ones(4, np.float32), "model.position_ids": np.zeros((1, 9), np.int32),
-             "visual.patch.bias": np.ones(3, np.float16)}
+             "visual.patch.bias": np.ones(3, np.float16), "h.0.attn.bias": np.ones((1, 1, 8, 8), np.uint8)}
     model.write(named(PROJECTION, gptq()) | dense, gptq_config(), layer="")
     assert model.lint()[0] == 0 and "not read" not in model.lint()[1]
     assert model.repack()[0] == 0
+    assert "attn" not in str(extract_fixture.main([str(model.path), "--list"])) + model.capsys.readouterr().out
 
 
 def test_parts_of_a_layer_without_its_codes_are_named(model):

@@ -425,7 +425,7 @@ BAD = {
     "config part that is text": (lambda f: f | {"config.json": b'{"quantization_config": "gptq"}'}, "quantization_config is text, expected an object"),
     "config with nan": (lambda f: f | {"config.json": b'{"a": NaN}'}, "config.json: not valid JSON: holds NaN"),
     "config that is no JSON": (lambda f: f | {"config.json": b"\xff\xfe"}, "config.json: not UTF-8 at byte 0"),
-    "no weights": (lambda f: {"pytorch_model.bin": b"x"}, "holds no .safetensors file"),
+    "no weights": (lambda f: {"pytorch_model.bin": b"x"}, "pytorch_model.bin: pickled PyTorch is not read"),
 }
 
 

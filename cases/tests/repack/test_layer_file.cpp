@@ -3,6 +3,7 @@
 #include "cases/tests/repack/made_layer.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
+#include "fixtures/half.h"
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>
@@ -81,9 +82,31 @@ TEST_CASE("layer_file: a published layer needs no manifest and its name is its p
       repack::layer_from(published_like(packed_of(m.layer), "model.layers.0.mlp.up_proj."), "up_proj");
   CHECK(file.layer.name == "model.layers.0.mlp.up_proj");
   check_undone(m, file.layer);
-  REQUIRE(file.inferred.size() == 2);
-  CHECK(file.inferred[0] == "group_size 64: K=256 over 4 rows of scales");
-  CHECK(file.inferred[1] == "Marlin-packed: B (16, 256) undone to codes (K=256, N=128), as gptq v2");
+  REQUIRE(file.inferred.size() == 3);
+  CHECK(file.inferred[0] == "dtype fp16: that of scales");
+  CHECK(file.inferred[1] == "group_size 64: K=256 over 4 rows of scales");
+  CHECK(file.inferred[2] == "Marlin-packed: B (16, 256) undone to codes (K=256, N=128), as gptq v2");
+}
+
+TEST_CASE("layer_file: a packed layer keeps what stands beside its words and says what was decided") {
+  const Made m = made(kSpec);
+  Container packed = published_like(packed_of(m.layer), "up.");
+  const auto scales = fixtures::files::grid_of<std::uint16_t>(packed.tensors.at("up.s"));
+  packed.tensors["up.s"] = fixtures::files::tensor_of(
+      "s", DType::fp32, scales.mapped([](std::uint16_t bits) { return value_of(bits, DType::fp16); }));
+  packed.tensors["up.pre_quant_scale"] =
+      fixtures::files::vector_of("pre_quant_scale", DType::fp32, Grid<float>::filled(1, 256, 0.5F));
+  packed.tensors["up.mystery"] = packed.tensors["up.s"];
+  packed.manifest = {{"model_dtype", "fp16"}};
+  const fixtures::LayerFile file = repack::layer_from(packed, "up");
+  check_undone(m, file.layer);
+  REQUIRE(file.layer.row_scale);
+  CHECK(file.layer.row_scale->factor(9) == 0.5);
+  std::vector<std::string> ids;
+  for (const fixtures::LayerFile::Remark& remark : file.remarks) ids.push_back(remark.id);
+  CHECK(ids == std::vector<std::string>{"tensor-not-read", "row-scale", "scales-fp32"});
+  const Container again = repack::container_of(repack::repack(file.layer), file.layer);
+  CHECK(repack::layer_from(again).layer.row_scale);
 }
 
 TEST_CASE("layer_file: a layer that is stored is read as before") {

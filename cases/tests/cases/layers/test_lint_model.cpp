@@ -90,6 +90,11 @@ TEST_CASE("lint model: results of another model and files that are no results ar
   CHECK(error_of(results, [&] {
           layers::lint_model(model, results, true);
         }).starts_with("FILE: was begun from other files than those of "));
+  fs::remove(results);
+  layers::lint_model(model, results, true);
+  CHECK(error_of(results, [&] {
+          layers::lint_model(model, results, true, fixtures::Trust::data);
+        }).find("another config or --trust") != std::string::npos);
   scratch.file("results.jsonl", "mine\n");
   CHECK(error_of(results, [&] { layers::lint_model(model, results, true); }).starts_with("FILE: "));
   CHECK(content_of(results) == "mine\n");

@@ -113,6 +113,24 @@ TEST_CASE("repack model: difference sees one code and one zero point and one sca
   CHECK(layers::difference(layer, other).starts_with("zero point ("));
 }
 
+TEST_CASE("repack model: a row factor is part of the layer and is written and compared") {
+  const Layer layer = layer_with({.group_size = 32, .seed = 3});
+  Layer other = layer;
+  const Grid<float> factors = Grid<float>::from(1, layer.K, [](int, int k) { return k == 5 ? 2.0F : 0.5F; });
+  other.row_scale =
+      fixtures::RowScale{fixtures::files::vector_of(fixtures::RowScale::kMultiplies, DType::fp32, factors)};
+  CHECK(layers::difference(layer, other) == "row factor: shapes (0, 0) and (1, 128)");
+  Layer third = other;
+  third.row_scale->tensor.name = fixtures::RowScale::kDivides;
+  CHECK(layers::difference(third, other) == "row factor (0, 0): 2 and 0.5");
+  CHECK(layers::diff_parts(layer, other).back().what == layers::kRowFactors);
+  CHECK_FALSE(layers::diff_parts(layer, other).back().same);
+  const Scratch scratch;
+  written(scratch, {{"m.1.up", other}});
+  CHECK(layers::repack_model(options_for(scratch)).exit_code() == kMatch);
+  CHECK(layers::difference(repack::read_layer(scratch / "out").layer, other).find("row factor") == std::string::npos);
+}
+
 TEST_CASE("repack model: an interrupted run goes on and what it left half written is removed") {
   const Scratch scratch;
   written(scratch, sound_layers());
@@ -125,6 +143,38 @@ TEST_CASE("repack model: an interrupted run goes on and what it left half writte
   CHECK(again.count(Kind::done) == 1);
   CHECK(content_of(scratch / "out" / "m.9.up.safetensors") == whole);
   CHECK_FALSE(fs::exists(scratch / "out" / ".m.9.up.safetensors.123.0"));
+}
+
+TEST_CASE("repack model: what is doubtful in a layer is told of one that is kept too") {
+  const Scratch scratch;
+  auto tensors = named_tensors(layer_with({.group_size = 32, .seed = 3}), "m.1.up");
+  tensors["m.1.up.mystery"] = tensors.at("m.1.up.scales");
+  write_model(scratch, "model", {{"a.safetensors", tensors}}, kConfig);
+  for (const Kind kind : {Kind::done, Kind::kept}) {
+    const layers::RepackedModel repacked = layers::repack_model(options_for(scratch, false));
+    CHECK(repacked.count(kind) == 1);
+    CHECK(layers::text_of(repacked, options_for(scratch)).find("looks wrong 1 of 1 layers") != std::string::npos);
+  }
+}
+
+TEST_CASE("repack model: modules that are not read are told where a pattern means them") {
+  const Scratch scratch;
+  auto tensors = named_tensors(layer_with({.group_size = 32, .seed = 3}), "m.1.up");
+  const auto words = tensors.at("m.1.up.qweight");
+  tensors["m.2.up.W_q"] = words, tensors["m.1.down.W_q"] = words;
+  write_model(scratch, "model", {{"a.safetensors", tensors}}, kConfig);
+  const auto told = [&](const std::string& pattern) {
+    layers::RepackModelOptions options = options_for(scratch);
+    if (!pattern.empty()) options.layers = {pattern};
+    const layers::RepackedModel repacked = layers::repack_model(options);
+    CHECK(repacked.exit_code() == (repacked.count(Kind::cannot) > 0 ? kCannotTest : kMatch));
+    return names_of(repacked);
+  };
+  using Names = std::vector<std::string>;
+  CHECK(told("") == Names{"m.1.up", "m.1.down", "m.2.up"});
+  CHECK(told("m.1.*") == Names{"m.1.up", "m.1.down"});
+  CHECK(told("m.1.up") == Names{"m.1.up"});
+  CHECK(told("m.2.*") == Names{"m.2.up"});
 }
 
 TEST_CASE("repack model: a file that is not its layer is found by verify and stays") {
@@ -192,6 +242,27 @@ TEST_CASE("repack model: a folder that holds something else or was begun from ot
   CHECK(error_of(scratch / "out", [&] {
           layers::repack_model(options_for(scratch));
         }).starts_with("FILE/repack.json: was begun from other files than those of "));
+}
+
+TEST_CASE("repack model: layers of another config or trust are not kept") {
+  const Scratch scratch;
+  written(scratch, sound_layers());
+  layers::RepackModelOptions options = options_for(scratch);
+  layers::repack_model(options);
+  options.trust = fixtures::Trust::data;
+  const auto refused = [&] {
+    return error_of(scratch / "out", [&] { layers::repack_model(options); }).find("another config or --trust") !=
+           std::string::npos;
+  };
+  CHECK(refused());
+  options.trust = fixtures::Trust::neither;
+  CHECK_FALSE(refused());
+  scratch.file("model/config.json", std::string(kConfig) + " ");
+  CHECK(refused());
+  scratch.file("model/config.json", kConfig);
+  CHECK_FALSE(refused());
+  scratch.file("model/quantize_config.json", "{}");
+  CHECK(refused());
 }
 
 TEST_CASE("repack model: two runs cannot write into one folder") {
