@@ -169,11 +169,10 @@ void check_path(const Words& words, const Effort& effort) {
 }
 
 /// --rounding; our own path and kernels have their exact model.
-void take_rounding(const Words& words, Effort& effort) {
+void take_rounding(const Words& words, Options& options) {
   if (words.rounding.empty()) return;
-  const bool users = words.kernel.starts_with("plugin:") || words.kernel.starts_with("exec:");
-  effort.rounding = judge::parse_rounding(words.rounding);
-  if (!users && !is_recorded(words.kernel))
+  options.effort.rounding = judge::parse_rounding(words.rounding);
+  if (!has_classes(options.asked))
     throw InputError(
         "--rounding says how the user's kernel rounds: it goes with --kernel plugin:FILE, exec:COMMAND and "
         "recorded:FILE");
@@ -212,9 +211,9 @@ void understand(Words words, const std::string& example, Options& options) {
   check_numbers(options);
   check_request(options.request);
   check_path(words, options.effort);
-  take_rounding(words, options.effort);
   check_outputs(options.effort, options.outputs);
   options.asked = asked_by(words);
+  take_rounding(words, options);
 }
 
 /// GROUP may be "-1", which CLI11 takes for an option: it is taken out before parsing.
@@ -325,6 +324,12 @@ std::string quoted(const std::string& word) {
 }
 
 }  // namespace
+
+bool has_classes(const Asked& asked) {
+  if (std::holds_alternative<asked::RecordedOutput>(asked)) return true;
+  const std::string spec = kernel_spec(asked);
+  return spec.starts_with("plugin:") || spec.starts_with("exec:");
+}
 
 std::string kernel_spec(const Asked& asked) {
   const auto* kernel = std::get_if<asked::Kernel>(&asked);

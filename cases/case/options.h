@@ -113,6 +113,10 @@ struct Options {
 /// The spec of the kernel asked about; empty when the path has no kernel in a process of its own.
 std::string kernel_spec(const Asked& asked);
 
+/// Whether the path may round in ways that are not ours, and --rounding goes with it: a plug-in, a command, a recorded
+/// output.
+bool has_classes(const Asked& asked);
+
 /// --black-box, of either kind of path.
 bool is_black_box(const Asked& asked);
 

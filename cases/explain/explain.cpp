@@ -9,6 +9,7 @@
 #include "cases/recorded/bisect_recorded.h"
 #include "cases/search/bisect.h"
 #include "cases/search/new_report.h"
+#include "cases/search/rounding_search.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
 #include "fixtures/half.h"
@@ -133,11 +134,31 @@ class Tracing {
           fmt::format("the kernel's weights are read at M={}, the case has M={}", column.rows, prepared_.id.M));
   }
 
+  /// The oracle of all rows, under the class of rounding that explains them, where one does.
+  judge::Expected explained(const kernel::RunResult& run) {
+    std::optional<probe::KernelBox> box;
+    std::optional<probe::RoundingProbes> probes;
+    if (foreign_) {
+      box.emplace(*foreign_);
+      probes.emplace(
+          prepared_, task_of(prepared_, {}, options_).launch,
+          [&](const probe::Question& question) { return box->ask(question); }, box->on_device());
+    }
+    judge::Expected own =
+        judge::expected_output(prepared_.layer, prepared_.A, rounding_with_classes(prepared_.layer, task_));
+    search::Explained found = search::explain_launches(prepared_, options_, {run}, std::move(own),
+                                                       kernel::Launch{}.fill, probes ? &*probes : nullptr);
+    rounding_ = found.rounding;
+    return std::move(found.expected);
+  }
+
   void trace_output(const kernel::RunResult& run) {
     const auto [weight, m, n, all] = trace_.question;
-    const judge::Expected expected = expected_row(prepared_, task_, m);
-    OutputLine line{.want = expected.at(0, n), .used = value_of(run.C(m, n), prepared_.layer.dtype)};
-    line.error = judge::element_error(line.used, expected, 0, n);
+    const bool classes = has_classes(options_.asked);
+    const int row = classes ? m : 0;
+    const judge::Expected expected = classes ? explained(run) : expected_row(prepared_, task_, m);
+    OutputLine line{.want = expected.at(row, n), .used = value_of(run.C(m, n), prepared_.layer.dtype)};
+    line.error = judge::element_error(line.used, expected, row, n);
     if (run.C(m, n) == task_.launch.fill) line.missing = "never written" + how_it_ended(run);
     line.bias = bias();
     trace_.output = line;
@@ -188,7 +209,7 @@ class Tracing {
   void judge_effective(double got, Term& term) const {
     const double weight = term.want.weight();
     term.seen = got - bias();
-    const judge::Expected expected = expected_weight(prepared_, weight, bias());
+    const judge::Expected expected = expected_weight(prepared_, term.want, bias(), rounding_);
     if (judge::element_error(got, expected, 0, 0).right()) return;
     term.in_registers.push_back(fmt::format("the kernel adds {} for an activation of one where {} is right",
                                             digits(*term.seen, weight), digits(weight, *term.seen)));
@@ -260,6 +281,7 @@ class Tracing {
   kernel::Task task_;              // for the lane model
   std::vector<double> effective_;  // of the user's kernel: what it adds for each k from effective_from_ on
   int effective_from_ = 0;
+  std::optional<judge::RoundingClass> rounding_ = options_.effort.rounding;  // of the user's kernel
   Trace trace_;
 };
 

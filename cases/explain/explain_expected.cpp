@@ -50,9 +50,13 @@ judge::Expected expected_slice(const Prepared& prepared, const kernel::Task& tas
   return one_element(prepared, sum, std::sqrt(squares), sum * sum + squares);
 }
 
-judge::Expected expected_weight(const Prepared& prepared, double weight, double bias) {
-  const double y = weight + bias;
-  return one_element(prepared, y, std::abs(weight), 2 * weight * weight + y * y);  // rounded before and after the bias
+judge::Expected expected_weight(const Prepared& prepared, const judge::WeightParts& parts, double bias,
+                                const std::optional<judge::RoundingClass>& rounding) {
+  const double weight = parts.weight(), y = weight + bias;
+  double variance = 2 * weight * weight + y * y;                         // rounded before and after the bias
+  if (rounding && rounding->weights >= judge::WeightRounding::products)  // as products, and as sums of one product
+    variance += 2 * parts.scale * parts.scale * (parts.code * parts.code + parts.zero * parts.zero);
+  return one_element(prepared, y, std::abs(weight), variance);
 }
 
 std::string how_it_ended(const kernel::RunResult& run) {

@@ -15,7 +15,7 @@ namespace w4::cases::judge {
 namespace {
 
 constexpr int kMostChain = 64;
-constexpr double kRestOfSigma = 4;    // the bound of what sums in fp32 lose, in standard deviations of that
+constexpr int kLongK = 2048;          // a right kernel hands a shorter K over every 64 rows too
 constexpr double kMostNrmse = 0.1;    // of any class: more is not looked at
 constexpr double kLikelyRmsZ = 1.05;  // of the right number of hand-overs, or length of chains
 constexpr std::array kCounts = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256};
@@ -80,11 +80,14 @@ class Sample {
     double rms = 0;         // of errors in standard deviations, of all rounding
     double likelihood = 0;  // logarithm; the class may be off by a factor, inside the limits of rms
     double width = 0;       // mean variance, in units of that of one rounding
+    std::size_t count = 0;  // elements
+
+    /// Errors are not larger than this class makes them; few elements may be by chance.
+    bool is_likely() const { return rms <= kLikelyRmsZ * (1 + kRmsSpread / std::sqrt(static_cast<double>(count))); }
   };
   Fit of(const RoundingClass& rounding) const {
     Fit fit;
     double logs = 0, squares = 0;
-    std::size_t count = 0;
     for (const Cell& cell : cells_) {
       const ElementTerms terms(expected_, cell.i);
       const double variance = terms.variance(rounding);
@@ -94,10 +97,10 @@ class Sample {
       logs += std::log(sigma);
       squares += squared(cell.error / sigma);
       fit.width += variance / (squared(expected_.y[cell.i]) + squared(expected_.norm[cell.i]));
-      ++count;
+      ++fit.count;
     }
-    if (count == 0) return fit;
-    const auto n = static_cast<double>(count);
+    if (fit.count == 0) return fit;
+    const auto n = static_cast<double>(fit.count);
     fit.rms = std::sqrt(squares / n);
     const double factor = std::clamp(fit.rms, kLeastRmsZ, kMaxRmsZ);
     fit.likelihood = -logs - n * std::log(factor) - squares / (2 * squared(factor));
@@ -136,16 +139,19 @@ int parts_beyond(const RoundingClass& rounding, const RoundingClass& own) {
          (rounding.end != EndRounding::once && rounding.end != own.end);
 }
 
-bool is_answer(const RoundingClass& rounding, Confirmed confirmed) {
-  return confirmed == Confirmed::by_probes || rounding.sums != SumRounding::chains;
+bool is_answer(const Fitted& of, int K, Confirmed confirmed) {
+  if (of.rounding.sums == SumRounding::chains) return confirmed != Confirmed::by_nothing;
+  if (of.rounding.sums != SumRounding::any_cuts || confirmed == Confirmed::by_probes || K < kLongK) return true;
+  return of.rounding.count * 2 * kCutEvery <= K && of.fit.is_likely();  // not a part of more hand-overs
 }
 
-/// By how much the mean of squares of `count` normal numbers may exceed its expectation (Laurent, Massart 2000), and
-/// the factor 2 of a mantissa near 1 against the mean of all.
+/// How far the mean of squares of `count` normal numbers may lie above its expectation, with the factor 2 of a mantissa
+/// near 1, and below it (Laurent, Massart 2000).
+constexpr double kLogOfChance = 30, kMantissa = 2;
 double largest_mean_square(double count) {
-  constexpr double kLogOfChance = 30, kMantissa = 2;
   return kMantissa * (1 + 2 * std::sqrt(kLogOfChance / count) + 2 * kLogOfChance / count);
 }
+double least_mean_square(double count) { return std::max(0.0, 1 - 2 * std::sqrt(kLogOfChance / count)); }
 
 /// z^2 summed by rows, by columns, and by columns modulo a power of two.
 struct Spread {
@@ -168,26 +174,45 @@ Spread spread_of(const Grid<std::uint16_t>& C, const Expected& expected) {
   return spread;
 }
 
-std::string uneven_place(const Grid<std::uint16_t>& C, const Expected& expected) {
-  constexpr std::size_t kMostStep = 64;
-  const Spread spread = spread_of(C, expected);
-  const double mean = spread.all / static_cast<double>(spread.count);
-  const auto too_large = [&](double sum, double cells, double independent) {
-    return !(sum / cells <= mean * largest_mean_square(independent));
+/// Whether errors of some elements are larger than those of all others. `independent`, `others_independent`: how many
+/// of each are.
+bool too_large(const Spread& all, double sum, double cells, double independent, double others_independent) {
+  const double others = static_cast<double>(all.count) - cells;
+  if (!(others > 0)) return false;
+  return !(sum / cells * least_mean_square(others_independent) <=
+           (all.all - sum) / others * largest_mean_square(independent));
+}
+
+/// The first column, or columns n with some bits of n alike, whose errors are larger than those of the others.
+std::string uneven_columns(const Spread& spread, double M, double rows) {
+  const auto N = static_cast<int>(spread.columns.size());
+  const auto uneven = [&](int mask, int bits) {
+    double sum = 0, columns = 0;
+    for (int n = 0; n < N; ++n)
+      if ((n & mask) == bits) sum += spread.columns[static_cast<std::size_t>(n)], ++columns;
+    return columns > 0 && too_large(spread, sum, columns * M, columns * rows, (N - columns) * rows);
   };
-  const double M = expected.M, N = expected.N, rows = std::min(M, expected.terms->independent_rows);
-  for (std::size_t m = 0; m < spread.rows.size(); ++m)
-    if (too_large(spread.rows[m], N, N)) return fmt::format("the errors of row m = {} are larger than all others", m);
-  for (std::size_t step = spread.columns.size(), from = 0; step > 1; step = step > kMostStep ? kMostStep : step / 2)
-    for (from = 0; from < step; ++from) {
-      double sum = 0, columns = 0;
-      for (std::size_t n = from; n < spread.columns.size(); n += step) sum += spread.columns[n], ++columns;
-      if (columns > 0 && too_large(sum, columns * M, columns * rows))
-        return step == spread.columns.size()
-                   ? fmt::format("the errors of column n = {} are larger than all others", from)
-                   : fmt::format("the errors of columns n % {} = {} are larger than all others", step, from);
-    }
+  constexpr int kMostStep = 64;
+  for (int n = 0; n < N; ++n)
+    if (too_large(spread, spread.columns[static_cast<std::size_t>(n)], M, rows, (N - 1) * rows))
+      return fmt::format("column n = {}", n);
+  for (int step = kMostStep; step > 1; step /= 2)
+    for (int from = 0; from < step; ++from)
+      if (uneven(step - 1, from)) return fmt::format("columns n % {} = {}", step, from);
+  for (int bit = 2; bit < N; bit *= 2)
+    for (const int bits : {0, bit})
+      if (uneven(bit, bits)) return fmt::format("columns with n & {} = {}", bit, bits);
   return "";
+}
+
+std::string uneven_place(const Grid<std::uint16_t>& C, const Expected& expected) {
+  const Spread spread = spread_of(C, expected);
+  const double M = expected.M, N = expected.N, rows = std::min(M, expected.terms->independent_rows);
+  std::string place;
+  for (std::size_t m = 0; m < spread.rows.size() && place.empty(); ++m)
+    if (too_large(spread, spread.rows[m], N, N, std::max(1.0, rows - 1) * N)) place = fmt::format("row m = {}", m);
+  if (place.empty()) place = uneven_columns(spread, M, rows);
+  return place.empty() ? "" : fmt::format("the errors of {} are larger than those of the others", place);
 }
 
 }  // namespace
@@ -223,16 +248,16 @@ std::vector<RoundingClass> wider_classes(const Grid<std::uint16_t>& C, const Exp
   const std::vector<Fitted> fits = fitted(sample, lattice.classes);
   double best = -INFINITY, no_answer = -INFINITY;
   for (const Fitted& fit : fits) {
-    double& most = is_answer(fit.rounding, confirmed) ? best : no_answer;
+    double& most = is_answer(fit, expected.K, confirmed) ? best : no_answer;
     most = std::max(most, fit.fit.likelihood);
   }
   for (const Fitted& fit : fitted(sample, lattice.faults)) no_answer = std::max(no_answer, fit.fit.likelihood);
   const double slack = kLikelihoodSlack + kLikelihoodSlackEach * static_cast<double>(sample.size());
   const double least =
-      std::max(best - slack, no_answer - (confirmed == Confirmed::by_probes ? slack : kUnconfirmedSlack));
+      std::max(best - slack, no_answer - (confirmed == Confirmed::by_nothing ? kUnconfirmedSlack : slack));
   std::vector<Fitted> found;  // of each family the one with the likely count, otherwise the smallest
   for (const Fitted& fit : fits) {
-    if (!is_answer(fit.rounding, confirmed) || !is_beyond(fit.rounding, expected.rounding) ||
+    if (!is_answer(fit, expected.K, confirmed) || !is_beyond(fit.rounding, expected.rounding) ||
         fit.fit.likelihood < least || !failed_class_gate(C, under(expected, fit.rounding), fill).empty())
       continue;
     const auto same = std::ranges::find_if(found, [&](const Fitted& other) { return fit.of_family(other.rounding); });

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/judge/class_variance.h"
 #include "cases/judge/compare.h"
 #include "cases/judge/rounding_class.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +13,6 @@ namespace w4::cases::judge {
 // Which class of rounding explains an output (numerics.md). `expected` is an oracle's with its terms kept: under its
 // own class at first, which is the exact model of our own kernel.
 
-/// The same expectation with the variance of another class.
-Expected under(const Expected& expected, const RoundingClass& rounding);
-
 /// The tightest class that explains an output which is right under `expected`'s own class: that one, or one inside it.
 RoundingClass tightest_class(const Grid<std::uint16_t>& C, const Expected& expected, std::uint16_t fill);
 
@@ -23,19 +20,15 @@ RoundingClass tightest_class(const Grid<std::uint16_t>& C, const Expected& expec
 /// the tightest on: no other way to round predicts their distribution better by far, accumulating all of K in 16 bits
 /// included, and they are spread evenly over rows and columns. None: no class explains the output.
 /// By nothing: chains are no answer, and no other class that chains explain better, because accumulating all of K in 16
-/// bits may leave the same errors; a probe tells them apart.
-enum class Confirmed { by_probes, by_nothing };
+/// bits may leave the same errors; a probe of sums tells them apart. By sums, not on one thread block: a hand-over
+/// every 64 rows of a long K is no answer, because one accumulator in 16 bits may add 64 rows at once.
+enum class Confirmed { by_probes, by_sums, by_nothing };
 std::vector<RoundingClass> wider_classes(const Grid<std::uint16_t>& C, const Expected& expected, std::uint16_t fill,
-                                         Confirmed confirmed = Confirmed::by_probes);
+                                         Confirmed confirmed);
 
 /// The first gate of a wider class that an output fails; empty: it is right. Beside those of compare(): errors are not
 /// smaller than the class makes them, and spread evenly.
 std::string failed_class_gate(const Grid<std::uint16_t>& C, const Expected& expected, std::uint16_t fill);
-
-/// Whether the errors hold a multiple of a single row of K's products, as where a row is left out or counts too much:
-/// "row k = 17 of K counts 0.02 times too little". Empty: none. `expected`: under the class. A: (M, K).
-std::string uneven_row_of_k(const Grid<std::uint16_t>& C, const Expected& expected, const fixtures::Layer& layer,
-                            const Grid<std::uint16_t>& A);
 
 /// Whether a class is more than `own` allows, so that it has to be confirmed.
 bool is_beyond(const RoundingClass& rounding, const RoundingClass& own);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/judge/class_variance.h"
 
-#include "cases/judge/class_fit.h"
-
 #include <cmath>
 
 namespace w4::cases::judge {

@@ -9,6 +9,9 @@
 
 namespace w4::cases::judge {
 
+/// The same expectation with the variance of another class. `expected` has its terms.
+Expected under(const Expected& expected, const RoundingClass& rounding);
+
 inline double squared(double value) { return value * value; }
 
 /// The parts of one element's variance, in units of (0.425 u)^2.
@@ -18,7 +21,7 @@ class ElementTerms {
   ElementTerms(const Expected& expected, std::size_t i) : terms_(*expected.terms), i_(i), y_(expected.y[i]) {
     const std::size_t n = i % static_cast<std::size_t>(expected.N);
     product_ = y_ - (terms_.bias.empty() ? 0.0 : terms_.bias[n]);
-    square_ = terms_.products[i];
+    square_ = terms_.product_squares[i];
   }
 
   double of(WeightRounding weights) const {

@@ -8,7 +8,7 @@
 
 namespace w4::cases::judge {
 
-/// The gates of numerics.md. All limits of this program stand here and nowhere else.
+/// The gates of numerics.md. Limits of one file alone stand there; numerics.md lists them.
 inline constexpr double kMaxZ = 8.0;
 inline constexpr double kWarnZ = 6.0;
 inline constexpr double kMaxRmsZ = 1.25;
@@ -21,6 +21,7 @@ inline constexpr double kRmsSpread = 2;  // rms z may exceed its limit by this p
 inline constexpr double kLikelihoodSlack = 10;
 inline constexpr double kLikelihoodSlackEach = 0.002;
 inline constexpr double kUnconfirmedSlack = 3;
+inline constexpr double kRestOfSigma = 4;    // the bound of what sums in fp32 lose, in standard deviations of that
 inline constexpr double kMaxRowScore = 8.0;  // of a row of K, in standard deviations
 
 /// An output held against the oracle.

@@ -50,7 +50,7 @@ std::pair<std::string_view, int> counted(std::string_view part) {
 
 std::string words_of(WeightRounding weights, std::string_view type) {
   switch (weights) {
-    case WeightRounding::unrounded: return "weights not rounded";
+    case WeightRounding::unrounded: return "scales applied in 32 bits";
     case WeightRounding::once: return fmt::format("weights rounded to {} before the product", type);
     case WeightRounding::group_sums: return fmt::format("the sum of each group rounded to {} and then scaled", type);
     case WeightRounding::products: return fmt::format("scale * code and scale * zero point each rounded to {}", type);
@@ -61,9 +61,9 @@ std::string words_of(WeightRounding weights, std::string_view type) {
 std::string words_of(SumRounding sums, int count) {
   switch (sums) {
     case SumRounding::wide: return "partial sums in 32 bits";
-    case SumRounding::known_cuts: return "16-bit hand-over of partial sums between thread blocks";
+    case SumRounding::known_cuts: return "partial sums rounded to 16 bits where thread blocks share K";
     case SumRounding::any_cuts:
-      return fmt::format("16-bit hand-over of up to {} partial sum{}", count, count == 1 ? "" : "s");
+      return fmt::format("up to {} partial sum{} rounded to 16 bits", count, count == 1 ? "" : "s");
     default: return fmt::format("sums of up to {} products in 16 bits, added in 32", count);
   }
 }

@@ -48,7 +48,7 @@ std::string name_of(const RoundingClass& rounding);
 /// Reads name_of(); parts left out at the end are "32" and "once". Throws InputError, naming the words that there are.
 RoundingClass parse_rounding(std::string_view text);
 
-/// "weights rounded to fp16 before the product; 16-bit hand-over of up to 6 partial sums"
+/// "weights rounded to fp16 before the product; up to 6 partial sums rounded to 16 bits"
 std::string text_of(const RoundingClass& rounding, DType dtype);
 
 /// Whether `now` allows some rounding that `before` does not. Numbers of hand-overs and lengths of chains are

@@ -9,7 +9,7 @@
 namespace w4::cases::judge {
 namespace {
 
-constexpr int kGramRows = 32;
+constexpr int kComparedRows = 32;
 
 /// The square of a product of scale and integer; 0 where it is a number of the type.
 double rounding_square(double product, DType dtype) {
@@ -20,7 +20,7 @@ double rounding_square(double product, DType dtype) {
 }  // namespace
 
 RoundingTerms::RoundingTerms(std::size_t cells)
-    : products(cells),
+    : product_squares(cells),
       known_cuts(cells),
       groups(cells),
       weights(cells),
@@ -100,7 +100,7 @@ void TermSums::hand_over(const std::vector<double>& y) {
 void TermSums::store(int row, int column, double products, std::size_t to, RoundingTerms& out) const {
   const std::size_t cell = static_cast<std::size_t>(row) * kTermStrip + static_cast<std::size_t>(column);
   const double cuts = std::max(1, cuts_);
-  out.products[to] = static_cast<float>(products);
+  out.product_squares[to] = static_cast<float>(products);
   out.known_cuts[to] = static_cast<float>(known_[cell]);
   out.groups[to] = static_cast<float>(groups_[cell]);
   out.weights[to] = static_cast<float>(weights_[cell]);
@@ -113,7 +113,7 @@ void TermSums::store(int row, int column, double products, std::size_t to, Round
 }
 
 double independent_rows(std::span<const double> columns_of_a, int M, int K) {
-  const int rows = std::min(M, kGramRows), step = M / rows;
+  const int rows = std::min(M, kComparedRows), step = M / rows;
   std::vector<double> gram(static_cast<std::size_t>(rows) * rows);
   for (int k = 0; k < K; ++k) {
     const double* const a = &columns_of_a[static_cast<std::size_t>(k) * M];

@@ -14,19 +14,19 @@ namespace w4::cases::judge {
 /// The sums of which the variance of each class of rounding is made (numerics.md), row-major (M, N), each in squared
 /// outputs unless it is said to be a sum. s, q, z: scale, code, zero point; A_g: sum of a over the rows of a group.
 struct RoundingTerms {
-  std::vector<float> bias;         // (N), the addend; empty: none
-  std::vector<float> products;     // a * w, squared
-  std::vector<float> known_cuts;   // partial sums at the cuts of the plan, squared
-  std::vector<float> groups;       // sums of each group, squared
-  std::vector<float> weights;      // a * w, squared, where w needs more than 16 bits
-  std::vector<float> codes;        // a * s * q, squared, where s * q needs more than 16 bits
-  std::vector<float> zeros;        // s * z * A_g, squared, where s * z needs more than 16 bits
-  std::vector<float> zero_sum;     // sum over groups of s * z * A_g: a sum
-  std::vector<float> cuts_sum;     // mean over kCutEvery-th rows of the partial sum there: a sum
-  std::vector<float> cuts_square;  // mean of its square
-  std::vector<float> blocks;       // sums of kBlock rows, squared
-  int most_cuts = 0;               // places where a sum can be cut: one every kCutEvery rows
-  double independent_rows = 1;     // how many rows of A there are that are no multiples of one another, at most M
+  std::vector<float> bias;             // (N), the addend; empty: none
+  std::vector<float> product_squares;  // a * w, squared
+  std::vector<float> known_cuts;       // partial sums at the cuts of the plan, squared
+  std::vector<float> groups;           // sums of each group, squared
+  std::vector<float> weights;          // a * w, squared, where w needs more than 16 bits
+  std::vector<float> codes;            // a * s * q, squared, where s * q needs more than 16 bits
+  std::vector<float> zeros;            // s * z * A_g, squared, where s * z needs more than 16 bits
+  std::vector<float> zero_sum;         // sum over groups of s * z * A_g: a sum
+  std::vector<float> cuts_sum;         // mean over kCutEvery-th rows of the partial sum there: a sum
+  std::vector<float> cuts_square;      // mean of its square
+  std::vector<float> blocks;           // sums of kBlock rows, squared
+  int most_cuts = 0;                   // places where a sum can be cut: one every kCutEvery rows
+  double independent_rows = 1;         // how many rows of A there are that are no multiples of one another, at most M
 
   explicit RoundingTerms(std::size_t cells = 0);
 };
@@ -69,7 +69,7 @@ class TermSums {
   std::vector<double> known_, groups_, weights_, codes_, zeros_, zero_sum_, cuts_sum_, cuts_square_, blocks_;
 };
 
-/// How many independent rows (M, K) has, by the participation ratio of the Gram matrix of at most kGramRows of them.
+/// How many independent rows (M, K) has, by the participation ratio of the Gram matrix of at most 32 of them.
 double independent_rows(std::span<const double> columns_of_a, int M, int K);
 
 }  // namespace w4::cases::judge

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/judge/class_fit.h"
+#include "cases/judge/row_of_k.h"
+
 #include "fixtures/half.h"
 
 #include <fmt/format.h>

@@ -48,7 +48,7 @@ Prepared made_ready(const Options& options) {
 
 long long bytes_needed(const CaseId& id) {
   const long long K = id.K, N = id.N, M = id.M;
-  const long long per_output = kBytesPerOutput + (search::has_classes(options_of(id).asked) ? kBytesPerRounding : 0);
+  const long long per_output = kBytesPerOutput + (has_classes(options_of(id).asked) ? kBytesPerRounding : 0);
   return kBytesAlways + kBytesPerWeight * K * N + per_output * M * N + kBytesPerActivation * M * K;
 }
 

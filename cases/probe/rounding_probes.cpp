@@ -2,13 +2,13 @@
 #include "cases/probe/rounding_probes.h"
 
 #include "cases/case/task.h"
-#include "cases/judge/class_fit.h"
 #include "cases/probe/probes.h"
 #include "fixtures/error.h"
 #include "fixtures/half.h"
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace w4::cases::probe {
 namespace {
@@ -112,35 +112,36 @@ std::optional<SumReading> read_sums(const Prepared& prepared, const kernel::Laun
   return reading;
 }
 
-const std::optional<SumReading>& RoundingProbes::sums() {
-  if (!read_) {
-    read_ = true;
-    try {
-      sums_ = read_sums(prepared_, launch_, ask_);
+const std::optional<SumReading>& RoundingProbes::read(const kernel::Launch& launch, Answer& answer) {
+  if (!std::exchange(answer.asked, true)) try {
+      answer.sums = read_sums(prepared_, launch, ask_);
     } catch (const CannotTest&) {  // this kernel does not take the question
     }
-  }
-  return sums_;
+  return answer.sums;
+}
+
+const std::optional<SumReading>& RoundingProbes::sums() { return read(launch_, sums_); }
+
+const std::optional<SumReading>& RoundingProbes::alone() {
+  kernel::Launch launch = launch_;
+  launch.thread_blocks = 1;
+  return on_device_ ? read(launch, alone_) : alone_.sums;
+}
+
+judge::Confirmed RoundingProbes::confirmed() {
+  if (!sums()) return judge::Confirmed::by_nothing;
+  return alone() ? judge::Confirmed::by_probes : judge::Confirmed::by_sums;
 }
 
 /// Of the ones that 16-bit sums of a span of rows may lose, as a part: more is lost where all of K is accumulated so.
-constexpr double kAll = 0.3;
+constexpr double kLostByAll = 0.3;
 
-const std::string& RoundingProbes::alone_against() {
-  if (alone_) return *alone_;
-  alone_ = "";
-  kernel::Launch launch = launch_;
-  launch.thread_blocks = 1;
-  try {
-    const std::optional<SumReading> read = on_device_ ? read_sums(prepared_, launch, ask_) : std::nullopt;
-    if (read && read->lost_at_last() > kAll)
-      alone_ = fmt::format(
-          "on one thread block {:.0f} % of ones are lost in sums of {} rows: all of K is accumulated in "
-          "16 bits",
-          100 * read->lost_at_last(), read->spans.back().rows);
-  } catch (const CannotTest&) {  // this kernel does not take the question
-  }
-  return *alone_;
+std::string RoundingProbes::alone_against() {
+  const std::optional<SumReading>& read = alone();
+  if (!read || !(read->lost_at_last() > kLostByAll)) return "";
+  return fmt::format(
+      "on one thread block {:.0f} % of ones are lost in sums of {} rows: all of K is accumulated in 16 bits",
+      100 * read->lost_at_last(), read->spans.back().rows);
 }
 
 std::string RoundingProbes::sums_against(const RoundingClass& rounding) {
@@ -151,17 +152,18 @@ std::string RoundingProbes::sums_against(const RoundingClass& rounding) {
   if (rounding.sums == SumRounding::wide && rounding.weights == WeightRounding::folded)  // 9 times and 8 times the sum
     return last.lost <= kSome ? "" : "integers show that partial sums are rounded to 16 bits";
   if (rounding.weights == WeightRounding::group_sums)
-    return last.lost <= kAll ? ""
-                             : fmt::format("{:.0f} % of ones are lost in sums of {} rows", 100 * last.lost, last.rows);
+    return last.lost <= kLostByAll
+               ? ""
+               : fmt::format("{:.0f} % of ones are lost in sums of {} rows", 100 * last.lost, last.rows);
   if (rounding.sums == SumRounding::wide)
     return read->exact ? "" : "integers show that partial sums are rounded to 16 bits";
   if (read->exact) return "integers show that partial sums are not rounded to 16 bits";
   if (rounding.sums == SumRounding::chains)
-    return last.lost <= kAll ? ""
-                             : fmt::format(
-                                   "{:.0f} % of ones are lost in sums of {} rows: all of K is accumulated in 16 "
-                                   "bits, or chains of more than {} rows are",
-                                   100 * last.lost, last.rows, last.rows / 4);
+    return last.lost <= kLostByAll ? ""
+                                   : fmt::format(
+                                         "{:.0f} % of ones are lost in sums of {} rows: all of K is accumulated in 16 "
+                                         "bits, or chains of more than {} rows are",
+                                         100 * last.lost, last.rows, last.rows / 4);
   for (const SumReading::Span& span : read->spans)
     if (span.rows <= kStep && span.lost > kFew)
       return fmt::format("{:.0f} % of ones are lost in sums of {} rows: no hand-over rounds so often", 100 * span.lost,
@@ -169,22 +171,29 @@ std::string RoundingProbes::sums_against(const RoundingClass& rounding) {
   return "";
 }
 
-/// Scales that are powers of two: what remains is not the rounding of products with scales.
-std::string RoundingProbes::scales_against(const RoundingClass& rounding) {
+void RoundingProbes::ask_power_scaled() {
+  if (power_scaled_) return;
+  power_scaled_ = PowerScaled{};
   const auto layer = power_scaled_layer(prepared_.layer);
   try {
-    if (!power_scaled_) power_scaled_ = ask_({layer, prepared_.A, launch_});
-  } catch (const CannotTest&) {
-    return "";
+    power_scaled_->answer = ask_({layer, prepared_.A, launch_});
+  } catch (const CannotTest&) {  // this kernel does not take the question
+    return;
   }
-  if (!power_scaled_->ran()) return "";
+  const kernel::Task task{.A = prepared_.A, .packed = repack::repack(*layer), .launch = launch_};
+  power_scaled_->expected =
+      judge::expected_output(*layer, prepared_.A, rounding_with_classes(*layer, for_lane_model(task)));
+}
+
+/// Scales that are powers of two: what remains is not the rounding of products with scales.
+std::string RoundingProbes::scales_against(const RoundingClass& rounding) {
+  ask_power_scaled();
+  if (!power_scaled_->answer || !power_scaled_->answer->ran()) return "";
   RoundingClass exact = rounding;
   if (exact.weights != WeightRounding::folded) exact.weights = WeightRounding::unrounded;
   exact.count *= 2;  // an estimate
-  const kernel::Task task{.A = prepared_.A, .packed = repack::repack(*layer), .launch = launch_};
-  const judge::Expected expected = judge::under(
-      judge::expected_output(*layer, prepared_.A, rounding_with_classes(*layer, for_lane_model(task))), exact);
-  const judge::Comparison seen = judge::compare(power_scaled_->C, expected, launch_.fill);
+  const judge::Comparison seen =
+      judge::compare(power_scaled_->answer->C, judge::under(power_scaled_->expected, exact), launch_.fill);
   return seen.right() ? "" : "with scales that are powers of two the errors remain: " + seen.failed_gate;
 }
 

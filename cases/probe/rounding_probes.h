@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cases/case/prepare.h"
-#include "cases/judge/rounding_class.h"
+#include "cases/judge/class_fit.h"
 #include "cases/probe/box.h"
 
 #include <functional>
@@ -39,21 +39,33 @@ class RoundingProbes {
 
   /// Why the kernel does not round so; empty: every probe that can tell agrees. A probe that cannot be asked cannot.
   std::string against(const judge::RoundingClass& rounding);
+  /// Which probes of sums were answered.
+  judge::Confirmed confirmed();
 
  private:
+  /// One probe of sums; none: the kernel does not take it, or a launch failed.
+  struct Answer {
+    bool asked = false;
+    std::optional<SumReading> sums;
+  };
+  struct PowerScaled {
+    std::optional<kernel::RunResult> answer;
+    judge::Expected expected;  // with its terms; none without an answer
+  };
   std::string sums_against(const judge::RoundingClass& rounding);
-  const std::string& alone_against();
+  std::string alone_against();
   std::string scales_against(const judge::RoundingClass& rounding);
+  const std::optional<SumReading>& read(const kernel::Launch& launch, Answer& answer);
   const std::optional<SumReading>& sums();
+  const std::optional<SumReading>& alone();
+  void ask_power_scaled();
 
   const Prepared& prepared_;
   kernel::Launch launch_;
   Launcher ask_;
-  bool read_ = false;
-  std::optional<SumReading> sums_;
-  std::optional<kernel::RunResult> power_scaled_;
   bool on_device_;
-  std::optional<std::string> alone_;  // what one thread block shows against sums in 16 bits
+  Answer sums_, alone_;  // as launched, and on one thread block, where a launch can ask for it
+  std::optional<PowerScaled> power_scaled_;
 };
 
 /// Reads the sums of a kernel. None: a launch failed.

@@ -131,20 +131,22 @@ report::Report bisect_recorded(const Prepared& prepared, const Options& options,
   judge::Expected own = judge::expected_output(prepared.layer, prepared.A, rounding_with_classes(prepared.layer, task));
   kernel::RunResult seen;
   seen.C = recorded_output(prepared, std::get<asked::RecordedOutput>(options.asked).file);
-  const search::Explained judged = search::RoundingSearch(prepared, std::move(own), task.launch.fill)
-                                       .explain({&seen.C}, options.effort.rounding, nullptr);
+  const search::Explained judged =
+      search::explain_launches(prepared, options, {seen}, std::move(own), kernel::Launch{}.fill, nullptr);
   report::Report report = search::new_report(prepared, options, seen, judged.expected);
-  report.reason = report.comparison->failed_gate;
-  if (!judged.against.empty())
-    report.notes.push_back("the output is not rounded as --rounding says: " + judged.against);
-  if (report.comparison->right()) {
+  report.reason = report.comparison->right() ? judged.against : report.comparison->failed_gate;
+  if (report.reason.empty()) {
     if (judged.rounding) search::add_rounding(report, *judged.rounding, prepared.layer.dtype);
     report.verdict = report::Verdict::match;
     report.stages = search::stage_lines(report.culprits, kAllStages, "the output is right");
     return report;
   }
   report.verdict = report::Verdict::mismatch;
-  report.culprits = RecordedSearch(prepared, options, task, seen, judged.expected, progress).run();
+  if (report.comparison->right())
+    report.culprits = {{.stage = "", .fault = "unexplained", .evidence = {report.reason}}};
+  else
+    report.culprits = RecordedSearch(prepared, options, task, seen, judged.expected, progress).run();
+  if (!judged.against.empty() && !report.comparison->right()) report.notes.push_back(judged.against);
   if (report.comparison->zero == report.comparison->count)
     report.culprits[0].evidence.push_back(
         "a recorded zero may be written or never written: only a launch on a filled C shows which");

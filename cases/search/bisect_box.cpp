@@ -38,9 +38,9 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
   probe::RoundingProbes probes(
       prepared, task.launch, [&](const probe::Question& question) { return box.ask(question); }, box.on_device());
   const auto [expected, found, against] = explain_launches(
-      prepared, options, seen, judge::expected_output(prepared.layer, prepared.A, rounding), task.launch.fill, probes);
+      prepared, options, seen, judge::expected_output(prepared.layer, prepared.A, rounding), task.launch.fill, &probes);
   report::Report report = new_report(prepared, options, seen[0], expected);
-  if (!against.empty()) report.notes.push_back("the kernel does not round as --rounding says: " + against);
+  if (!against.empty()) report.notes.push_back(against);
   if (!kernel_spec(options.asked).empty()) report.kernel = kernel_spec(options.asked);
   report.launch =
       "a black box, " + (kernel_spec(options.asked).empty() ? report.launch : "on packed tensors of a hidden repack");
@@ -58,17 +58,19 @@ report::Report bisect_box(const Prepared& prepared, probe::Box& box, const Optio
     report.stages = stage_lines(report.culprits, {}, "");
     return report;
   }
-  Probing probing(prepared, box, seen, task.launch, options, limit, progress, found ? found : options.effort.rounding);
-  const bool right = report.comparison->right() && probing.healthy();
-  if (!right) report.culprits = probing.name_one();
-  if (!right && report.culprits.empty()) report.culprits = probing.read_and_name();
+  const std::optional<judge::RoundingClass> asked = against.empty() ? options.effort.rounding : std::nullopt;
+  Probing probing(prepared, box, seen, task.launch, options, limit, progress, found ? found : asked);
+  const bool healthy = report.comparison->right() && probing.healthy(), right = healthy && against.empty();
+  if (!healthy) report.culprits = probing.name_one();
+  if (!healthy && report.culprits.empty()) report.culprits = probing.read_and_name();
+  if (healthy && !right) report.culprits = {{.stage = "", .fault = "unexplained", .evidence = {against}}};
   probing.describe(report);
   report.runs = box.asked();
   report.verdict = right ? report::Verdict::match : report::Verdict::mismatch;
   if (right && found) add_rounding(report, *found, prepared.layer.dtype);
   report.reason = report.comparison->failed_gate;
   if (!right && report.reason.empty())
-    report.reason = "this output is within the bound, but the answer to a probe is wrong";
+    report.reason = healthy ? against : "this output is within the bound, but the answer to a probe is wrong";
   report.stages =
       stage_lines(report.culprits, right ? std::span<const StageId>(kAllStages) : std::span<const StageId>(),
                   "the answer to every probe is right");

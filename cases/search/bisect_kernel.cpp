@@ -40,8 +40,6 @@ class KernelBisection {
   report::Report run() {
     describe_kernel();
     report_.notes.insert(report_.notes.end(), seen_.symptoms.notes.begin(), seen_.symptoms.notes.end());
-    if (!trials_.against_rounding().empty())
-      report_.notes.push_back("the kernel does not round as --rounding says: " + trials_.against_rounding());
     ask_sanitizers();
     report_.repeats = judge::repeats_of(trials_.launches(), trials_.expected());
     judge();

@@ -164,7 +164,7 @@ Culprits faults_of_end(LaunchTrials& trials) {
   if (!seen.unchecked_launch_error.empty() && !trials.right(seen))
     return {fault_of_refusal(seen, seen.unchecked_launch_error)};
   constexpr int kNoInstantiation = 2;
-  if (seen.return_code == kNoInstantiation && all_unwritten(trials, seen))
+  if (trials.kernel().on_device() && seen.return_code == kNoInstantiation && all_unwritten(trials, seen))
     return {named("instantiation-missing-rc-ignored",
                   {"2 is what the published entry point returns for a block_tile and group_size that it was not "
                    "compiled for; nothing is written"})};

@@ -77,6 +77,7 @@ LaunchSymptoms symptoms_of(const LaunchTrials& trials, int timeout_seconds) {
   for (const RunResult& result : trials.launches()) look_at_unchecked_error(trials, result, symptoms);
   for (const RunResult& result : trials.launches()) look_at_message(trials, result, symptoms);
   look_at_writes(trials, symptoms.wrong);
+  if (!trials.against_rounding().empty()) add(symptoms.wrong, trials.against_rounding());
   look_at_repeats(trials, symptoms.notes);
   return symptoms;
 }

@@ -48,7 +48,8 @@ void LaunchTrials::find_rounding(const Prepared& prepared, const Options& option
                                                       .stored = question.layer});
       },
       kernel_.on_device());
-  Explained explained = explain_launches(prepared, options, launches_, std::move(expected_), task_.launch.fill, probes);
+  Explained explained =
+      explain_launches(prepared, options, launches_, std::move(expected_), task_.launch.fill, &probes);
   expected_ = std::move(explained.expected);
   rounding_ = explained.rounding;
   against_rounding_ = std::move(explained.against);

@@ -32,7 +32,7 @@ class LaunchTrials {
   const judge::Expected& expected() const { return expected_; }
   /// The tightest class that explains the launches of the user's kernel; none: no class does, or the kernel is ours.
   const std::optional<judge::RoundingClass>& rounding() const { return rounding_; }
-  /// Why the class of --rounding does not; empty: it was not asked for, or an output shows why.
+  /// What refutes the class of --rounding; empty: it was not asked for, holds, or an output is wrong under it.
   const std::string& against_rounding() const { return against_rounding_; }
 
   /// options.effort.repeat launches, numbered; none after one that did not run to its end.

@@ -45,13 +45,13 @@ RaceProbes::RaceProbes(LaunchTrials& trials)
       rows_(trials.task().A.rows()) {}
 
 /// The first launch is not compared: shared memory may hold what another kernel left.
-bool RaceProbes::differ(const char* what, const Task& task) {
+std::optional<bool> RaceProbes::differ(const char* what, const Task& task) {
   std::optional<RunResult> first;
   for (int i = 0; i <= kLaunches; ++i) {
     Task numbered = task;
     numbered.launch.number = static_cast<std::uint64_t>(i);
     RunResult result = trials_.with_task(what, numbered);
-    if (!result.ran()) return true;
+    if (!result.ran()) return std::nullopt;
     if (first && result.C != first->C) return true;
     if (i > 0 && !first) first = std::move(result);
   }
@@ -92,9 +92,15 @@ bool RaceProbes::is_one_of_row(int m, int packed_row) const {
   return packed_row % kPieceRows == kPieceRows - 1 && packed_row / kPieceRows % rows == m % kProblemRows;
 }
 
-bool RaceProbes::differ_with_equal_scales() {
+Task RaceProbes::with_equal_scales(int thread_blocks) const {
   const auto ones = [&](int m, int k) { return is_one_of_row(m, k) ? 1.0f : 0.0f; };
-  return differ("equal scales", task_of(with_unit_scales(), rows_of_a(ones)));
+  Task task = task_of(with_unit_scales(), rows_of_a(ones));
+  task.launch.thread_blocks = thread_blocks;
+  return task;
+}
+
+std::optional<bool> RaceProbes::differ_with_equal_scales() {
+  return differ("equal scales", with_equal_scales(trials_.task().launch.thread_blocks));
 }
 
 std::optional<int> RaceProbes::blocks_of_one_slice() const {
@@ -108,15 +114,13 @@ std::optional<int> RaceProbes::blocks_of_one_slice() const {
 
 std::optional<bool> RaceProbes::differ_with_one_slice() {
   const std::optional<int> blocks = blocks_of_one_slice();
-  if (!blocks) return std::nullopt;
-  const auto ones = [&](int m, int k) { return is_one_of_row(m, k) ? 1.0f : 0.0f; };
-  Task task = task_of(with_unit_scales(), rows_of_a(ones));
-  task.launch.thread_blocks = *blocks;
-  return differ("one slice a thread block", task);
+  return blocks ? differ("one slice a thread block", with_equal_scales(*blocks)) : std::nullopt;
 }
 
+std::optional<bool> RaceProbes::differ_on_one_block() { return differ("one thread block", with_equal_scales(1)); }
+
 /// Rows of A and columns of W differ, so that sums in a wrong place show.
-bool RaceProbes::differ_with_equal_rows_of_k() {
+std::optional<bool> RaceProbes::differ_with_equal_rows_of_k() {
   constexpr int kValues = 7, kCodes = 3;
   PlainLayer plain = with_unit_scales();
   plain.codes = Grid<std::uint8_t>::from(plain.codes.rows(), plain.codes.cols(), [&](int, int n) {

@@ -32,8 +32,9 @@ struct Hazards {
   }
 };
 
-std::string outcome(bool differ) {
-  return differ ? "launches still differ" : fmt::format("{} launches are equal in every bit", RaceProbes::kLaunches);
+std::string outcome(const std::optional<bool>& differ) {
+  if (!differ) return "a launch does not run: nothing follows";
+  return *differ ? "launches still differ" : fmt::format("{} launches are equal in every bit", RaceProbes::kLaunches);
 }
 
 std::string text_of(const RaceProbes::GroupsUsed& used) {
@@ -54,10 +55,11 @@ class Races {
   }
 
   std::vector<Culprit> name() {
-    const bool differ = probes_.differ_with_equal_scales();
+    const std::optional<bool> differ = probes_.differ_with_equal_scales();
     evidence_.push_back(fmt::format("with equal scales in all groups {}", outcome(differ)));
-    if (grouped_) look_at_scales(differ);
-    if (differ) found_.push_back(race_of_operands_or_sums());
+    if (grouped_ && differ) look_at_scales(*differ);
+    if (differ.value_or(false)) found_.push_back(race_of_operands_or_sums());
+    if (!differ) found_.push_back({.stage = "", .fault = "unexplained", .evidence = evidence_});
     if (found_.empty())
       found_.push_back({.stage = "pipeline",
                         .fault = "unexplained",
@@ -83,23 +85,44 @@ class Races {
     if (used.mostly_earlier() && !differ_without_them) found_.push_back(named("smem-race", with(text_of(used))));
   }
 
+  /// Whether launches are calm where a thread block has one slice, and differ where one block has them all: a hand-over
+  /// between blocks is calm in both.
+  bool is_write_out() {
+    if (!probes_.blocks_of_one_slice()) {
+      evidence_.push_back(
+          "one slice a thread block is not asked for: that takes --block-tile, and a GPU that holds all the blocks at "
+          "once");
+      return false;
+    }
+    const std::optional<bool> with_slice = probes_.differ_with_one_slice();
+    evidence_.push_back(fmt::format("with one slice a thread block, behind whose write-out nothing is loaded, {}",
+                                    outcome(with_slice)));
+    calm_ = with_slice == false;
+    if (!calm_) return false;
+    const std::optional<bool> alone = probes_.differ_on_one_block();
+    evidence_.push_back(fmt::format("on one thread block, which hands nothing over, {}", outcome(alone)));
+    return alone == true;
+  }
+
   /// Scales are not what differs.
   Culprit race_of_operands_or_sums() {
-    if (const std::optional<bool> differ = probes_.differ_with_one_slice()) {
-      evidence_.push_back(
-          fmt::format("with one slice a thread block, behind whose write-out nothing is loaded, {}", outcome(*differ)));
-      if (!*differ) return named("writeout-race", evidence_);
-    }
-    const bool differ = probes_.differ_with_equal_rows_of_k();
-    evidence_.push_back(
-        fmt::format("where all rows of K are alike {}: {}", outcome(differ),
-                    differ ? "sums are overwritten, not only operands" : "operands are not the right ones"));
+    if (is_write_out()) return named("writeout-race", evidence_);
+    if (calm_)
+      return {.stage = "reduce",
+              .fault = "unexplained",
+              .evidence = with("partial sums are handed over too early, or writeout-race: the probes do not tell the "
+                               "two apart"),
+              .cure = "look at the locks, and at the barrier after the write-out"};
+    const std::optional<bool> differ = probes_.differ_with_equal_rows_of_k();
+    evidence_.push_back(fmt::format("where all rows of K are alike {}", outcome(differ)));
+    if (!differ) return {.stage = "", .fault = "unexplained", .evidence = evidence_};
+    evidence_.back() += *differ ? ": sums are overwritten, not only operands" : ": operands are not the right ones";
     if (hazards_.read_after_write) return named("smem-race", evidence_);
-    if (!differ && !hazards_.write_after_read) return named("smem-race", evidence_);
-    if (differ && hazards_.write_after_read) return named("writeout-race", evidence_);
-    if (!differ) return {.stage = "pipeline", .fault = "unexplained", .evidence = evidence_};
-    return {.stage = "reduce or pipeline",
-            .fault = "writeout-race or smem-race",
+    if (*differ && hazards_.write_after_read) return named("writeout-race", evidence_);
+    if (!*differ && hazards_.write_after_read)
+      return {.stage = "pipeline", .fault = "unexplained", .evidence = evidence_};
+    return {.stage = *differ ? "reduce or pipeline" : "pipeline",
+            .fault = *differ ? "writeout-race or smem-race" : "smem-race or an early refill",
             .evidence = with("the probes do not tell the two apart; --sanitize racecheck adds what does"),
             .cure = "a barrier; --sanitize racecheck says between which accesses"};
   }
@@ -107,6 +130,7 @@ class Races {
   RaceProbes probes_;
   Hazards hazards_;
   bool grouped_;
+  bool calm_ = false;  // with one slice a thread block
   std::vector<std::string> evidence_;
   std::vector<Culprit> found_;
 };

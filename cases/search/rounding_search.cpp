@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/search/rounding_search.h"
 
+#include "cases/judge/row_of_k.h"
+
 #include <algorithm>
 
 namespace w4::cases::search {
 
 using judge::Expected;
 using judge::RoundingClass;
-
-bool has_classes(const cases::Asked& asked) {
-  if (std::holds_alternative<asked::RecordedOutput>(asked)) return true;
-  const std::string spec = kernel_spec(asked);
-  return spec.starts_with("plugin:") || spec.starts_with("exec:");
-}
 
 bool RoundingSearch::all_right(const Outputs& outputs, const Expected& expected) const {
   return !outputs.empty() &&
@@ -37,8 +33,17 @@ Explained RoundingSearch::by_asked(const Outputs& outputs, const RoundingClass& 
   if (!all_right(outputs, expected)) return {std::move(expected), std::nullopt};
   if (!beyond) return {std::move(expected), asked};
   std::string why = against(expected, outputs, probes);
-  if (!why.empty()) return {own_, std::nullopt, std::move(why)};
+  if (!why.empty()) return {own_, std::nullopt, "the rounding is not as --rounding says: " + why};
   return {std::move(expected), asked};
+}
+
+/// The kernel is asked only where classes explain its errors.
+std::vector<RoundingClass> RoundingSearch::wider_classes(const Grid<std::uint16_t>& C,
+                                                         probe::RoundingProbes* probes) const {
+  std::vector<RoundingClass> classes =
+      judge::wider_classes(C, own_, fill_, probes ? judge::Confirmed::by_probes : judge::Confirmed::by_nothing);
+  if (!probes || classes.empty() || probes->confirmed() == judge::Confirmed::by_probes) return classes;
+  return judge::wider_classes(C, own_, fill_, probes->confirmed());
 }
 
 Explained RoundingSearch::explain(const Outputs& outputs, const std::optional<RoundingClass>& asked,
@@ -52,10 +57,9 @@ Explained RoundingSearch::explain(const Outputs& outputs, const std::optional<Ro
   }
   const auto wrong =
       std::ranges::find_if(outputs, [&](const auto* C) { return !judge::compare(*C, own_, fill_).right(); });
-  const auto confirmed = probes ? judge::Confirmed::by_probes : judge::Confirmed::by_nothing;
-  for (const RoundingClass& rounding : judge::wider_classes(**wrong, own_, fill_, confirmed)) {
+  for (const RoundingClass& rounding : wider_classes(**wrong, probes)) {
     Expected expected = judge::under(own_, rounding);
-    if (all_right(outputs, expected) && against(expected, {*wrong}, probes).empty())
+    if (all_right(outputs, expected) && against(expected, outputs, probes).empty())
       return {std::move(expected), rounding};
   }
   return {own_, std::nullopt};
@@ -63,12 +67,13 @@ Explained RoundingSearch::explain(const Outputs& outputs, const std::optional<Ro
 
 Explained explain_launches(const Prepared& prepared, const Options& options,
                            const std::vector<kernel::RunResult>& launches, Expected own, std::uint16_t fill,
-                           probe::RoundingProbes& probes) {
+                           probe::RoundingProbes* probes) {
   if (!has_classes(options.asked)) return {std::move(own), std::nullopt};
   std::vector<const Grid<std::uint16_t>*> outputs;
   for (const kernel::RunResult& result : launches)
-    if (result.ran()) outputs.push_back(&result.C);
-  return RoundingSearch(prepared, std::move(own), fill).explain(outputs, options.effort.rounding, &probes);
+    if (result.ran() && std::ranges::none_of(outputs, [&](const auto* C) { return *C == result.C; }))
+      outputs.push_back(&result.C);
+  return RoundingSearch(prepared, std::move(own), fill).explain(outputs, options.effort.rounding, probes);
 }
 
 }  // namespace w4::cases::search

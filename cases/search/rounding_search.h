@@ -11,14 +11,12 @@
 
 namespace w4::cases::search {
 
-/// Whether the path may round in ways that are not ours: a plug-in, a command, a recorded output.
-bool has_classes(const cases::Asked& asked);
-
 /// How the outputs of one case are judged.
 struct Explained {
   judge::Expected expected;                      // under the class where that allows more than our exact model
   std::optional<judge::RoundingClass> rounding;  // the tightest class that explains them; none: no class does
-  std::string against = {};                      // why the class that was asked for does not
+  std::string against = {};                      // "the rounding is not as --rounding says: ..."; empty: it is, or the
+                                                 // outputs show that themselves
 };
 
 /// Outputs of one case and the classes of rounding. `own`: the oracle's, with its terms.
@@ -27,8 +25,8 @@ class RoundingSearch {
   RoundingSearch(const Prepared& prepared, judge::Expected own, std::uint16_t fill)
       : prepared_(prepared), own_(std::move(own)), fill_(fill) {}
 
-  /// `asked`: the class that --rounding names; it alone is tried. `probes`: null where nothing can be asked; then
-  /// chains of sums in 16 bits are not taken by themselves, for all of K accumulated in 16 bits may look like them.
+  /// `asked`: the class that --rounding names; it alone is tried. `probes`: null where nothing can be asked. Where a
+  /// probe has no answer, what it alone could confirm is not taken (judge::Confirmed).
   Explained explain(const std::vector<const Grid<std::uint16_t>*>& outputs,
                     const std::optional<judge::RoundingClass>& asked, probe::RoundingProbes* probes) const;
 
@@ -36,6 +34,7 @@ class RoundingSearch {
   using Outputs = std::vector<const Grid<std::uint16_t>*>;
   bool all_right(const Outputs& outputs, const judge::Expected& expected) const;
   std::string against(const judge::Expected& expected, const Outputs& outputs, probe::RoundingProbes* probes) const;
+  std::vector<judge::RoundingClass> wider_classes(const Grid<std::uint16_t>& C, probe::RoundingProbes* probes) const;
   Explained by_asked(const Outputs& outputs, const judge::RoundingClass& asked, probe::RoundingProbes* probes) const;
 
   const Prepared& prepared_;
@@ -43,9 +42,10 @@ class RoundingSearch {
   std::uint16_t fill_;
 };
 
-/// The launches of one case that ran. Paths without classes keep our exact model.
+/// The launches of one case that ran, or a recorded output. Paths without classes keep our exact model. `probes`: as
+/// RoundingSearch takes them.
 Explained explain_launches(const Prepared& prepared, const Options& options,
                            const std::vector<kernel::RunResult>& launches, judge::Expected own, std::uint16_t fill,
-                           probe::RoundingProbes& probes);
+                           probe::RoundingProbes* probes);
 
 }  // namespace w4::cases::search

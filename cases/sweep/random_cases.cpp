@@ -2,8 +2,8 @@
 #include "cases/sweep/random_cases.h"
 
 #include "cases/case/task.h"
-#include "cases/judge/class_fit.h"
 #include "cases/search/launch_trials.h"
+#include "cases/search/rounding_search.h"
 #include "cases/sweep/failure_kinds.h"
 #include "fixtures/error.h"
 
@@ -20,14 +20,6 @@ constexpr const char* kNames[] = {"M", "K", "N", "group_size", "thread_blocks"};
 
 std::string text_of(const Shape& shape) {
   return fmt::format("M={}, K={}, N={}, group_size {}", shape.M, shape.K, shape.N, shape.group);
-}
-
-/// By our exact model, otherwise by the class of rounding that explains the output.
-judge::Comparison judged(const Grid<std::uint16_t>& C, const judge::Expected& expected, std::uint16_t fill) {
-  const judge::Comparison own = judge::compare(C, expected, fill);
-  if (own.right() || !expected.terms) return own;
-  const std::vector<judge::RoundingClass> wider = judge::wider_classes(C, expected, fill);
-  return wider.empty() ? own : judge::compare(C, judge::under(expected, wider[0]), fill);
 }
 
 }  // namespace
@@ -62,17 +54,31 @@ std::vector<RunResult> RandomCases::launched(const Prepared& prepared, const ker
   return results;
 }
 
+/// Under the class of rounding that explains all launches, where one does.
+judge::Expected RandomCases::explained(const Prepared& prepared, const Options& options, const kernel::Task& task,
+                                       const std::vector<RunResult>& results) {
+  probe::RoundingProbes probes(
+      prepared, task.launch,
+      [&](const probe::Question& question) {
+        ++launches_;
+        return swept_.box->ask(question);
+      },
+      swept_.box->on_device());
+  judge::Expected own = judge::expected_output(prepared.layer, prepared.A,
+                                               search::rounding_for(prepared, options, task, swept_.multiprocessors));
+  return search::explain_launches(prepared, options, results, std::move(own), task.launch.fill, &probes).expected;
+}
+
 Outcome RandomCases::outcome(const Shape& shape, bool all) {
   const Prepared prepared = made(shape);
   Options options = swept_.options;
   if (shape.thread_blocks) options.request.thread_blocks = shape.thread_blocks;
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const std::vector<RunResult> results = launched(prepared, task.launch, all);
-  const judge::Expected expected = judge::expected_output(
-      prepared.layer, prepared.A, search::rounding_for(prepared, options, task, swept_.multiprocessors));
+  const judge::Expected expected = explained(prepared, options, task, results);
   std::vector<std::string> kinds;
   for (const RunResult& result : results)
-    std::ranges::copy(failure_kinds(result, judged(result.C, expected, task.launch.fill), prepared.layer.dtype),
+    std::ranges::copy(failure_kinds(result, judge::compare(result.C, expected, task.launch.fill), prepared.layer.dtype),
                       std::back_inserter(kinds));
   timed_out_ = timed_out_ || results.back().timed_out;
   differed_ = std::ranges::any_of(

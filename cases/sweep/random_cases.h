@@ -43,6 +43,8 @@ class RandomCases {
  private:
   Prepared made(const Shape& shape) const;
   std::vector<kernel::RunResult> launched(const Prepared& prepared, const kernel::Launch& launch, bool all);
+  judge::Expected explained(const Prepared& prepared, const Options& options, const kernel::Task& task,
+                            const std::vector<kernel::RunResult>& results);
   Outcome outcome(const Shape& shape, bool all);
   Outcome tried(const Shape& shape, bool all);
   Outcome outcome_of(const std::vector<std::string>& kinds, const Shape& shape);

@@ -3,6 +3,7 @@
 
 #include "cases/sweep/shape_space.h"
 #include "kernel/lane_model/plan.h"
+#include "kernel/lane_model/scale_ring.h"
 
 #include <algorithm>
 
@@ -56,11 +57,10 @@ bool goes_on_from_whole_column(const Plan& plan) {
 
 /// Some slice of a problem of 64 rows, or of the only one, is longer than the pipeline's 4 stages.
 bool slices_outlast_the_pipeline(const Plan& plan) {
-  constexpr int kStages = 4;
   const int full = std::max(1, plan.rows / kernel::lane_model::kProblemRows) * plan.columns;
   for (int column = 0; column < std::min(full, plan.column_count()); ++column)
     for (const auto& slice : kernel::lane_model::column_slices(plan, column))
-      if (slice.k_tile_end - slice.k_tile_begin > kStages) return true;
+      if (slice.k_tile_end - slice.k_tile_begin > kernel::lane_model::kPipelineStages) return true;
   return false;
 }
 

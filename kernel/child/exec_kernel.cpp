@@ -127,7 +127,7 @@ void ExecKernel::note_end(const Ended& ended, RunResult& result) {
   const int code = ended.exit_code.value_or(0);
   const Overheard::Words words = errors_->last_words();
   if (code == 0) return;
-  if (never_started(code, words))
+  if (!answered_ && never_started(code, words))
     throw CannotStart("--kernel exec:{}: cannot start (exit code {}){}", command_, code,
                       words.line.empty() ? "" : ": " + words.line);
   if (std::ranges::find(kFaults, code - kShellSignal) != std::end(kFaults)) {
@@ -143,7 +143,7 @@ void ExecKernel::note_end(const Ended& ended, RunResult& result) {
 void ExecKernel::note_answer(const nlohmann::json& answer, RunResult& result) const {
   const auto code = answer.find("return_code");
   result.exception = text_at(answer, "exception");
-  if (lacks_a_module(result.exception))
+  if (!answered_ && lacks_a_module(result.exception))
     throw CannotStart("--kernel exec:{}: cannot start: {}", command_, result.exception);
   if (code != answer.end() && code->is_number_integer() && result.exception.empty())
     result.return_code = code->get<int>();
@@ -178,8 +178,9 @@ RunResult ExecKernel::run(const Task& task) {
   result.timed_out = !outcome.answer && !outcome.ended;
   if (result.timed_out) process_.reset();
   take_output(task, folder, result);
+  answered_ = answered_ || result.ran();
   fs::remove_all(folder);
-  check_declined(result, task, name());
+  check_declined(result, name());
   return result;
 }
 

@@ -43,6 +43,7 @@ class ExecKernel final : public ForeignKernel {
   std::chrono::milliseconds timeout_;
   TemporaryFolder folder_;
   int cases_ = 0;
+  bool answered_ = false;                         // a case was: the command can start
   std::shared_ptr<const fixtures::Layer> layer_;  // written last
   int layers_ = 0;
   Descriptor channel_;  // stdin and stdout of the command

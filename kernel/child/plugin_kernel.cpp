@@ -214,7 +214,7 @@ RunResult PluginKernel::run(const Task& task) {
   else
     note(fault, result);
   memory.read_back(task, result);
-  check_declined(result, task, name());
+  check_refused(result, task, name());
   return result;
 }
 

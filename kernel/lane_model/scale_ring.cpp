@@ -10,8 +10,7 @@ namespace w4::kernel::lane_model {
 
 namespace {
 
-constexpr int kStages = 4;  // of the pipeline
-constexpr int kAhead = kStages - 1;
+constexpr int kAhead = kPipelineStages - 1;
 constexpr int kLatePerMille = 10;
 
 /// Block_tiles of a group: 1 when a block_tile has whole groups.
@@ -24,7 +23,7 @@ int tiles_of_group(const Task& task, const Plan& plan) {
 /// Stripes, and with them slices, begin with a group.
 bool own_scales_are_refilled(int t, int slice_tiles, int tiles_per_group) {
   const int next = t + kAhead;
-  const auto slot = [&](int tile) { return tile % kStages / tiles_per_group; };
+  const auto slot = [&](int tile) { return tile % kPipelineStages / tiles_per_group; };
   return next < slice_tiles && next % tiles_per_group == 0 && slot(next) == slot(t);
 }
 

@@ -7,6 +7,8 @@
 
 namespace w4::kernel::lane_model {
 
+inline constexpr int kPipelineStages = 4;
+
 /// A warp's read of the scales and zero points of a subtile (16 rows of K, a strip of 64 columns).
 struct ScaleRead {
   int column = 0;  // over all problems

@@ -138,7 +138,7 @@ def test_a_case_folder_can_be_run_by_hand(bisect, tmp_path, command):
 
 
 @pytest.mark.parametrize("body, lines", [
-    ("return 2", ["return code 2", "culprit      instantiation-missing-rc-ignored in stage launch"]),
+    ("return 2", ["return code 2", "culprit      unexplained in stage launch"]),
     ("raise ValueError('no such\\ntile')", ["culprit      ValueError in stage launch",
                                            "verdict      mismatch: ValueError: no such tile"]),
     ("import os; os.abort()", ["ended by SIGABRT"]),

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/case/task.h"
 #include "cases/commands/explain_options.h"
+#include "cases/explain/explain_expected.h"
 #include "cases/explain/explain_report.h"
 #include "cases/faults/faults.h"
+#include "cases/proof/rounding_kernels.h"
 #include "cases/tests/cases/ask.h"
 #include "cases/tests/cases/chosen_faults.h"
+#include "cases/tests/fixtures/scratch.h"
+#include "fixtures/files/npy.h"
 #include "fixtures/half.h"
 
 #include <doctest/doctest.h>
@@ -70,6 +74,34 @@ void check_place(const explain::Place& place, bool one_group) {
 }
 
 }  // namespace
+
+TEST_CASE("explain: a recorded output is judged by the class of rounding that explains it") {
+  const std::string command = "--case M16_K512_N256_g128_asym_fp16_r_s7";
+  Options options = test::options_of(command);
+  const Prepared prepared = prepare(options.request);
+  const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
+  const proof::RoundingWay folded{"folded", {judge::WeightRounding::folded}};
+  const Grid<std::uint16_t> C = proof::computed(folded, task);
+  const judge::Expected ours =
+      judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, for_lane_model(task)));
+  const judge::Comparison seen = judge::compare(C, ours, kernel::Launch{}.fill);
+  REQUIRE_FALSE(seen.right());
+  const explain::Traced question{.row = seen.worst_m, .n = seen.worst_n};
+  const fixtures::test::Scratch scratch;
+  fixtures::files::write_npy(fixtures::files::tensor_of("C", DType::fp16, C), scratch / "C.npy");
+  options.asked = asked::RecordedOutput{scratch / "C.npy"};
+  CHECK(seen.max_z > judge::kMaxZ);
+  CHECK(explain::explain(prepared, {}, options, question).output.value().error.right());
+}
+
+TEST_CASE("explain: the weight of a kernel that rounds the products with the scale may be as far off as those are") {
+  const Prepared prepared = prepare(test::options_of("r 128 --shape 256,128").request);
+  const judge::WeightParts parts{.code = 9, .zero = 8, .scale = 1.0};
+  const double got = 1 + 0x1p-7;  // 16 u, where |scale * code| is 9 times as large
+  CHECK_FALSE(judge::element_error(got, explain::expected_weight(prepared, parts, 0, {}), 0, 0).right());
+  CHECK(judge::element_error(got, explain::expected_weight(prepared, parts, 0, judge::parse_rounding("products")), 0, 0)
+            .right());
+}
 
 TEST_CASE("explain: a sound path is right in every format and every code lies where the definition says") {
   for (const char* text : {"M3_K256_N192_g128_sym_fp16_r_s3", "M3_K256_N192_g64_asym_v2_act_bias_bf16_r_s4",

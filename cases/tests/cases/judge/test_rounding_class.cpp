@@ -39,9 +39,9 @@ TEST_CASE("rounding class: a name is read as what it names and parts left out ar
 
 TEST_CASE("rounding class: words tell type and number of hand-overs") {
   CHECK(judge::text_of(judge::parse_rounding("once/any:6"), DType::fp16) ==
-        "weights rounded to fp16 before the product; 16-bit hand-over of up to 6 partial sums");
+        "weights rounded to fp16 before the product; up to 6 partial sums rounded to 16 bits");
   CHECK(judge::text_of(judge::parse_rounding("unrounded/any:1/before-scale"), DType::bf16) ==
-        "weights not rounded; 16-bit hand-over of up to 1 partial sum; rounded before the scale and after it");
+        "scales applied in 32 bits; up to 1 partial sum rounded to 16 bits; rounded before the scale and after it");
 }
 
 TEST_CASE("rounding class: a class is wider where a part allows more and counts where they more than double") {

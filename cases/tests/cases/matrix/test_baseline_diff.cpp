@@ -212,7 +212,7 @@ TEST_CASE("news: a case that passes by a wider class of rounding than before is 
   CHECK(news_text(rounds("once/any:6"), rounds("once")) ==
         "rounds wider   " + case_number(4) +
             ": weights rounded to fp16 before the product; partial sums in 32 bits in the baseline, weights rounded to "
-            "fp16 before the product; 16-bit hand-over of up to 6 partial sums now\n");
+            "fp16 before the product; up to 6 partial sums rounded to 16 bits now\n");
   CHECK(news_text(rounds("once"), rounds("once/any:6")) == "");
   CHECK(news_text(rounds("once/any:8"), rounds("once/any:6")) == "");
   CHECK(news_text(rounds("products"), passed(4)) == "");  // a baseline from before classes were recorded

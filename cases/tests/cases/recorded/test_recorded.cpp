@@ -71,6 +71,25 @@ TEST_CASE("recorded: what no known fault gives is described by its residual") {
   CHECK_MESSAGE(evidence_of(report).find("all n hold 127 - n") != std::string::npos, evidence_of(report));
 }
 
+TEST_CASE("recorded: zeros that are right are rounded as the others are") {
+  Recorded recorded(kSmall);
+  const Grid<std::uint16_t> A = recorded.prepared.A;
+  recorded.prepared.A =
+      Grid<std::uint16_t>::from(A.rows(), A.cols(), [&](int m, int k) { return m == 1 ? 0 : A(m, k); });
+  const report::Report report = recorded.report_on(recorded.output({}));
+  CHECK(report.verdict == report::Verdict::match);
+  CHECK(report.rounding);
+}
+
+TEST_CASE("recorded: a class of --rounding that is refuted is a mismatch") {
+  Recorded recorded(kSmall);
+  recorded.options.effort.rounding = judge::parse_rounding("folded");
+  const report::Report report = recorded.report_on(recorded.output({}));
+  CHECK(report.verdict == report::Verdict::mismatch);
+  CHECK_MESSAGE(report.reason.starts_with("the rounding is not as --rounding says: "), report.reason);
+  CHECK(report.culprits.at(0).fault == "unexplained");
+}
+
 TEST_CASE("recorded: a right output of a layer that lint distrusts accuses the layer and no kernel stage") {
   Recorded recorded("b 128 --m 4");
   const Grid<std::uint16_t> right = recorded.output({});

@@ -4,6 +4,7 @@
 #include "cases/search/launch_rules.h"
 #include "cases/search/races.h"
 #include "cases/tests/cases/ask.h"
+#include "fixtures/half.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <doctest/doctest.h>
@@ -39,8 +40,8 @@ Way lane_model(const repack::Recipe& recipe) {
 /// In each launch one row of C is computed from the operands that `changed` makes.
 Way with_a_row_of(const std::function<void(Task&)>& changed) {
   return [=](const Task& task) {
-    RunResult result = kernel::lane_model::run_lane_model(task);
-    Task other = task;
+    RunResult result = kernel::lane_model::run_lane_model(for_lane_model(task));
+    Task other = for_lane_model(task);
     changed(other);
     const RunResult wrong = kernel::lane_model::run_lane_model(other);
     const auto row = static_cast<int>(task.launch.number % 7);
@@ -70,8 +71,9 @@ struct Raced {
   search::Progress quiet = [](std::string_view) {};
   search::LaunchTrials trials;
 
-  explicit Raced(Way way, const std::string& command = "r 128 --shape 384,320 --m 64")
-      : options(test::options_of(command + " --block-tile 64x256 --sms 1 --repeat 6")),
+  explicit Raced(Way way, const std::string& command = "r 128 --shape 384,320 --m 64",
+                 const std::string& launch = " --block-tile 64x256 --sms 1")
+      : options(test::options_of(command + launch + " --repeat 6")),
         prepared(prepare(options.request)),
         kernel(std::move(way)),
         trials(kernel, prepared, options, task_of(prepared, repack::repack(prepared.layer), options), quiet) {}
@@ -130,6 +132,7 @@ TEST_CASE("races: a write-out is named where one slice a block calms it and neve
     CHECK(found[0].fault == "writeout-race");
     CHECK(has(text_of(found), "with equal scales in all groups launches still differ"));
     CHECK(has(text_of(found), "behind whose write-out nothing is loaded, 40 launches are equal in every bit"));
+    CHECK(has(text_of(found), "on one thread block, which hands nothing over, launches still differ"));
   }
   const std::vector<Culprit> one_group = Raced(lane_model(kWriteOut), "r -1 --shape 384,320 --m 64").races();
   REQUIRE(one_group.size() == 1);
@@ -145,12 +148,45 @@ TEST_CASE("races: two at once are both named") {
   CHECK(found[1].fault == "writeout-race");
 }
 
-TEST_CASE("races: operands of other rows of K are read too early unless racecheck saw them overwritten") {
+TEST_CASE("races: a hand-over between thread blocks is calm on one block and no write-out") {
+  const auto early = [](Task& task) {
+    if (task.launch.thread_blocks > 2) read_a_too_early(task);  // 2 columns: no slice is handed over on 2 blocks
+  };
+  const std::vector<Culprit> found =
+      Raced(with_a_row_of(early), "r 128 --shape 384,320 --m 64", " --block-tile 64x256 --sms 8").races();
+  CAPTURE(text_of(found));
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].fault == "unexplained");
+  CHECK(found[0].stage == "reduce");
+  CHECK(has(text_of(found), "on one thread block, which hands nothing over, 40 launches are equal in every bit"));
+}
+
+TEST_CASE("races: a probe that is not asked and one whose launches do not run are told") {
+  const std::vector<Culprit> found =
+      Raced(with_a_row_of(read_a_too_early), "r 128 --shape 384,320 --m 64", " --kernel exec:x").races();
+  CAPTURE(text_of(found));
+  CHECK(has(text_of(found), "one slice a thread block is not asked for: that takes --block-tile"));
+  const Way raced = with_a_row_of(read_a_too_early);
+  const std::vector<Culprit> failed = Raced([&](const Task& task) {
+                                        RunResult result = raced(task);
+                                        if (task.packed.scales[0] == bits_of(1.0f, DType::fp16)) result.return_code = 7;
+                                        return result;
+                                      }).races();
+  CAPTURE(text_of(failed));
+  REQUIRE(failed.size() == 1);
+  CHECK(failed[0].fault == "unexplained");
+  CHECK(has(text_of(failed), "with equal scales in all groups a launch does not run: nothing follows"));
+}
+
+TEST_CASE("races: operands of other rows of K are read too early or overwritten and racecheck says which") {
   const std::vector<Culprit> found = Raced(with_a_row_of(read_a_too_early)).races();
   CAPTURE(text_of(found));
   REQUIRE(found.size() == 1);
-  CHECK(found[0].fault == "smem-race");
+  CHECK(found[0].fault == "smem-race or an early refill");
   CHECK(has(text_of(found), "where all rows of K are alike 40 launches are equal in every bit"));
+  const std::vector<Culprit> early = Raced(with_a_row_of(read_a_too_early)).races({hazards(false)});
+  REQUIRE(early.size() == 1);
+  CHECK(early[0].fault == "smem-race");
   const std::vector<Culprit> overwritten = Raced(with_a_row_of(read_a_too_early)).races({hazards(true)});
   REQUIRE(overwritten.size() == 1);
   CHECK(overwritten[0].fault == "unexplained");  // neither known race, though it writes after a read

@@ -2,7 +2,9 @@
 // The user's kernel, swept over shapes.
 #include "cases/tests/kernel/child/kernel_case.h"
 
+#include "cases/proof/rounding_kernels.h"
 #include "cases/sweep/condition.h"
+#include "cases/sweep/random_cases.h"
 #include "cases/tests/cases/ask.h"
 
 #include <doctest/doctest.h>
@@ -12,6 +14,7 @@
 namespace {
 
 using namespace w4;
+namespace judge = cases::judge;
 using cases::report::Report;
 
 constexpr const char* kFewRows = "fails iff M <= 24 and group_size < K";
@@ -49,7 +52,7 @@ TEST_CASE("sweep: one kind of failure is followed and shapes that fail in anothe
 }
 
 TEST_CASE("sweep: a plug-in that is explained is swept when asked and not otherwise") {
-  CHECK_FALSE(report_of(test::plugin("returns_code"), "b 128 --m 4").condition);
+  CHECK_FALSE(report_of(test::plugin("forgets_bias"), "b 128 --m 4").condition);
   const Report asked = report_of(test::plugin("returns_code"), "b 128 --m 4 --sweep");
   REQUIRE(asked.condition);
   CHECK(asked.condition->text == "fails at every launched shape");
@@ -60,6 +63,24 @@ TEST_CASE("sweep: a plug-in that takes no bias is swept without one and a sound 
   const Report report = report_of(test::plugin("forgets_bias"), "b 128 --m 4 --sweep");
   REQUIRE(report.condition);
   CHECK(report.condition->text == "fails at every launched shape");
+}
+
+TEST_CASE("sweep: a shape passes under a class of rounding that probes confirm and no other") {
+  using judge::WeightRounding, judge::SumRounding;
+  cases::Options options = test::options_of("--case M16_K512_N128_g128_sym_fp16_r_s7");
+  const cases::Prepared prepared = cases::prepare(options.request);
+  options.asked = cases::asked::Kernel{.spec = "plugin:"};
+  const auto outcome_of = [&](const cases::proof::RoundingWay& way) {
+    cases::proof::RoundingKernel kernel(way);
+    cases::probe::KernelBox box(kernel);
+    const cases::search::Progress silent = [](std::string_view) {};
+    cases::sweep::RandomCases swept({.box = &box, .options = options, .like = prepared.id}, silent);
+    return swept.at_base({.M = 16, .K = 512, .N = 128, .group = 128}, false);
+  };
+  using Adding = cases::proof::RoundingWay::Adding;
+  CHECK(outcome_of({"chains of 8", {WeightRounding::once, SumRounding::chains, 8}}) == cases::sweep::Outcome::right);
+  CHECK(outcome_of({"all of K", {WeightRounding::once, SumRounding::chains, 1 << 20}, Adding::serial, 16}) ==
+        cases::sweep::Outcome::wrong);
 }
 
 TEST_CASE("sweep: a plug-in that hangs is not swept unless asked") {

@@ -102,6 +102,7 @@ TEST_CASE("exec: each way to go wrong is told apart") {
       {"echo 'no such tile' >&2; exit 3", "ended its process with exit code 3: no such tile\n"},
       {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "return code 4: no such tile\n"},
       {"cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true, \"return_code\": 1}'", "return code 1\n"},
+      {"echo '{\"done\": true, \"return_code\": 1, \"message\": \"M > 64\"}'", "return code 1: M > 64\n"},
       {"echo nonsense > \"$1/C.npy\"", "C.npy: not an .npy file"},
       {"rm \"$1/C.npy\"", "C.npy: cannot be read"},
       {"cp \"$1/bias.npy\" \"$1/C.npy\"", "C.npy: output is (1536) where the case has M=4 and N=1536"},
@@ -155,8 +156,6 @@ TEST_CASE("exec: a case that a command declines cannot be tested and what could 
   const std::pair<const char*, const char*> kCannot[] = {
       {"exit 125", "says that it does not take this case (code 125)"},
       {R"(echo '{"done": true, "return_code": 125, "message": "M > 64"}')", "take this case (code 125): M > 64"},
-      {R"(echo '{"done": true, "return_code": 1, "message": "M > 64"}')",
-       "refuses this case: return code 1, nothing launched or written: M > 64"},
       {"no_such_command_here", "cannot start (exit code 127): "},
       {"exec sh no_such_script.sh", "No such file"},
       {R"(printf 'Traceback (most recent call last):\n  x\nModuleNotFoundError: no torch\n' >&2; exit 1)",
@@ -170,6 +169,32 @@ TEST_CASE("exec: a case that a command declines cannot be tested and what could 
   }
   CHECK(test::refusal_of("exec:no_such_command_here").find("125: --kernel exec:no_such_command_here: cannot start") ==
         0);
+}
+
+TEST_CASE("exec: codes of the published entry point mean nothing of a command") {
+  const Commands commands;
+  const Report report = ask_kernel(commands.script(R"(echo '{"done": true, "return_code": 2}')"));
+  CHECK(report.verdict == Verdict::mismatch);
+  CHECK(report.culprits.at(0).fault == "unexplained");
+  CHECK(evidence_of(report).find("published") == std::string::npos);
+}
+
+TEST_CASE("exec: a command that has answered and then misses a module has failed that case") {
+  const Commands commands;
+  const std::string later = R"(if [ -e "$0.once" ]; then
+  printf 'Traceback (most recent call last):\n  x\nModuleNotFoundError: no torch\n' >&2; exit 1
+fi
+: > "$0.once"; cp "$good" "$1/C.npy")";
+  const auto kernel = kernel::child::open_kernel(commands.script(later), 60s);
+  CHECK(kernel->run(commands.ready.task).ran());
+  const kernel::RunResult second = kernel->run(commands.ready.task);
+  CHECK(second.exception == "ModuleNotFoundError: no torch");
+  const std::string answers = R"(echo '{"done": true, "return_code": 0}'; read -r line
+echo '{"done": true, "return_code": 1, "exception": "ImportError: no torch"}'; read -r line)";
+  const auto alive =
+      kernel::child::open_kernel(commands.script("read -r line; cp \"$good\" \"$1/C.npy\"\n" + answers), 60s);
+  CHECK(alive->run(commands.ready.task).ran());
+  CHECK(alive->run(commands.ready.task).exception == "ImportError: no torch");
 }
 
 TEST_CASE("exec: no process and no descriptor is left behind") {
