@@ -35,7 +35,8 @@ class FaultLoop {
 inline std::vector<Planted> chosen_faults() {
   std::vector<Planted> chosen;
   FaultLoop loop;
-  std::ranges::copy_if(kPlanted, std::back_inserter(chosen), [&](const Planted& each) { return loop.takes(each.stage); });
+  std::ranges::copy_if(kPlanted, std::back_inserter(chosen),
+                       [&](const Planted& each) { return loop.takes(each.stage); });
   return chosen;
 }
 

@@ -149,7 +149,7 @@ TEST_CASE("repack model: what is doubtful in a layer is told of one that is kept
   const Scratch scratch;
   auto tensors = named_tensors(layer_with({.group_size = 32, .seed = 3}), "m.1.up");
   tensors["m.1.up.mystery"] = tensors.at("m.1.up.scales");
-  write_model(scratch, "model", {{"a.safetensors", tensors}}, kConfig);
+  write_model(scratch, "model", {{"a.safetensors", tensors}}, kGptqConfig);
   for (const Kind kind : {Kind::done, Kind::kept}) {
     const layers::RepackedModel repacked = layers::repack_model(options_for(scratch, false));
     CHECK(repacked.count(kind) == 1);
@@ -162,7 +162,7 @@ TEST_CASE("repack model: modules that are not read are told where a pattern mean
   auto tensors = named_tensors(layer_with({.group_size = 32, .seed = 3}), "m.1.up");
   const auto words = tensors.at("m.1.up.qweight");
   tensors["m.2.up.W_q"] = words, tensors["m.1.down.W_q"] = words;
-  write_model(scratch, "model", {{"a.safetensors", tensors}}, kConfig);
+  write_model(scratch, "model", {{"a.safetensors", tensors}}, kGptqConfig);
   const auto told = [&](const std::string& pattern) {
     layers::RepackModelOptions options = options_for(scratch);
     if (!pattern.empty()) options.layers = {pattern};
@@ -257,9 +257,9 @@ TEST_CASE("repack model: layers of another config or trust are not kept") {
   CHECK(refused());
   options.trust = fixtures::Trust::neither;
   CHECK_FALSE(refused());
-  scratch.file("model/config.json", std::string(kConfig) + " ");
+  scratch.file("model/config.json", std::string(kGptqConfig) + " ");
   CHECK(refused());
-  scratch.file("model/config.json", kConfig);
+  scratch.file("model/config.json", kGptqConfig);
   CHECK_FALSE(refused());
   scratch.file("model/quantize_config.json", "{}");
   CHECK(refused());

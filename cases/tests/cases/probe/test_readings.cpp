@@ -66,9 +66,10 @@ class WrongKernel final : public probe::Box {
       }
     }
     for (const std::uint16_t bits : question.A.cells()) x.a.push_back(value_of(bits, dtype));
-    if (question.layer->bias)
-      for (const std::uint16_t bits : fixtures::files::grid_of<std::uint16_t>(*question.layer->bias).cells())
-        x.bias.push_back(value_of(bits, dtype));
+    if (question.layer->bias) {
+      const auto bias = fixtures::files::grid_of<std::uint16_t>(*question.layer->bias);
+      for (const std::uint16_t bits : bias.cells()) x.bias.push_back(value_of(bits, dtype));
+    }
     return x;
   }
 
