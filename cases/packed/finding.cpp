@@ -41,6 +41,11 @@ search::Hypothesis hypothesis_of(const PackedSolution& solution) {
   return all.size() == solution.ways.size() ? all : search::Hypothesis{};
 }
 
+/// Only words differ. Where most of them are right, no two known faults are to blame: those change most words.
+bool same_beside_words(const Packed& a, const Packed& b) {
+  return a.scales == b.scales && a.zeros == b.zeros && a.perm == b.perm;
+}
+
 /// The fewest: one known fault, one way solved for, two known faults, more ways.
 Found find(const fixtures::Layer& layer, const Packed& seen, const Packed& right) {
   KnownFaults known_faults(layer, right);
@@ -59,7 +64,7 @@ Found find(const fixtures::Layer& layer, const Packed& seen, const Packed& right
   if (!found.fits.empty() || (solution.exact && ways <= 1)) return found;
   if (!known.empty() && makes(layer, known, seen))
     found.fits = {known};
-  else if (!large && !(solution.exact && ways <= 2))
+  else if (!large && !(solution.exact && ways <= 2) && !(solution.mostly && same_beside_words(seen, right)))
     found.fits = known_faults.pair_fits(seen);
   return found;
 }

@@ -143,7 +143,7 @@ std::optional<RegionFit> region_fit(const WordsModel& model, const Words& seen, 
       return RegionFit{
           words, {.stage = StageId::fragments, .fault = "repack-tail-unwritten", .variant = "repack-tail-unwritten"}};
     return RegionFit{words, region_way(StageId::fragments, text_of_differing(seen, made),
-                                       fmt::format("0x{:08x} in every word: they were never written", value))};
+                                       fmt::format("0x{:08x} in every word: as if they were never written", value))};
   }
   if (stored.size() == seen.size())
     if (Words words = filled(seen, made, [&](std::size_t i) { return stored[i]; }); !words.empty())

@@ -123,6 +123,8 @@ std::optional<PackedWay> act_order_way(const RowOrder& rows, const RowOrder& per
   const bool rows_right = right.sound(rows);
   if (way.fault.empty() && rows == perm) {
     way.fault = "like gidx-ignored: rows and perm are " + here;
+  } else if (way.fault.empty() && rows_right && perm == right.rows) {
+    way.fault = "rows of the weights inside a group stand in another order than perm says";
   } else if (way.fault.empty() && rows_right) {
     way.fault = fmt::format("{}perm is {}; right is {}", right.ordered ? "like perm-a-missing: " : "", there, here);
   } else if (way.fault.empty()) {

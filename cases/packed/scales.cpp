@@ -186,7 +186,9 @@ std::optional<PackedWay> groups_way(const std::vector<int>& groups) {
   if (groups == own) return std::nullopt;
   const int count = static_cast<int>(groups.size());
   std::string text = probe::formula_of(groups, count, "g");
-  if (text.empty()) text = fmt::format("{}", fmt::join(groups.begin(), groups.begin() + std::min(count, 8), ", "));
+  if (text.empty())
+    text = fmt::format("{}{}", fmt::join(groups.begin(), groups.begin() + std::min(count, 8), ", "),
+                       count > 8 ? ", ..." : "");
   const std::string like = text == "g / 2"                      ? "like group-size-misinferred: "
                            : text == "0"                        ? "like gidx-dummy-zero: "
                            : text == "g + 1" || text == "g - 1" ? "like gidx-out-of-range: "

@@ -107,16 +107,22 @@ class Base {
     }
   }
 
-  /// Scales and zero points that are taken from other groups are one finding when the groups are the same.
+  /// Scales and zero points that are taken from other groups are one finding when the groups are the same: one line
+  /// puts both right.
   static void add_groups(PackedSolution& out, const ColumnsAnswer& scales, const ColumnsAnswer& zeros) {
-    const auto of_scales = groups_way(scales.groups);
+    auto of_scales = groups_way(scales.groups);
     auto of_zeros = groups_way(zeros.groups);
+    if (of_zeros && !of_zeros->undo.empty())
+      of_zeros->undo = "zeros = zeros" + of_zeros->undo.substr(std::string("scales = scales").size());
+    const bool together = of_scales && of_zeros && scales.groups == zeros.groups;
+    if (together) {
+      of_scales->fault = "scales and zero points: " + of_scales->fault;
+      if (!of_scales->undo.empty()) of_scales->undo += "; " + of_zeros->undo;
+    }
     if (of_scales) out.ways.push_back(*of_scales);
-    if (!of_zeros || (of_scales && scales.groups == zeros.groups)) return;
+    if (!of_zeros || together) return;
     of_zeros->stage = StageId::zero_points;
     of_zeros->fault = "zero points: " + of_zeros->fault;
-    of_zeros->undo =
-        of_zeros->undo.empty() ? "" : "zeros = zeros" + of_zeros->undo.substr(std::string("scales = scales").size());
     out.ways.push_back(*of_zeros);
   }
 

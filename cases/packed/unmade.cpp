@@ -7,6 +7,9 @@
 
 namespace w4::cases::packed {
 
+using repack::kBlockN, repack::kTileK, repack::kTileN;
+using repack::tiles::kBlockCodes;
+
 UnmadeWords compare_contents(const WordsModel& right, const Grid<std::uint32_t>& seen) {
   const bool counts = right.padded() || !tables_between(counts_of(right.codes), counts_of(seen)).empty();
   int same = 0;
@@ -25,11 +28,30 @@ UnmadeWords compare_contents(const WordsModel& right, const Grid<std::uint32_t>&
            fmt::format("{} of {} tiles hold the same codes as ours, in any order", same, right.tiles())}};
 }
 
-std::string first_difference(const Grid<std::uint32_t>& seen, const Grid<std::uint32_t>& made) {
-  std::size_t i = 0;
-  while (seen[i] == made[i]) ++i;
-  const auto cols = static_cast<std::size_t>(seen.cols());
-  return fmt::format("first (row {}, word {}): 0x{:08x} where 0x{:08x} is right", i / cols, i % cols, seen[i], made[i]);
+UnmadeWords compare_rest(const WordsModel& made, const Grid<std::uint32_t>& seen) {
+  int moved = 0, changed = 0;
+  long long codes = 0;
+  std::string first;
+  TileCodes want, got;
+  for (int t = 0; t < made.tiles(); ++t) {
+    made.tile(t, want);
+    read_tile(seen, t, made.fragments, got);
+    if (want == got) continue;
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      codes += want[i] != got[i];
+      if (!first.empty() || want[i] == got[i]) continue;
+      const int block = static_cast<int>(i) / kBlockCodes, cell = static_cast<int>(i) % kBlockCodes;
+      first = fmt::format("(k={}, n={}): {} where {} is right", t / made.tiles_n() * kTileK + cell / kBlockN,
+                          t % made.tiles_n() * kTileN + block * kBlockN + cell % kBlockN, got[i], want[i]);
+    }
+    std::ranges::sort(want);
+    std::ranges::sort(got);
+    ++(want == got ? moved : changed);
+  }
+  return {
+      changed > 0 ? StageId::codes : StageId::fragments,
+      {fmt::format("codes that differ: {}, the first at {}", codes, first),
+       fmt::format("tiles with other codes than ours: {}, with the same codes in another order: {}", changed, moved)}};
 }
 
 }  // namespace w4::cases::packed

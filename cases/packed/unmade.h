@@ -17,7 +17,8 @@ struct UnmadeWords {
 /// Which contents survive names the stage: codes lost their counts, tiles their contents, or only their order inside.
 UnmadeWords compare_contents(const WordsModel& right, const Grid<std::uint32_t>& seen);
 
-/// "first (row 3, word 7): 0x8bcdc446 where 0x8bcdc447 is right", of words that differ.
-std::string first_difference(const Grid<std::uint32_t>& seen, const Grid<std::uint32_t>& made);
+/// Of words that a model makes for the most part, what the others hold: other codes, which no stage behind the codes
+/// makes, or the right ones in another order. (k, n) is the place in the packed layer.
+UnmadeWords compare_rest(const WordsModel& made, const Grid<std::uint32_t>& seen);
 
 }  // namespace w4::cases::packed

@@ -309,7 +309,7 @@ class WordsSearch {
   }
 
   void region(Region kind) {
-    if (!near()) return;
+    if (nearest_equal_ == 0 || (kind == Region::copied && !near())) return;
     const auto fit = region_fit(nearest_.model, question_.seen, nearest_words_, before().words, kind);
     if (!fit || fit->words != question_.seen) return;
     Trial trial = nearest_;
@@ -336,11 +336,12 @@ class WordsSearch {
       Trial trial = nearest_;
       add_fragments(trial);
       best_.ways = trial.ways;
-      best_.stage = StageId::fragments;
+      const UnmadeWords unmade = compare_rest(trial.model, question_.seen);
+      best_.stage = unmade.stage;
       best_.mostly = true;
       best_.evidence = {fmt::format("{} of {} words are made; the others: {}", nearest_equal_, question_.seen.size(),
-                                    text_of_differing(question_.seen, nearest_words_)),
-                        first_difference(question_.seen, nearest_words_)};
+                                    text_of_differing(question_.seen, nearest_words_))};
+      best_.evidence.insert(best_.evidence.end(), unmade.evidence.begin(), unmade.evidence.end());
     } else {
       const UnmadeWords unmade = compare_contents(model_of(codes_, question_.rows.rows, {}), question_.seen);
       best_.stage = unmade.stage;
@@ -363,6 +364,10 @@ class WordsSearch {
   std::vector<WordsModel> judged_;  // whose words were made
 };
 
+bool is_constant(const Words& words) {
+  return std::ranges::all_of(words.cells(), [&](std::uint32_t word) { return word == words[0]; });
+}
+
 /// The words are the checkpoint's: nothing was done to them.
 bool not_repacked(const WordsQuestion& question) {
   const auto& stored = question.before.words;
@@ -377,6 +382,12 @@ WordsAnswer solve_words(const WordsQuestion& question) {
             .ways = {{.stage = StageId::tiles,
                       .fault = "B is the checkpoint's qweight, word for word: it was not repacked"}},
             .rows = question.rows.rows};
+  if (is_constant(question.seen) && !is_constant(question.before.words))
+    return {
+        .exact = true,
+        .ways = {{.stage = StageId::fragments,
+                  .fault = fmt::format("every word of B is 0x{:08x}, as if B was never written", question.seen[0])}},
+        .rows = question.rows.rows};
   WordsAnswer answer = WordsSearch(question).answer();
   if (const auto way = act_order_way(answer.rows, question.perm, question.rows)) answer.ways.push_back(*way);
   return answer;

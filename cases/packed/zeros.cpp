@@ -180,18 +180,14 @@ class ZerosSearch {
 
   /// An offset of its own in each group.
   void per_group(const Zeros& right) {
-    const auto want = columns::of_rows(right);
-    std::vector<int> offsets;
-    for (int g = 0; g < right.rows(); ++g) {
-      int offset = 0;
-      const auto shifted = [&](int d) {
-        return changed(right, [&](int, std::uint8_t zero) { return (zero + d) & 15; });
-      };
-      const auto got = columns::of_rows(seen_)[static_cast<std::size_t>(g)];
-      while (offset < 16 && columns::of_rows(shifted(offset))[static_cast<std::size_t>(g)] != got) ++offset;
-      if (offset == 16) return;
-      offsets.push_back(offset);
+    const auto got = columns::of_rows(seen_);
+    std::vector<int> offsets(got.size(), -1);
+    for (int d = 0; d < 16; ++d) {
+      const auto made = columns::of_rows(changed(right, [&](int, std::uint8_t zero) { return (zero + d) & 15; }));
+      for (std::size_t g = 0; g < offsets.size(); ++g)
+        if (offsets[g] < 0 && made[g] == got[g]) offsets[g] = d;
     }
+    if (std::ranges::count(offsets, -1) > 0) return;
     const auto moved = [&](int g, std::uint8_t zero) { return (zero + offsets[static_cast<std::size_t>(g)]) & 15; };
     std::string text = probe::formula_of(offsets, 16, "g");
     if (text.empty()) text = fmt::format("({})[g]", fmt::join(offsets, ", "));

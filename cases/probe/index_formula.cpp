@@ -117,6 +117,13 @@ std::vector<int> block_map(Source source, int block) {
   return first;
 }
 
+/// The map of a block as an expression of the whole index: "(n + 5) % 12", or "(n % 12) ^ 5".
+std::string inside_block(const std::vector<int>& first, int block, const std::string& name) {
+  const std::string text = whole(first, block, name);
+  if (text.ends_with(fmt::format(") % {}", block))) return text;
+  return text.empty() ? "" : whole(first, block, fmt::format("({} % {})", name, block));
+}
+
 }  // namespace
 
 std::string formula_of(Source source, int size, const std::string& name) {
@@ -128,8 +135,8 @@ std::string formula_of(Source source, int size, const std::string& name) {
     if (count % block != 0) continue;
     const std::vector<int> first = block_map(source, block);
     if (first.empty()) continue;
-    const std::string text = whole(first, block, name);
-    if (!text.empty()) return fmt::format("inside each {}, {}", block, text);
+    const std::string text = inside_block(first, block, name);
+    if (!text.empty()) return fmt::format("{} / {} * {}{}", name, block, block, text == "0" ? "" : " + " + text);
   }
   return "";
 }

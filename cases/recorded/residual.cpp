@@ -30,6 +30,8 @@ Part whole(const WrongOutput& output) {
             std::vector<int>(static_cast<std::size_t>(output.expected.N))};
   std::iota(part.rows.begin(), part.rows.end(), 0);
   std::iota(part.columns.begin(), part.columns.end(), 0);
+  part.wrong_rows = part.rows.size();
+  part.wrong_columns = part.columns.size();
   return part;
 }
 
@@ -42,6 +44,8 @@ Part part_of(const WrongOutput& output, const Elements& elements) {
   Part part = whole(output);
   std::erase_if(part.rows, [&](int m) { return !rows[static_cast<std::size_t>(m)]; });
   std::erase_if(part.columns, [&](int n) { return !columns[static_cast<std::size_t>(n)]; });
+  part.wrong_rows = part.rows.size();
+  part.wrong_columns = part.columns.size();
   return part;
 }
 
@@ -67,21 +71,26 @@ std::optional<std::string> form_of(const WrongOutput& output, const Part& all, c
 
 Residual describe_residual(const Prepared& prepared, const judge::Expected& expected, const Grid<std::uint16_t>& C) {
   const WrongOutput output(prepared, expected, C);
-  const Elements wrong = elements_that(
-      output, [&](int m, int n) { return !judge::element_error(output.got(m, n), expected, m, n).right(); });
   const Elements lost = elements_that(output, [&](int m, int n) { return !std::isfinite(output.got(m, n)); });
+  const Elements wrong = elements_that(output, [&](int m, int n) {
+    return std::isfinite(output.got(m, n)) && !judge::element_error(output.got(m, n), expected, m, n).right();
+  });
   Residual residual;
-  if (std::ranges::count(wrong, true) > 0) residual.lines.push_back("wrong: " + text_of(output, wrong));
-  if (std::ranges::count(lost, true) > 0) {
-    residual.lines.push_back("no finite number: " + text_of(output, lost));
-    return residual;
-  }
-  const auto form = form_of(output, whole(output), part_of(output, wrong));
+  const bool any_lost = std::ranges::count(lost, true) > 0, any_wrong = std::ranges::count(wrong, true) > 0;
+  if (any_lost) residual.lines.push_back("no finite number: " + text_of(output, lost));
+  if (any_wrong) residual.lines.push_back("wrong: " + text_of(output, wrong));
+  if (any_lost) return residual;
+  Part all = whole(output);
+  const Part part = any_wrong ? part_of(output, wrong) : all;  // errors may be too large together, and none by itself
+  all.wrong_rows = part.wrong_rows;
+  all.wrong_columns = part.wrong_columns;
+  const auto form = form_of(output, all, part);
   residual.found = form.has_value();
   residual.lines.push_back(
       form ? *form
-           : "the residual is no multiple of the bias, no gain, no constant of a row or column, not "
-             "of rank 1, no other rows or columns, no few ranges of k");
+           : fmt::format("the residual is {}no gain, no constant of a row or column, not of rank 1, no other rows or "
+                         "columns, no few ranges of k",
+                         prepared.layer.bias ? "no multiple of the bias, " : ""));
   return residual;
 }
 

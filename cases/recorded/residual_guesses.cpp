@@ -114,9 +114,12 @@ class Fit {
   std::vector<double> base_, target_;  // of the part, row by row
 };
 
-/// A factor of its own needs several outputs that agree on it.
+/// A factor needs several outputs that agree on it. One wrong row or column is the product of two factors whatever it
+/// holds.
 bool can_tell(const Form& form, const Part& part) {
   constexpr std::size_t kLeast = 3;
+  if (part.wrong_rows * part.wrong_columns < kLeast) return false;
+  if (form.of_rows && form.of_columns && std::min(part.wrong_rows, part.wrong_columns) < kLeast) return false;
   return (!form.of_columns || part.rows.size() >= kLeast) && (!form.of_rows || part.columns.size() >= kLeast);
 }
 

@@ -26,6 +26,7 @@ struct WrongOutput {
 /// Some rows and columns of an output. Neither is empty.
 struct Part {
   std::vector<int> rows, columns;
+  std::size_t wrong_rows = 0, wrong_columns = 0;  // that hold a wrong output
 };
 
 /// A kind of wrong output in words, and what is expected of an output of that kind.

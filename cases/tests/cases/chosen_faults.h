@@ -4,9 +4,7 @@
 #include "cases/faults/faults.h"
 #include "cases/tests/cases/planted.h"
 
-#include <algorithm>
 #include <cstdlib>
-#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,8 +33,8 @@ class FaultLoop {
 inline std::vector<Planted> chosen_faults() {
   std::vector<Planted> chosen;
   FaultLoop loop;
-  std::ranges::copy_if(kPlanted, std::back_inserter(chosen),
-                       [&](const Planted& each) { return loop.takes(each.stage); });
+  for (const Planted& planted : kPlanted)
+    if (loop.takes(planted.stage)) chosen.push_back(planted);
   return chosen;
 }
 

@@ -115,3 +115,22 @@ TEST_CASE("residual: what is none of these is said to be none") {
   CHECK_HAS(noise, "not found: ");
   CHECK_HAS(noise, "the residual is no multiple of the bias");
 }
+
+TEST_CASE("residual: one output and one row or column of noise have no form") {
+  const Case& c = the_case();
+  CHECK_HAS(c.told([](int m, int n, double y) { return m == 5 && n == 40 ? 10 * y + 3 : y; }), "not found");
+  CHECK_HAS(c.told([](int m, int n, double y) { return n == 40 ? y + 1 + (m * 7 + 3) % 11 : y; }), "not found");
+  CHECK_HAS(c.told([](int m, int n, double y) { return m == 5 ? y + 1 + (n * 37 + 3) % 101 : y; }), "not found");
+}
+
+TEST_CASE("residual: what is no finite number is told apart from what else is wrong") {
+  const Case& c = the_case();
+  const std::string told = c.told([&](int m, int n, double y) { return m == 3 && n == 5 ? NAN : y + c.bias(n); });
+  CHECK_HAS(told, "no finite number: m 3, n 5");
+  CHECK_HAS(told, "wrong: 1535 outputs within all m, all n");
+}
+
+TEST_CASE("residual: a gain that is too small for any one output is told") {
+  const Case& c = the_case();
+  CHECK_HAS(c.told([](int, int, double y) { return 1.002 * y; }), "every output is 1.002 x the right one");
+}
