@@ -161,7 +161,7 @@ TEST_CASE("rounding: the lane model with partial sums in 16 bits is a match with
 }
 
 TEST_CASE("rounding: small right kernels of all classes are not accused") {
-  const std::vector<std::string> accused = proof::accused_by_rounding(200, kNoProgress);
+  const std::vector<std::string> accused = proof::accused_by_rounding(w4::test::every_fault() ? 200 : 30, kNoProgress);
   for (const std::string& line : accused) MESSAGE(line);
   CHECK(accused.empty());
 }
