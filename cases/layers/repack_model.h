@@ -37,9 +37,8 @@ struct RepackedModel {
 };
 
 /// Writes NAME.safetensors for each layer as soon as it is repacked: B, scales and, if the layer has them, zeros, perm
-/// and bias. A layer whose file exists is read, so that what is doubtful in it is told, and its file kept, and verified
-/// too with `verify`. Throws InputError when the model or the folder
-/// cannot be used.
+/// and bias. A layer whose file exists is read all the same, so that what is doubtful in it is told; the file is kept,
+/// and verified too with `verify`. Throws InputError when the model or the folder cannot be used.
 RepackedModel repack_model(const RepackModelOptions& options);
 
 std::string text_of(const RepackedModel& repacked, const RepackModelOptions& options);

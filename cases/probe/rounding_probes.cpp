@@ -113,10 +113,11 @@ std::optional<SumReading> read_sums(const Prepared& prepared, const kernel::Laun
 }
 
 const std::optional<SumReading>& RoundingProbes::read(const kernel::Launch& launch, Answer& answer) {
-  if (!std::exchange(answer.asked, true)) try {
-      answer.sums = read_sums(prepared_, launch, ask_);
-    } catch (const CannotTest&) {  // this kernel does not take the question
-    }
+  if (std::exchange(answer.asked, true)) return answer.sums;
+  try {
+    answer.sums = read_sums(prepared_, launch, ask_);
+  } catch (const CannotTest&) {  // this kernel does not take the question
+  }
   return answer.sums;
 }
 

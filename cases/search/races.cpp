@@ -85,29 +85,31 @@ class Races {
     if (used.mostly_earlier() && !differ_without_them) found_.push_back(named("smem-race", with(text_of(used))));
   }
 
-  /// Whether launches are calm where a thread block has one slice, and differ where one block has them all: a hand-over
-  /// between blocks is calm in both.
-  bool is_write_out() {
+  enum class WriteOut { no, yes, or_hand_over };
+
+  /// The write-out's race is calm where a thread block has one slice, and shows where one block has them all; a
+  /// hand-over between blocks is calm in both.
+  WriteOut look_at_write_out() {
     if (!probes_.blocks_of_one_slice()) {
       evidence_.push_back(
           "one slice a thread block is not asked for: that takes --block-tile, and a GPU that holds all the blocks at "
           "once");
-      return false;
+      return WriteOut::no;
     }
     const std::optional<bool> with_slice = probes_.differ_with_one_slice();
     evidence_.push_back(fmt::format("with one slice a thread block, behind whose write-out nothing is loaded, {}",
                                     outcome(with_slice)));
-    calm_ = with_slice == false;
-    if (!calm_) return false;
+    if (with_slice != false) return WriteOut::no;
     const std::optional<bool> alone = probes_.differ_on_one_block();
     evidence_.push_back(fmt::format("on one thread block, which hands nothing over, {}", outcome(alone)));
-    return alone == true;
+    return alone == true ? WriteOut::yes : WriteOut::or_hand_over;
   }
 
   /// Scales are not what differs.
   Culprit race_of_operands_or_sums() {
-    if (is_write_out()) return named("writeout-race", evidence_);
-    if (calm_)
+    const WriteOut write_out = look_at_write_out();
+    if (write_out == WriteOut::yes) return named("writeout-race", evidence_);
+    if (write_out == WriteOut::or_hand_over)
       return {.stage = "reduce",
               .fault = "unexplained",
               .evidence = with("partial sums are handed over too early, or writeout-race: the probes do not tell the "
@@ -130,7 +132,6 @@ class Races {
   RaceProbes probes_;
   Hazards hazards_;
   bool grouped_;
-  bool calm_ = false;  // with one slice a thread block
   std::vector<std::string> evidence_;
   std::vector<Culprit> found_;
 };

@@ -40,6 +40,7 @@ W4_FOR_EACH_CPU void multiply_row(const float* a, const WarpB& b, float* accumul
   }
   std::memcpy(accumulators, sums, sizeof sums);
 }
+#undef W4_FOR_EACH_CPU
 
 }  // namespace
 
