@@ -3,6 +3,7 @@
 
 #include "cases/probe/region.h"
 #include "cases/recorded/residual_guesses.h"
+#include "fixtures/half.h"
 #include "kernel/run.h"
 
 #include <fmt/format.h>
@@ -67,29 +68,57 @@ std::optional<std::string> form_of(const WrongOutput& output, const Part& all, c
   return {};
 }
 
+/// C with the right values in each row or column that holds a lost output, whichever are fewer outputs: what is left
+/// shows its form.
+Grid<std::uint16_t> without_lost(const WrongOutput& output, const Elements& lost) {
+  const Part lost_part = part_of(output, lost);
+  const int M = output.expected.M, N = output.expected.N;
+  std::vector<bool> rows(static_cast<std::size_t>(M)), columns(static_cast<std::size_t>(N));
+  if (lost_part.wrong_rows * static_cast<std::size_t>(N) < lost_part.wrong_columns * static_cast<std::size_t>(M))
+    for (const int m : lost_part.rows) rows[static_cast<std::size_t>(m)] = true;
+  else
+    for (const int n : lost_part.columns) columns[static_cast<std::size_t>(n)] = true;
+  return Grid<std::uint16_t>::from(M, N, [&](int m, int n) {
+    const bool right = rows[static_cast<std::size_t>(m)] || columns[static_cast<std::size_t>(n)];
+    return right ? bits_of(static_cast<float>(output.expected.at(m, n)), output.expected.dtype) : output.C(m, n);
+  });
+}
+
+Elements wrong_elements(const WrongOutput& output) {
+  return elements_that(output, [&](int m, int n) {
+    return std::isfinite(output.got(m, n)) && !judge::element_error(output.got(m, n), output.expected, m, n).right();
+  });
+}
+
+bool any(const Elements& elements) { return std::ranges::find(elements, true) != elements.end(); }
+
+/// The form of an output whose numbers are all finite; none if nothing fits.
+std::optional<std::string> form_of(const WrongOutput& output) {
+  const Elements wrong = wrong_elements(output);
+  Part all = whole(output);
+  const Part part = any(wrong) ? part_of(output, wrong) : all;  // errors may be too large together, and none by itself
+  all.wrong_rows = part.wrong_rows;
+  all.wrong_columns = part.wrong_columns;
+  return form_of(output, all, part);
+}
+
 }  // namespace
 
 Residual describe_residual(const Prepared& prepared, const judge::Expected& expected, const Grid<std::uint16_t>& C) {
   const WrongOutput output(prepared, expected, C);
   const Elements lost = elements_that(output, [&](int m, int n) { return !std::isfinite(output.got(m, n)); });
-  const Elements wrong = elements_that(output, [&](int m, int n) {
-    return std::isfinite(output.got(m, n)) && !judge::element_error(output.got(m, n), expected, m, n).right();
-  });
+  const Elements wrong = wrong_elements(output);
   Residual residual;
-  const bool any_lost = std::ranges::count(lost, true) > 0, any_wrong = std::ranges::count(wrong, true) > 0;
-  if (any_lost) residual.lines.push_back("no finite number: " + text_of(output, lost));
-  if (any_wrong) residual.lines.push_back("wrong: " + text_of(output, wrong));
-  if (any_lost) return residual;
-  Part all = whole(output);
-  const Part part = any_wrong ? part_of(output, wrong) : all;  // errors may be too large together, and none by itself
-  all.wrong_rows = part.wrong_rows;
-  all.wrong_columns = part.wrong_columns;
-  const auto form = form_of(output, all, part);
+  if (any(lost)) residual.lines.push_back("no finite number: " + text_of(output, lost));
+  if (any(wrong)) residual.lines.push_back("wrong: " + text_of(output, wrong));
+  if (any(lost) && !any(wrong)) return residual;
+  const Grid<std::uint16_t> rest = any(lost) ? without_lost(output, lost) : C;
+  const auto form = form_of(WrongOutput(prepared, expected, rest));
   residual.found = form.has_value();
   residual.lines.push_back(
       form ? *form
            : fmt::format("the residual is {}no gain, no constant of a row or column, not of rank 1, no other rows or "
-                         "columns, no few ranges of k",
+                         "columns, no function of the right output, no few ranges of k",
                          prepared.layer.bias ? "no multiple of the bias, " : ""));
   return residual;
 }

@@ -195,9 +195,11 @@ double WrongOutput::got(int m, int n) const { return value_of(C(m, n), expected.
 
 const std::vector<Guessing>& all_guessings() {
   static const std::vector<Guessing> all = {
-      guess_factors<0>, guess_factors<1>,  guess_factors<2>,  guess_factors<3>, guess_moved_columns, guess_moved_rows,
-      guess_k_ranges,   guess_factors<4>,  guess_factors<5>,  guess_factors<6>, guess_factors<7>,    guess_factors<8>,
-      guess_factors<9>, guess_factors<10>, guess_factors<11>, guess_factors<12>};
+      guess_one_value,   guess_factors<0>,     guess_factors<1>, guess_factors<2>, guess_factors<3>,
+      guess_no_negative, guess_no_sign,        guess_clipped,    guess_transposed, guess_moved_columns,
+      guess_moved_rows,  guess_bias_of_others, guess_shifted,    guess_k_ranges,   guess_factors<4>,
+      guess_factors<5>,  guess_factors<6>,     guess_factors<7>, guess_factors<8>, guess_factors<9>,
+      guess_factors<10>, guess_factors<11>,    guess_factors<12>};
   return all;
 }
 

@@ -45,6 +45,19 @@ const std::vector<Guessing>& all_guessings();
 std::optional<Guess> guess_moved_columns(const WrongOutput& output, const Part& part);
 std::optional<Guess> guess_moved_rows(const WrongOutput& output, const Part& part);
 
+/// C written column by column, or all of it shifted by some outputs.
+std::optional<Guess> guess_transposed(const WrongOutput& output, const Part& part);
+std::optional<Guess> guess_shifted(const WrongOutput& output, const Part& part);
+
+/// The bias of other columns: n ^ x, rotated, reversed, or one for all.
+std::optional<Guess> guess_bias_of_others(const WrongOutput& output, const Part& part);
+
+/// A function of the right output.
+std::optional<Guess> guess_one_value(const WrongOutput& output, const Part& part);
+std::optional<Guess> guess_no_negative(const WrongOutput& output, const Part& part);
+std::optional<Guess> guess_no_sign(const WrongOutput& output, const Part& part);
+std::optional<Guess> guess_clipped(const WrongOutput& output, const Part& part);
+
 /// Ranges of k that count 0 times, or twice, or with another factor: the partial products of some rows of k are fitted
 /// to the residual.
 std::optional<Guess> guess_k_ranges(const WrongOutput& output, const Part& part);

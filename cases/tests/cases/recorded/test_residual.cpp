@@ -90,6 +90,37 @@ TEST_CASE("residual: rows and columns that are wrong or stand elsewhere are told
   CHECK_HAS(c.told([](int m, int n, double y) { return m == 3 && n == 5 ? NAN : y; }), "no finite number: m 3, n 5");
 }
 
+TEST_CASE("residual: outputs that are a function of the right ones are told") {
+  const Case& c = the_case();
+  CHECK_HAS(c.told([](int, int, double) { return 1.5; }), "every output is 1.5, whatever is right");
+  CHECK_HAS(c.told([](int, int, double y) { return std::max(y, 0.0); }), "0 where the right one is negative");
+  CHECK_HAS(c.told([](int, int, double y) { return std::abs(y); }), "the right one without its sign");
+  CHECK_HAS(c.told([](int, int, double y) { return std::clamp(y, -0.5, 0.5); }), "outputs are clipped to -0.5..0.5");
+  CHECK_HAS(c.told([](int, int, double y) { return std::min(y, 0.25); }), "outputs are clipped above 0.25");
+  CHECK_HAS(c.told([](int m, int, double y) { return m < 4 ? std::max(y, 0.0) : y; }),
+            "there, every output is 0 where");
+}
+
+TEST_CASE("residual: outputs and biases of other places are told") {
+  const Case& c = the_case();
+  CHECK_HAS(c.told([&](int m, int n, double) {
+    const int i = m * kN + n;
+    return c.expected.at(i % kM, i / kM);
+  }),
+            "C is written column by column: output (m, n) lies at n * 12 + m");
+  CHECK_HAS(c.told([&](int m, int n, double) {
+    const int i = (m * kN + n + kM * kN - 8) % (kM * kN);
+    return c.expected.at(i / kN, i % kN);
+  }),
+            "C is shifted by 8 outputs, row by row: place i holds i - 8 of the right one");
+  CHECK_HAS(c.told([&](int, int n, double y) { return y - c.bias(n) + c.bias(n ^ 4); }),
+            "column n has the bias of column n ^ 4");
+  CHECK_HAS(c.told([&](int, int n, double y) { return y - c.bias(n) + c.bias((n + 8) % kN); }),
+            "column n has the bias of column (n + 8) % 128");
+  CHECK_HAS(c.told([&](int, int n, double y) { return y - c.bias(n) + c.bias(0); }),
+            "column n has the bias of column 0");
+}
+
 TEST_CASE("residual: ranges of k that are left out or counted twice are told") {
   const Case& c = the_case();
   CHECK(c.told([&](int m, int n, double y) { return y - c.of_k(m, n, 64, 128); }) ==
@@ -128,6 +159,11 @@ TEST_CASE("residual: what is no finite number is told apart from what else is wr
   const std::string told = c.told([&](int m, int n, double y) { return m == 3 && n == 5 ? NAN : y + c.bias(n); });
   CHECK_HAS(told, "no finite number: m 3, n 5");
   CHECK_HAS(told, "wrong: 1535 outputs within all m, all n");
+  CHECK_HAS(told, "there, the residual is 1 x the bias");
+  CHECK_HAS(c.told([&](int m, int n, double y) { return m == 3   ? NAN
+                                                        : n < 64 ? 2 * y
+                                                                 : y; }),
+            "there, every output is 2 x the right one");
 }
 
 TEST_CASE("residual: a gain that is too small for any one output is told") {
