@@ -3,6 +3,8 @@
 
 #include "kernel/lane_model/bit_trick.h"
 
+#include <cmath>
+
 namespace w4::kernel::lane_model {
 
 namespace {
@@ -61,13 +63,16 @@ CodeValues code_values(const StagedScales& staged, DType type, DequantWay way, i
     const int zero = subtracted(staged, place, way, rows);
     // Grouped: the weight is rounded once, to 16 bits, after scaling. One group: it is an integer; the sum is scaled.
     const float scale = staged.grouped ? loaded_value(staged.scales[place], type) : 1.0f;
+    float* at = values.at[place];
     for (int code = 0; code <= static_cast<int>(kCodeMask); ++code)
-      values.at[place][code] = rounded((code_less_zero(code, zero, false, type) + half) * scale, type);
+      at[code] = rounded((code_less_zero(code, zero, false, type) + half) * scale, type);
+    values.finite = values.finite && std::isfinite(at[0]) && std::isfinite(at[kCodeMask]);  // the others lie between
   }
   return values;
 }
 
 void dequant(const std::uint32_t* words, const CodeValues& values, WarpB& b) {
+  b.finite = values.finite;
   for (int lane = 0; lane < kLanes; ++lane)
     for (int block = 0; block < kBlocksPerStrip; ++block) {
       const std::uint32_t word = words[word_of(lane, block)];

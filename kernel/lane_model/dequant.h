@@ -39,11 +39,13 @@ constexpr int zero_of_place(const StagedScales& staged, int place) {
 /// Value of every code at every place, floats that fp16 or bf16 holds.
 struct CodeValues {
   float at[kStripN][kCodeMask + 1];
+  bool finite = true;  // all of them
 };
 
 /// The operand B of a warp for 16 rows of K.
 struct WarpB {
   alignas(32) float at[repack::kTileK][kStripN];
+  bool finite = true;  // all of it
 };
 
 /// The table for the staged scales. `rows`: of the problem.

@@ -46,9 +46,10 @@ void multiply_strip(const Job& job, const PlannedSlice& slice, int k_tile, int s
     const ScaleSource source = job.pipeline.scale_source(slice, k_tile, subtile, strip);
     if (source != current.source)
       current = {source, code_values(job.pipeline.scales(source), type, job.ways.dequant, sums.rows)};
+    const float* a = job.a_of(k_tile, subtile, sums.rows);
+    if (adds_nothing(a, sums.rows, current.values.finite, job.ways.multiply)) continue;
     dequant(job.pipeline.words(slice, k_tile, subtile, strip), current.values, b);
-    multiply(job.a_of(k_tile, subtile, sums.rows), sums.rows, b, sums.of(strip, subtile % sums.k_warps),
-             job.ways.multiply, type);
+    multiply(a, sums.rows, b, sums.of(strip, subtile % sums.k_warps), job.ways.multiply, type);
   }
 }
 

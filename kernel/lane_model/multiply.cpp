@@ -46,9 +46,15 @@ W4_FOR_EACH_CPU void multiply_row(const float* a, const WarpB& b, float* accumul
 
 std::span<const Variant> multiply_variants() { return kMultiplyVariants; }
 
+bool adds_nothing(const float* a, int rows, bool finite, MultiplyWay way) {
+  return finite && way == MultiplyWay::reference &&
+         std::all_of(a, a + rows * repack::kTileK, [](float value) { return value == 0; });
+}
+
 void multiply(const float* a, int rows, const WarpB& b, float* accumulators, MultiplyWay way, DType type) {
   const bool narrow = way == MultiplyWay::fp16_accumulate && type == DType::fp16;
   for (int row = 0; row < rows; ++row) {
+    if (adds_nothing(a + row * repack::kTileK, 1, b.finite, way)) continue;
     float* sums = accumulators + row * kStripN;
     multiply_row(a + row * repack::kTileK, b, sums);
     if (narrow) std::transform(sums, sums + kStripN, sums, round_to_fp16);  // an fp16 mma rounds once, at its end
