@@ -30,6 +30,16 @@ Grid<T> placed(const Grid<T>& want, const ColumnsFit& fit) {
   });
 }
 
+/// What lies in places as a permutation of kOrderSpan has them, in natural order: the inverse of placed().
+template <class T>
+Grid<T> unplaced(const Grid<T>& seen, const std::vector<int>& places) {
+  std::vector<int> at(places.size());
+  for (std::size_t p = 0; p < places.size(); ++p) at[static_cast<std::size_t>(places[p])] = static_cast<int>(p);
+  return Grid<T>::from(seen.rows(), seen.cols(), [&](int g, int n) {
+    return seen(g, n / kOrderSpan * kOrderSpan + at[static_cast<std::size_t>(n % kOrderSpan)]);
+  });
+}
+
 /// The columns of a span that come out of order(place), in the order of places.
 template <class F>
 std::vector<int> places_from(const F& order) {

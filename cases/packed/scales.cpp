@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/packed/scales.h"
 
+#include "cases/packed/differing.h"
 #include "cases/packed/values.h"
 #include "cases/probe/index_formula.h"
-#include "cases/probe/region.h"
 #include "fixtures/half.h"
 #include "repack/stages/scale_order.h"
 #include "repack/stages/scales.h"
@@ -135,40 +135,24 @@ class ScalesSearch {
     if (!best_.exact || cost(answer) < cost(best_)) best_ = answer;
   }
 
-  /// One value where the definition has others, or no reading at all.
+  /// One value where the definition has others, or a function of some scales alone, or no reading at all.
   void region(const Scales& natural) {
-    const Scales right = placed(natural, {identity(natural.rows()), order_});
-    std::vector<bool> differs(seen_.size());
-    std::optional<std::uint16_t> value;
-    bool one = true;
-    std::size_t first = seen_.size();
-    for (std::size_t i = 0; i < seen_.size(); ++i) {
-      differs[i] = seen_[i] != right[i];
-      if (!differs[i]) continue;
-      first = std::min(first, i);
-      one = one && (!value || *value == seen_[i]);
-      value = seen_[i];
+    const Scales got = unplaced(seen_, order_);
+    const Differing<std::uint16_t> differing(got, natural);
+    if (differing.few()) {
+      if (const auto value = differing.one_value())
+        return settle(fmt::format("scales of {} are {:g} (0x{:04x}) where the checkpoint has other ones",
+                                  differing.text("scales"), value_of(*value, at_.dtype), *value));
+      const Scales part = differing.part(got), right = differing.part(natural);
+      for (const ScaleFunction& function : scale_functions(part, right, at_.dtype))
+        if (part == Scales::from(part.rows(), part.cols(), [&](int g, int n) { return function.of(right(g, n)); }))
+          return settle(fmt::format("{}, of {} alone", function.fault, differing.text_of_part()));
     }
-    const std::string where = probe::text_of_region(differs, seen_.cols(), "groups", "places", "scales");
-    const auto count = static_cast<std::size_t>(std::ranges::count(differs, true));
-    if (one && value && 2 * count < seen_.size()) {
-      best_ = {.exact = true,
-               .ways = {scales_way(fmt::format("scales of {} are {:g} (0x{:04x}) where the checkpoint has other ones",
-                                               where, value_of(*value, at_.dtype), *value))}};
-      return;
-    }
-    const auto cols = static_cast<std::size_t>(seen_.cols());
-    best_.evidence = {fmt::format("{} of {} scales differ: {}", count, seen_.size(), where),
-                      fmt::format("first (group {}, place {}): 0x{:04x} where 0x{:04x} is right", first / cols,
-                                  first % cols, seen_[first], right[first])};
+    best_.evidence = differing.evidence("scales", [](std::uint16_t bits) { return fmt::format("0x{:04x}", bits); });
     best_.stage = StageId::scales;
   }
 
-  static std::vector<int> identity(int count) {
-    std::vector<int> all(static_cast<std::size_t>(count));
-    std::iota(all.begin(), all.end(), 0);
-    return all;
-  }
+  void settle(std::string fault) { best_ = {.exact = true, .ways = {scales_way(std::move(fault))}}; }
 
   const Scales& seen_;
   const Weights& at_;

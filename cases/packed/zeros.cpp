@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/packed/differing.h"
 #include "cases/packed/scales.h"
 #include "cases/packed/table.h"
 #include "cases/probe/index_formula.h"
-#include "cases/probe/region.h"
 #include "fixtures/error.h"
 #include "repack/stages/scale_order.h"
 #include "repack/stages/scales.h"
@@ -130,8 +130,9 @@ class ZerosSearch {
     for (const NaturalZeros& natural : all_) try_natural(natural.zeros, natural.way, "");
     if (!best_.exact)
       for (const NaturalZeros& natural : all_) try_tables(natural);
+    if (!best_.exact) of_part(all_[0].zeros);
     if (!best_.exact) per_group(all_[0].zeros);
-    if (!best_.exact) region(all_[0].zeros);
+    if (!best_.exact) nothing_fits(all_[0].zeros);
     return best_;
   }
 
@@ -195,32 +196,28 @@ class ZerosSearch {
                 fmt::format("like zp-v1v2-offset: zero points of group g + {}, wrapped at 15", text));
   }
 
-  void region(const Zeros& natural) {
-    std::vector<int> own(static_cast<std::size_t>(natural.rows()));
-    std::iota(own.begin(), own.end(), 0);
-    const Zeros right = placed(natural, {own, reference_places()});
-    std::vector<bool> differs(seen_.size());
-    std::optional<int> value;
-    bool one = true;
-    for (std::size_t i = 0; i < seen_.size(); ++i) {
-      differs[i] = seen_[i] != right[i];
-      if (!differs[i]) continue;
-      one = one && (!value || *value == seen_[i]);
-      if (!value) value = seen_[i];
-    }
-    const auto count = static_cast<std::size_t>(std::ranges::count(differs, true));
-    const std::string where = probe::text_of_region(differs, seen_.cols(), "groups", "places", "zero points");
-    if (one && value && 2 * count < seen_.size()) {
-      best_ = {.exact = true, .ways = {zeros_way(fmt::format("zero points of {} are {}", where, *value))}};
-      return;
-    }
-    const auto first = static_cast<std::size_t>(std::ranges::find(differs, true) - differs.begin());
-    const auto cols = static_cast<std::size_t>(seen_.cols());
-    best_.evidence = {fmt::format("{} of {} zero points differ: {}", count, seen_.size(), where),
-                      fmt::format("first (group {}, place {}): {} where {} is right", first / cols, first % cols,
-                                  seen_[first], right[first])};
+  /// One value where the definition has others, or an offset of some zero points alone.
+  void of_part(const Zeros& natural) {
+    const Zeros got = unplaced(seen_, reference_places());
+    const Differing<std::uint8_t> differing(got, natural);
+    if (!differing.few()) return;
+    if (const auto value = differing.one_value())
+      return settle(fmt::format("zero points of {} are {}", differing.text("zero points"), int{*value}));
+    const Zeros part = differing.part(got), right = differing.part(natural);
+    const auto wrapped = [](int zero) { return zero & static_cast<int>(kCodeMask); };
+    const int offset = wrapped(part[0] - right[0]);
+    if (part == Zeros::from(part.rows(), part.cols(), [&](int g, int n) { return wrapped(right(g, n) + offset); }))
+      settle(fmt::format("like zp-v1v2-offset: zero points + {}, wrapped at 15, of {} alone", offset,
+                         differing.text_of_part()));
+  }
+
+  void nothing_fits(const Zeros& natural) {
+    const Zeros got = unplaced(seen_, reference_places());
+    best_.evidence = Differing<std::uint8_t>(got, natural).evidence("zero points", [](int zero) { return zero; });
     best_.stage = StageId::zero_points;
   }
+
+  void settle(std::string fault) { best_ = {.exact = true, .ways = {zeros_way(std::move(fault))}}; }
 
   const Weights& before_;
   std::vector<NaturalZeros> all_;

@@ -52,6 +52,17 @@ Change all_of(std::vector<Change> changes) {
 
 std::uint16_t as_bf16_bits(int, int, std::uint16_t bits) { return bits_of(value_of(bits, DType::fp16), DType::bf16); }
 
+template <class F>
+std::uint16_t of_fp16(std::uint16_t bits, F f) {
+  return bits_of(f(value_of(bits, DType::fp16)), DType::fp16);
+}
+std::uint16_t doubled(std::uint16_t bits) {
+  return of_fp16(bits, [](float value) { return 2 * value; });
+}
+std::uint16_t squared(std::uint16_t bits) {
+  return of_fp16(bits, [](float value) { return value * value; });
+}
+
 int scattered(int i, int count) { return (i * 37 + 11) % count; }  // 37 is prime to powers of two
 
 std::vector<Hostile> packers() {
@@ -170,6 +181,14 @@ std::vector<Hostile> packers() {
        kAsym,
        {{zero_points, zeros_from([](int g, int n) { return std::pair((g + 1) % 4, n); })}},
        {{"zero_points", "group (g + 1) % 4"}}},
+      {"an offset in one group",
+       kAsym,
+       {{zero_points, zeros_to([](int g, int, int z) { return g == 1 ? wrapped(z + 2) : z; })}},
+       {{"zero_points", "like zp-v1v2-offset: zero points + 2, wrapped at 15, of groups 1, all columns alone"}}},
+      {"an offset in some columns",
+       kAsym,
+       {{zero_points, zeros_to([](int, int n, int z) { return n % 8 == 3 ? wrapped(z + 5) : z; })}},
+       {{"zero_points", "like zp-v1v2-offset: zero points + 5, wrapped at 15, of all groups, columns % 8 = 3 alone"}}},
       {"slots of qzeros in AWQ's order",
        kAsym,
        {{zero_points, zeros_from([](int g, int n) { return std::pair(g, n / 8 * 8 + lop3_column(n % 8)); })}},
@@ -219,7 +238,15 @@ std::vector<Hostile> packers() {
       {"the last group of scales zero",
        kSym,
        {{scales, scales_to([](int g, int, std::uint16_t b) { return g == 3 ? std::uint16_t{0} : b; })}},
-       {{"scales", "scales of groups 3, all places are 0"}}},
+       {{"scales", "scales of groups 3, all columns are 0"}}},
+      {"the scales of one group doubled",
+       kSym,
+       {{scales, scales_to([](int g, int, std::uint16_t b) { return g == 2 ? doubled(b) : b; })}},
+       {{"scales", "like scale-exponent-bias: scales * 2, of groups 2, all columns alone"}}},
+      {"the scales of some columns squared",
+       kAsym,
+       {{scales, scales_to([](int, int n, std::uint16_t b) { return n % 16 == 5 ? squared(b) : b; })}},
+       {{"scales", "scales squared, of all groups, columns % 16 = 5 alone"}}},
       // scale order
       {"scales reversed in 64",
        kSym,
