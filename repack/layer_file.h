@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fixtures/layer/layer.h"
-#include "fixtures/layer/model_config.h"
+#include "fixtures/layer/trust.h"
 #include "repack/packed.h"
 
 #include <filesystem>

@@ -11,9 +11,6 @@ endif()
 set(W4_COMMON_HEADERS
   <algorithm> <array> <chrono> <cmath> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
   <string_view> <utility> <vector> <fmt/format.h> <fmt/ranges.h>)
-if(CMAKE_CXX_COMPILER_ID MATCHES Clang) # GCC takes a second longer to load them with it
-  list(APPEND W4_COMMON_HEADERS <nlohmann/json.hpp>)
-endif()
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/empty.cpp CONTENT "")
 
 # w4_precompiled(NAME HEADERS... [LIBRARIES libraries...]): headers that other targets reuse.
@@ -23,7 +20,11 @@ function(w4_precompiled name)
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES})
   target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
 endfunction()
-w4_precompiled(w4_headers HEADERS ${W4_COMMON_HEADERS} LIBRARIES w4_options)
+set(W4_HEADERS ${W4_COMMON_HEADERS})
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang) # GCC takes a second longer to load them with it
+  list(APPEND W4_HEADERS <nlohmann/json.hpp>)
+endif()
+w4_precompiled(w4_headers HEADERS ${W4_HEADERS} LIBRARIES w4_options)
 
 # Rooms in which the tests of a slow build spend most of their time: half a minute more to compile them at -O1 saves
 # eight of the tests. The tests themselves, and all other rooms, stay as the build type has them.
@@ -32,7 +33,7 @@ if(W4_SLOW_BUILD)
   add_library(w4_busy_options INTERFACE)
   target_link_libraries(w4_busy_options INTERFACE w4_options)
   target_compile_options(w4_busy_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-O1>)
-  w4_precompiled(w4_busy_headers HEADERS ${W4_COMMON_HEADERS} LIBRARIES w4_busy_options)
+  w4_precompiled(w4_busy_headers HEADERS ${W4_HEADERS} LIBRARIES w4_busy_options)
 endif()
 
 # w4_library(NAME SOURCES [LIBRARY...]): SOURCES is one list.

@@ -3,7 +3,7 @@
 
 #include "cases/case/case_id.h"
 #include "cases/judge/rounding_class.h"
-#include "fixtures/layer/model_config.h"
+#include "fixtures/layer/trust.h"
 #include "kernel/run.h"
 #include "repack/per_column.h"
 #include "repack/stages/stage.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/layer/model_config.h"
+#include "fixtures/layer/trust.h"
 #include "fixtures/lint/lint_file.h"
 
 #include <nlohmann/json_fwd.hpp>

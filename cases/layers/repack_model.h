@@ -3,7 +3,7 @@
 
 #include "cases/layers/each_layer.h"
 #include "fixtures/layer/layer.h"
-#include "fixtures/layer/model_config.h"
+#include "fixtures/layer/trust.h"
 
 #include <nlohmann/json_fwd.hpp>
 
