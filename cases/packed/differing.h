@@ -29,7 +29,7 @@ class Differing {
     columns_ = indices(columns);
   }
 
-  std::size_t count() const { return static_cast<std::size_t>(std::ranges::count(at_, true)); }
+  std::size_t count() const { return static_cast<std::size_t>(std::count(at_.begin(), at_.end(), true)); }
   bool few() const { return count() > 0 && 2 * count() < at_.size(); }
 
   /// What all that differ are; none: they are not the same.
@@ -61,7 +61,7 @@ class Differing {
   /// "12 of 64 scales differ: group 3, all columns", and the first; `value` writes one.
   template <class Value>
   std::vector<std::string> evidence(const std::string& what, const Value& value) const {
-    const auto first = static_cast<std::size_t>(std::ranges::find(at_, true) - at_.begin());
+    const auto first = static_cast<std::size_t>(std::find(at_.begin(), at_.end(), true) - at_.begin());
     const auto cols = static_cast<std::size_t>(got_.cols());
     return {fmt::format("{} of {} {} differ: {}", count(), at_.size(), what, text(what)),
             fmt::format("first (group {}, column {}): {} where {} is right", first / cols, first % cols,
