@@ -4,7 +4,6 @@
 #include "cases/packed/known.h"
 #include "cases/packed/solve.h"
 #include "cases/search/stage_lines.h"
-#include "fixtures/error.h"
 
 #include <fmt/format.h>
 

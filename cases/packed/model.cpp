@@ -6,7 +6,6 @@
 #include "repack/stages/tiles.h"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 
 namespace w4::cases::packed {

@@ -23,11 +23,11 @@ double rounded_to(double value, int fraction_bits) {
   return std::ldexp(std::nearbyint(std::ldexp(fraction, fraction_bits + 1)), exponent - fraction_bits - 1);
 }
 
-/// All values, sorted; padding's zeros are left out.
+/// All numbers, sorted; padding's zeros are left out.
 std::vector<double> sorted_values(const Scales& scales, DType dtype) {
   std::vector<double> values;
   for (const std::uint16_t bits : scales.cells())
-    if (const double value = value_of(bits, dtype); value != 0) values.push_back(value);
+    if (const double value = value_of(bits, dtype); value != 0 && !std::isnan(value)) values.push_back(value);
   std::ranges::sort(values);
   return values;
 }

@@ -7,8 +7,6 @@
 #include "kernel/run.h"
 #include "repack/plain_layer.h"
 
-#include <algorithm>
-
 namespace w4::cases::recorded {
 namespace {
 
