@@ -21,6 +21,6 @@ endforeach()
 
 add_library(headers_alone OBJECT ${sources})
 target_link_libraries(headers_alone PRIVATE w4_options HDF5::HDF5 PkgConfig::libzip $<TARGET_NAME_IF_EXISTS:doctest::doctest>)
-w4_precompiled(w4_alone_headers HEADERS ${W4_COMMON_HEADERS} LIBRARIES w4_options) # few need more, and all would load it
+w4_precompiled(w4_alone_headers HEADERS ${W4_COMMON_HEADERS} LIBRARIES w4_options) # without JSON: all would load it, few need it
 target_precompile_headers(headers_alone REUSE_FROM w4_alone_headers)
 set_target_properties(headers_alone PROPERTIES UNITY_BUILD OFF)

@@ -146,7 +146,7 @@ class ScalesSearch {
       const Scales part = differing.part(got), right = differing.part(natural);
       for (const ScaleFunction& function : scale_functions(part, right, at_.dtype))
         if (part == Scales::from(part.rows(), part.cols(), [&](int g, int n) { return function.of(right(g, n)); }))
-          return settle(fmt::format("{}, of {} alone", function.fault, differing.text_of_part()));
+          return settle(fmt::format("{}, only in {}", function.fault, differing.text_of_part()));
     }
     best_.evidence = differing.evidence("scales", [](std::uint16_t bits) { return fmt::format("0x{:04x}", bits); });
     best_.stage = StageId::scales;

@@ -207,7 +207,7 @@ class ZerosSearch {
     const auto wrapped = [](int zero) { return zero & static_cast<int>(kCodeMask); };
     const int offset = wrapped(part[0] - right[0]);
     if (part == Zeros::from(part.rows(), part.cols(), [&](int g, int n) { return wrapped(right(g, n) + offset); }))
-      settle(fmt::format("like zp-v1v2-offset: zero points + {}, wrapped at 15, of {} alone", offset,
+      settle(fmt::format("like zp-v1v2-offset: zero points + {}, wrapped at 15, only in {}", offset,
                          differing.text_of_part()));
   }
 

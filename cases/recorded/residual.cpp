@@ -68,8 +68,8 @@ std::optional<std::string> form_of(const WrongOutput& output, const Part& all, c
   return {};
 }
 
-/// C with the right values in each row or column that holds a lost output, whichever are fewer outputs: what is left
-/// shows its form.
+/// C, but right in every row that holds a lost output, or in every such column, whichever changes fewer outputs. What
+/// is wrong in the rest may have a form.
 Grid<std::uint16_t> without_lost(const WrongOutput& output, const Elements& lost) {
   const Part lost_part = part_of(output, lost);
   const int M = output.expected.M, N = output.expected.N;
@@ -113,7 +113,9 @@ Residual describe_residual(const Prepared& prepared, const judge::Expected& expe
   if (any(wrong)) residual.lines.push_back("wrong: " + text_of(output, wrong));
   if (any(lost) && !any(wrong)) return residual;
   const Grid<std::uint16_t> rest = any(lost) ? without_lost(output, lost) : C;
-  const auto form = form_of(WrongOutput(prepared, expected, rest));
+  const WrongOutput rest_output(prepared, expected, rest);
+  if (any(lost) && !any(wrong_elements(rest_output))) return residual;
+  const auto form = form_of(rest_output);
   residual.found = form.has_value();
   residual.lines.push_back(
       form ? *form

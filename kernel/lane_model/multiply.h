@@ -16,8 +16,8 @@ enum class MultiplyWay {
 /// The ways, in the order of MultiplyWay.
 std::span<const Variant> multiply_variants();
 
-/// Whether A (rows, 16) is zero and what it multiplies is finite: no sum changes, since none is a negative zero unless
-/// it is rounded in between.
+/// Whether a step changes no sum: A (rows, 16) is zero, B is `finite`, and sums are fp32. (An fp16 sum may be -0, and
+/// -0 + 0 is 0.)
 bool adds_nothing(const float* a, int rows, bool finite, MultiplyWay way);
 
 /// One step of a warp over 16 rows of K: accumulators (rows, 64) += A (rows, 16) * B (16, 64).
@@ -25,10 +25,6 @@ bool adds_nothing(const float* a, int rows, bool finite, MultiplyWay way);
 /// Order of accumulation: each accumulator is one chain of fp32 additions in rising k, rounded to nearest. Products of
 /// 16-bit values are exact in fp32. (A tensor core adds the 16 products at once and truncates: same error model, other
 /// last bits.)
-/// Whether A (rows, 16) is zero and what it multiplies is finite: no sum changes, since none is a negative zero unless
-/// it is rounded in between.
-bool adds_nothing(const float* a, int rows, bool finite, MultiplyWay way);
-
 void multiply(const float* a, int rows, const WarpB& b, float* accumulators, MultiplyWay way, DType type);
 
 }  // namespace w4::kernel::lane_model

@@ -164,6 +164,8 @@ TEST_CASE("residual: what is no finite number is told apart from what else is wr
                                                         : n < 64 ? 2 * y
                                                                  : y; }),
             "there, every output is 2 x the right one");
+  const std::string one_column = c.told([](int m, int n, double y) { return n != 5 ? y : m == 3 ? NAN : y + m; });
+  CHECK(one_column == "not found: no finite number: m 3, n 5; wrong: m 1, 2, 4, 5, 6, 7, ... (10 of 12), n 5");
 }
 
 TEST_CASE("residual: a gain that is too small for any one output is told") {
