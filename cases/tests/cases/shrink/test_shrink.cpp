@@ -230,13 +230,13 @@ bool is_of_slicing(const Planted& planted) { return std::string(planted.command)
 }  // namespace
 
 TEST_CASE("shrink: every planted fault but those of slicing is still the one that is named") {
-  const int few = w4::test::every_fault() ? 10 : 4;  // trials: this is about what is named, not about sizes
+  constexpr int kFew = 10;  // trials: this is about what is named, not about sizes
   for (const Planted& planted : chosen_faults()) {
     if (is_of_slicing(planted)) continue;
     const std::string command = fmt::format("{} --inject {}", planted.command, planted.inject);
     CAPTURE(command);
     const Scratch scratch;
-    const shrink::ShrunkCase shrunk = shrunk_of(command, few);
+    const shrink::ShrunkCase shrunk = shrunk_of(command, kFew);
     const report::Report report = shrink::write_shrunk(shrunk, scratch / "f", kQuiet);
     CHECK(faults_of(report) == std::vector<std::string>{planted.fault});
     CHECK(report.comparison->count < 96 * 1536);
