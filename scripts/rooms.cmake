@@ -22,14 +22,15 @@ function(w4_precompiled name)
 endfunction()
 set(W4_HEADERS ${W4_COMMON_HEADERS})
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang) # GCC takes a second longer to load them with it
-  list(APPEND W4_HEADERS <nlohmann/json.hpp>)
+  list(APPEND W4_HEADERS <nlohmann/json.hpp> <Eigen/Core>)
 endif()
 w4_precompiled(w4_headers HEADERS ${W4_HEADERS} LIBRARIES w4_options)
 
 # Rooms in which the tests of a slow build spend most of their time are compiled at -O1: that takes half a minute more,
 # and the tests take minutes less. Tests and all other rooms stay as the build type has them.
 if(W4_SLOW_BUILD)
-  set(W4_BUSY_ROOMS w4_case w4_child w4_files w4_packed w4_probe w4_proof w4_recorded w4_search w4_shrink)
+  set(W4_BUSY_ROOMS w4_case w4_child w4_explain w4_files w4_layer w4_lint w4_packed w4_probe w4_proof w4_random
+      w4_recorded w4_search w4_shrink)
   add_library(w4_busy_options INTERFACE)
   target_link_libraries(w4_busy_options INTERFACE w4_options)
   target_compile_options(w4_busy_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-O1>)

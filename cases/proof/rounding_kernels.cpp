@@ -111,8 +111,9 @@ class RowSum {
   float round(float value) const { return rounded(value, layer_.dtype); }
   void add(int place, Row& sums) const {
     const int k = layer_.order[static_cast<std::size_t>(place)];
-    const float* const w = &factors_[static_cast<std::size_t>(k) * layer_.N];
-    for (int n = 0; n < layer_.N; ++n) sums[static_cast<std::size_t>(n)] += a_[k] * w[n];
+    const float a = a_[k];
+    std::transform(sums.begin(), sums.end(), &factors_[static_cast<std::size_t>(k) * layer_.N], sums.begin(),
+                   [a](float sum, float w) { return sum + a * w; });
   }
   Row zeros() const { return Row(static_cast<std::size_t>(layer_.N)); }
   void round_all(Row& row) const {
