@@ -3,25 +3,64 @@
 
 #include "fixtures/error.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <filesystem>
 #include <functional>
+#include <new>
 #include <string_view>
 
 namespace w4::cases {
 
+/// A stream that is closed would be the next file that is opened. Standard output becomes one that cannot be written,
+/// which is said at the end; the two others are empty.
+inline void open_standard_streams() {
+  constexpr std::array kFlags = {O_RDONLY, O_RDONLY, O_WRONLY};
+  for (int fd = 0; fd < 3; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", kFlags[static_cast<std::size_t>(fd)]) < 0) ::_exit(kBadInput);
+}
+
+/// A line on stderr, which may be full or gone.
+inline void complain(const char* name, std::string_view line) {
+  std::fputs(fmt::format("{}: {}\n", name, line).c_str(), stderr);
+}
+
+/// `code`, or kBadInput where not all of what was written has reached standard output.
+inline int with_output_checked(const char* name, int code) {
+  errno = 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && std::ferror(stdout) == 0) return code;
+  complain(name, errno == 0 ? "standard output cannot be written"
+                            : fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+  return kBadInput;
+}
+
 /// The body of every main(): calls `run`, prints what it throws as "NAME: ..." and returns the exit code.
 inline int run_program(const char* name, int argc, char** argv, int (*run)(int, char**)) {
+  open_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with an error
   try {
-    return run(argc, argv);
+    return with_output_checked(name, run(argc, argv));
   } catch (const Error& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
+    complain(name, error.what());
     return error.exit_code();
+  } catch (const std::filesystem::filesystem_error& error) {
+    complain(name, fmt::format("{}: {}", error.path1().string(), error.code().message()));
+    return kBadInput;
+  } catch (const std::bad_alloc&) {
+    complain(name, "out of memory");
+    return kBadInput;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: internal error: {}\n", name, error.what());
+    if (std::ferror(stdout) != 0) return with_output_checked(name, kBadInput);  // what fmt throws then
+    complain(name, fmt::format("internal error: {}", error.what()));
     return kBadInput;
   }
 }

@@ -28,9 +28,9 @@ using nlohmann::json;
 constexpr const char* kBegun = "repack.json";
 constexpr std::size_t kMostNameBytes = 200;  // file systems take 255; temporary names are longer
 
-/// A temporary file of write_beside() or write_json(), left by a killed run.
+/// A temporary file or folder of write_beside() or write_json(), left by a killed run.
 bool is_half_written(const fs::path& file) {
-  static const RE2 half_written(R"(\..*\.(safetensors|json)\.\d+\.\d+|.*\.json\.part\d+)");
+  static const RE2 half_written(R"(\..*\.(safetensors|json)\.[0-9a-f]{16})");
   return RE2::FullMatch(file.filename().string(), half_written);
 }
 
@@ -67,7 +67,7 @@ int locked(const fs::path& file) {
 
 void remove_half_written(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (is_half_written(entry.path())) fs::remove(entry.path());
+    if (is_half_written(entry.path())) fs::remove_all(entry.path());
 }
 
 }  // namespace

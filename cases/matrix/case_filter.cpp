@@ -16,6 +16,9 @@ namespace {
 
 using Test = std::function<bool(const CaseId&)>;
 
+constexpr std::size_t kMostCharacters = 4096;  // a parser and what it makes recurse
+constexpr int kMostNested = 100;
+
 /// A side of a comparison: a number or a word, of an axis or written.
 struct Side {
   std::function<double(const CaseId&)> number = {};
@@ -107,9 +110,12 @@ class Parser {
   }
 
   Test single() {
-    if (take("not")) return [inner = single()](const CaseId& id) { return !inner(id); };
-    if (!take("(")) return comparison();
-    Test inner = either();
+    const bool negated = take("not");
+    if (!negated && !take("(")) return comparison();
+    if (++nested_ > kMostNested) throw InputError("--where: nested deeper than {}", kMostNested);
+    Test inner = negated ? single() : either();
+    --nested_;
+    if (negated) return [inner](const CaseId& id) { return !inner(id); };
     if (!take(")")) fail("')'");
     return inner;
   }
@@ -229,10 +235,15 @@ class Parser {
   std::string_view text_;
   Token token_;
   std::size_t next_ = 0;
+  int nested_ = 0;
 };
 
 }  // namespace
 
-Test parse_where(std::string_view text) { return Parser(text).parse(); }
+Test parse_where(std::string_view text) {
+  if (text.size() > kMostCharacters)
+    throw InputError("--where: {} characters, at most {} are read", text.size(), kMostCharacters);
+  return Parser(text).parse();
+}
 
 }  // namespace w4::cases::matrix

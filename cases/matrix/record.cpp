@@ -2,6 +2,7 @@
 #include "cases/matrix/record.h"
 
 #include "fixtures/error.h"
+#include "fixtures/files/json_text.h"
 #include "fixtures/files/mapped_file.h"
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <set>
 
 namespace w4::cases::matrix {
@@ -18,19 +20,32 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kOutcomes[] = {"pass", "fail", "flaky", "unsupported", "skipped", "crashed", "timed-out"};
 
-double number_of(const ordered_json& value) { return value.is_null() ? std::nan("") : value.get<double>(); }
+[[noreturn]] void refuse_field(const char* name, std::string_view where) {
+  throw InputError("{}: no '{}' of the expected kind; it is no result of schema {}", where, name, kResultsSchema);
+}
 
 template <class Value>
 Value field(const ordered_json& object, const char* name, std::string_view where) {
   try {
     return object.at(name).get<Value>();
   } catch (const ordered_json::exception&) {
-    throw InputError("{}: no '{}' of the expected kind; it is no result of schema {}", where, name, kResultsSchema);
+    refuse_field(name, where);
   }
 }
 
+/// A count or a rank, and no other number.
+int count_of(const ordered_json& value, const char* name, std::string_view where) {
+  if (!value.is_number_unsigned() || value > std::numeric_limits<int>::max()) refuse_field(name, where);
+  return value.get<int>();
+}
+int count_in(const ordered_json& object, const char* name, std::string_view where) {
+  return count_of(field<ordered_json>(object, name, where), name, where);
+}
+
 ErrorFigures error_of(const ordered_json& value, std::string_view where) {
-  const auto figure = [&](const char* name) { return number_of(field<ordered_json>(value, name, where)); };
+  const auto figure = [&](const char* name) {
+    return field<ordered_json>(value, name, where).is_null() ? std::nan("") : field<double>(value, name, where);
+  };
   return {.max_z = figure("max_z"), .rms_z = figure("rms_z"), .nrmse = figure("nrmse"), .gain = figure("gain")};
 }
 
@@ -124,14 +139,14 @@ ordered_json json_of(const Record& record) {
 }
 
 Heading heading_of(const ordered_json& value, std::string_view where) {
-  if (field<int>(value, "schema", where) != kResultsSchema)
+  if (count_in(value, "schema", where) != kResultsSchema)
     throw InputError("{}: schema {}, this program reads {}", where, value["schema"].dump(), kResultsSchema);
-  const auto shard = field<std::array<int, 2>>(value, "shard", where);
+  const auto shard = field<std::array<ordered_json, 2>>(value, "shard", where);
   return {.set = field<std::string>(value, "set", where),
           .selection = field<std::vector<std::string>>(value, "selection", where),
-          .cases = field<std::size_t>(value, "cases", where),
-          .shard = shard[0],
-          .shards = shard[1]};
+          .cases = static_cast<std::size_t>(count_in(value, "cases", where)),
+          .shard = count_of(shard[0], "shard", where),
+          .shards = count_of(shard[1], "shard", where)};
 }
 
 Record record_of(const ordered_json& value, std::string_view where) {
@@ -142,8 +157,8 @@ Record record_of(const ordered_json& value, std::string_view where) {
   if (value.contains("error")) record.error = error_of(value["error"], where);
   if (value.contains("rounding")) record.rounding = rounding_of(value["rounding"], where);
   if (value.contains("repeated")) {
-    record.times = field<int>(value["repeated"], "times", where);
-    record.failed = field<int>(value["repeated"], "failed", where);
+    record.times = count_in(value["repeated"], "times", where);
+    record.failed = count_in(value["repeated"], "failed", where);
   }
   if (value.contains("finding")) record.finding = finding_of(value["finding"], where);
   if (value.contains("pictures")) record.pictures = value["pictures"];
@@ -163,7 +178,9 @@ Results read_results(const std::string& path) {
     const std::size_t end = text.find('\n', begin);
     const std::string where = fmt::format("{}, line {}", path, line + 1);
     if (end == text.npos) throw InputError("{}: is cut short; the run was ended, and the same command goes on", where);
-    const ordered_json value = ordered_json::parse(text.substr(begin, end - begin), nullptr, false);
+    const std::string_view one = std::string_view(text).substr(begin, end - begin);
+    fixtures::files::check_json(one, where);
+    const ordered_json value = ordered_json::parse(one.begin(), one.end(), nullptr, false);
     if (value.is_discarded()) throw InputError("{}: is no JSON", where);
     begin = end + 1;
     if (line == 0) {

@@ -2,6 +2,7 @@
 #include "cases/report/write_file.h"
 
 #include "fixtures/error.h"
+#include "fixtures/files/new_file.h"
 
 #include <unistd.h>
 
@@ -14,12 +15,10 @@ namespace w4::cases::report {
 namespace {
 
 namespace fs = std::filesystem;
+using fixtures::files::unguessable_beside;
 
-/// The temporary file beside the target, or the target itself if it is no regular file (a pipe, a device).
-fs::path part_of(const fs::path& target) {
-  if (fs::exists(target) && !fs::is_regular_file(target)) return target;
-  return target.string() + fmt::format(".part{}", ::getpid());
-}
+/// A pipe or a device is written as it is, and is never replaced.
+bool is_written_directly(const fs::path& target) { return fs::exists(target) && !fs::is_regular_file(target); }
 
 /// With the text of errno, if it is set.
 InputError cannot_write(const fs::path& target) {
@@ -27,28 +26,50 @@ InputError cannot_write(const fs::path& target) {
   return InputError("{}: cannot be written{}", target.string(), why);
 }
 
+void write_directly(const fs::path& target, const std::string& text) {
+  errno = 0;
+  std::ofstream file(target);
+  file << text;
+  file.close();
+  if (!file) throw cannot_write(target);
+}
+
+/// A temporary file beside the target, which goes unless it becomes the target.
+class Part {
+ public:
+  explicit Part(const fs::path& target) : target_(target), path_(unguessable_beside(target)), file_(path_, target) {}
+  ~Part() {
+    if (!kept_) ::unlink(path_.c_str());
+  }
+  Part(const Part&) = delete;
+  Part& operator=(const Part&) = delete;
+
+  void keep(const std::string& text) {
+    file_.write(text);
+    file_.finish();
+    if (std::rename(path_.c_str(), target_.c_str()) != 0) throw cannot_write(target_);
+    kept_ = true;
+    fixtures::files::sync_entries(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
+  }
+
+ private:
+  fs::path target_, path_;
+  fixtures::files::NewFile file_;
+  bool kept_ = false;
+};
+
 }  // namespace
 
 void write_json(const fs::path& target, const std::string& text) {
-  const fs::path part = part_of(target);
-  errno = 0;
-  std::ofstream file(part);
-  file << text << (text.ends_with('\n') ? "" : "\n");
-  file.close();
-  if (file && (part == target || std::rename(part.c_str(), target.c_str()) == 0)) return;
-  const InputError error = cannot_write(target);
-  if (part != target) ::unlink(part.c_str());
-  throw error;
+  const std::string whole = text.ends_with('\n') ? text : text + "\n";
+  if (is_written_directly(target)) return write_directly(target, whole);
+  Part(target).keep(whole);
 }
 
 void check_writable(const fs::path& target) {
   if (target.empty() || target == "-") return;
   if (fs::is_directory(target)) throw InputError("{}: is a folder, a file is expected", target.string());
-  const fs::path part = part_of(target);
-  if (part == target) return;
-  errno = 0;
-  if (!std::ofstream(part)) throw cannot_write(target);
-  fs::remove(part);
+  if (!is_written_directly(target)) const Part can_be_made(target);
 }
 
 }  // namespace w4::cases::report

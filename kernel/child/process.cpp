@@ -37,6 +37,7 @@ constexpr auto kLook = 20ms;  // how often to check for the end: a child of the 
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
+  ::signal(SIGXFSZ, SIG_DFL);
   for (std::size_t i = 0; i < count; ++i)
     inherited[i].first = ::fcntl(inherited[i].first, F_DUPFD_CLOEXEC, kOutOfTheWay);
   for (std::size_t i = 0; i < count; ++i)

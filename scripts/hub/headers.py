@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ LENGTH_BYTES = 8
 MOST_HEADER_BYTES = 100_000_000    # as the safetensors library has it
 METADATA = "__metadata__"
 MOST_OFFSET = 2**63 - 1
+MOST_DIMENSIONS = 8                # as fixtures/files reads them
 
 # bf16 has no NumPy type: its bits are carried as uint16
 NUMPY_TYPES = {"BOOL": "|u1", "U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "F16": "<f2", "BF16": "<u2",
@@ -78,7 +80,10 @@ def _place(name: str, entry: object, start: int, where: str) -> Place:
     if not isinstance(dtype, str) or dtype not in NUMPY_TYPES:
         raise InputError(f"{where}: dtype {dtype!r} is not known")
     if not _is_list_of_sizes(shape) or not _is_list_of_sizes(offsets) or len(offsets) != 2:
-        raise InputError(f"{where}: shape {shape!r} and data_offsets {offsets!r} are not lists of integers from 0 up")
+        raise InputError(f"{where}: shape {reprlib.repr(shape)} and data_offsets {reprlib.repr(offsets)} are not lists "
+                         "of integers from 0 up")
+    if len(shape) > MOST_DIMENSIONS:
+        raise InputError(f"{where}: {len(shape)} dimensions, at most {MOST_DIMENSIONS} are read")
     needed = math.prod(shape) * np.dtype(NUMPY_TYPES[dtype]).itemsize
     if offsets[1] - offsets[0] != needed:
         raise InputError(f"{where}: shape {shape} of {dtype} takes {needed} bytes, data_offsets {offsets} span "

@@ -405,6 +405,8 @@ BAD = {
     "offsets beyond the file": (lambda f: with_header(f, {"a": ENTRY}), "truncated: "),
     "nan in a header": (lambda f: with_header(f, b'{"a": NaN}'), "holds NaN, which is no JSON number"),
     "key twice": (lambda f: with_header(f, b'{"a": {}, "a": {}}'), "key 'a' is given twice"),
+    "20 000 extents": (lambda f: with_header(f, {"a": ENTRY | {"shape": [1] * 20000}}, bytes(8)), "20000 dimensions, at most 8 are read"),
+    "20 000 offsets": (lambda f: with_header(f, {"a": ENTRY | {"data_offsets": [1] * 20000}}, bytes(8)), "1, 1, ...] are not lists of integers"),
     "nested too deep": (lambda f: with_header(f, b'{"a":' * 100000), "not valid JSON: nested too deep"),
     "a name with a NUL": (lambda f: with_header(f, {"a\0.qweight": ENTRY}, bytes(8)), "holds a text with a NUL"),
     "half a surrogate pair": (lambda f: with_header(f, b'{"a\\uD800": 1}'), "holds a text with half a surrogate pair"),

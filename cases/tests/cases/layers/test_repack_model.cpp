@@ -137,12 +137,12 @@ TEST_CASE("repack model: an interrupted run goes on and what it left half writte
   layers::repack_model(options_for(scratch));
   const std::string whole = content_of(scratch / "out" / "m.9.up.safetensors");
   fs::remove(scratch / "out" / "m.9.up.safetensors");
-  scratch.file("out/.m.9.up.safetensors.123.0", "half");
+  scratch.file("out/.m.9.up.safetensors.0123456789abcdef", "half");
   const layers::RepackedModel again = layers::repack_model(options_for(scratch, false));
   CHECK(again.count(Kind::kept) == 3);
   CHECK(again.count(Kind::done) == 1);
   CHECK(content_of(scratch / "out" / "m.9.up.safetensors") == whole);
-  CHECK_FALSE(fs::exists(scratch / "out" / ".m.9.up.safetensors.123.0"));
+  CHECK_FALSE(fs::exists(scratch / "out" / ".m.9.up.safetensors.0123456789abcdef"));
 }
 
 TEST_CASE("repack model: what is doubtful in a layer is told of one that is kept too") {

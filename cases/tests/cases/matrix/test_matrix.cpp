@@ -96,6 +96,27 @@ TEST_CASE("matrix: a case passes or fails by its output and a search adds the cu
   CHECK(record.rerun == "./bisect r 64 --case M4_K256_N128_g64_asym_fp16_r_s3 --inject scale-perm-missing");
 }
 
+TEST_CASE("matrix: a condition that is too deep or too long is refused before it is parsed to its end") {
+  const auto refusal = [](const std::string& text) {
+    try {
+      return std::string(holds(text.c_str(), kCase) ? "holds" : "does not");
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+  };
+  const auto nested = [](int count) { return std::string(count, '(') + "M == 16" + std::string(count, ')'); };
+  const auto negated = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += "not ";
+    return text + "M == 16";
+  };
+  CHECK(refusal(nested(100)) == "holds");
+  CHECK(refusal(nested(101)) == "--where: nested deeper than 100");
+  CHECK(refusal(negated(100)) == "holds");
+  CHECK(refusal(negated(101)) == "--where: nested deeper than 100");
+  CHECK(refusal(nested(100000)) == "--where: 200007 characters, at most 4096 are read");
+}
+
 TEST_CASE("matrix: a case is red where bisect calls it a mismatch, whatever known fault is planted") {
   const std::vector<test::Planted> faults = test::chosen_faults();
   std::size_t mismatches = 0;

@@ -4,6 +4,7 @@
 #include "cases/tests/fixtures/scratch.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <limits>
@@ -66,6 +67,33 @@ TEST_CASE("records: a finding or a known failure of the wrong shape is refused w
   CHECK(error_in(front + R"("finding":{"culprits":[]},"rerun":""})") == "no error");
   CHECK(error_in(front + R"("rounding":{"class":"twice","text":""},"rerun":""})") ==
         "FILE, line 2: 'twice' is no class of rounding that this program knows");
+}
+
+TEST_CASE("records: a value of another type or a number that no count can be is refused with its line") {
+  const std::string front = R"({"case":"M1","outcome":"fail","reason":"x","seconds":1,)";
+  const std::string kind = " of the expected kind; it is no result of schema 1";
+  for (const char* figure : {R"("x")", "[]", "true"})
+    CHECK(error_in(front + R"("error":{"max_z":)" + figure + R"(,"rms_z":1,"nrmse":1,"gain":1},"rerun":""})") ==
+          "FILE, line 2: no 'max_z'" + kind);
+  for (const char* times : {"-1", "1.5", "1e30", "3000000000", R"("2")", "null"})
+    CHECK(error_in(front + R"("repeated":{"failed":1,"times":)" + times + R"(},"rerun":""})") ==
+          "FILE, line 2: no 'times'" + kind);
+  CHECK(error_in(front + R"("repeated":3,"rerun":""})") == "FILE, line 2: no 'times'" + kind);
+  CHECK(error_in(R"("text")") == "FILE, line 2: no 'case'" + kind);
+  CHECK(error_in(front + R"("rerun":"","rerun":"y"})") == "FILE, line 2: key 'rerun' is given twice");
+  CHECK(error_in(front + R"("pictures":)" + std::string(100000, '[')) == "FILE, line 2: JSON nested deeper than 32");
+}
+
+TEST_CASE("records: a heading of the wrong shape is refused") {
+  for (const char* shard : {"[1]", "[1e30,2]", "[-1,2]", R"(["1",2])", "7"}) {
+    const Scratch scratch;
+    const auto path =
+        scratch.file("r.jsonl", fmt::format(R"({{"schema":1,"set":"ci","selection":[],"cases":1,"shard":{}}})"
+                                            "\n",
+                                            shard));
+    CHECK(error_of(path, [&] { matrix::read_results(path.string()); }) ==
+          "FILE, line 1: no 'shard' of the expected kind; it is no result of schema 1");
+  }
 }
 
 TEST_CASE("clean text: what XML 1.0 forbids and what is not UTF-8 becomes U+FFFD and nothing else changes") {
