@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -33,22 +34,22 @@ inline void complain(const char* name, std::string_view line) {
   std::fputs(fmt::format("{}: {}\n", name, line).c_str(), stderr);
 }
 
-/// `code`, or kBadInput where not all of what was written has reached standard output.
-inline int with_output_checked(const char* name, int code) {
-  errno = 0;
-  const bool flushed = std::fflush(stdout) == 0;
-  if (flushed && std::ferror(stdout) == 0) return code;
-  complain(name, errno == 0 ? "standard output cannot be written"
-                            : fmt::format("standard output cannot be written: {}", std::strerror(errno)));
-  return kBadInput;
+/// At every end of a program: what was written and has not reached standard output is an error, whatever was found.
+inline void check_output() {
+  const bool failed_before = std::ferror(stdout) != 0;
+  if (failed_before) std::clearerr(stdout), std::fputc('\n', stdout);  // fails again, and says why
+  if (std::fflush(stdout) == 0 && !failed_before) return;
+  complain(program_invocation_short_name, fmt::format("standard output cannot be written: {}", std::strerror(errno)));
+  ::_exit(kBadInput);
 }
 
 /// The body of every main(): calls `run`, prints what it throws as "NAME: ..." and returns the exit code.
 inline int run_program(const char* name, int argc, char** argv, int (*run)(int, char**)) {
   open_standard_streams();
+  std::atexit(check_output);
   std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with an error
   try {
-    return with_output_checked(name, run(argc, argv));
+    return run(argc, argv);
   } catch (const Error& error) {
     complain(name, error.what());
     return error.exit_code();
@@ -59,7 +60,7 @@ inline int run_program(const char* name, int argc, char** argv, int (*run)(int, 
     complain(name, "out of memory");
     return kBadInput;
   } catch (const std::exception& error) {
-    if (std::ferror(stdout) != 0) return with_output_checked(name, kBadInput);  // what fmt throws then
+    if (std::ferror(stdout) != 0) return kBadInput;  // fmt throws then; check_output() says it
     complain(name, fmt::format("internal error: {}", error.what()));
     return kBadInput;
   }

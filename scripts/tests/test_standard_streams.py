@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).parent
-ASKED = {"bisect": "b 128 --case M1_K64_N64_g32_sym_fp16_b_s1 --json -", "explain": "--help", "fixture": "--help",
+ASKED = {"bisect": "r 32 --shape 64,64 --m 1 --json -", "explain": "--help", "fixture": "--help",
          "matrix": "--help", "repack": "--help", "shrink": "--help", "confusion": "--help", "rounding": "--help"}
 
 pytestmark = pytest.mark.skipif(not (BIN / "bisect").exists(), reason="skipped: nothing is built")
