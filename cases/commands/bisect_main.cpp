@@ -9,6 +9,7 @@
 #include "cases/report/write_file.h"
 #include "cases/search/bisect.h"
 #include "cases/search/toggles.h"
+#include "fixtures/error.h"
 
 #include <nlohmann/json.hpp>
 

@@ -6,6 +6,7 @@
 #include "cases/proof/confusion.h"
 #include "cases/proof/confusion_report.h"
 #include "cases/proof/held_out.h"
+#include "fixtures/error.h"
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>

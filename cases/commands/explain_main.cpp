@@ -5,6 +5,7 @@
 #include "cases/explain/explain.h"
 #include "cases/explain/explain_report.h"
 #include "cases/report/write_file.h"
+#include "fixtures/error.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,70 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/error.h"
-
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <exception>
-#include <filesystem>
 #include <functional>
-#include <new>
 #include <string_view>
 
 namespace w4::cases {
 
-/// A stream that is closed would be the next file that is opened. Standard output becomes one that cannot be written,
-/// which is said at the end; the two others are empty.
-inline void open_standard_streams() {
-  constexpr std::array kFlags = {O_RDONLY, O_RDONLY, O_WRONLY};
-  for (int fd = 0; fd < 3; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", kFlags[static_cast<std::size_t>(fd)]) < 0) ::_exit(kBadInput);
-}
-
-/// A line on stderr, which may be full or gone.
-inline void complain(const char* name, std::string_view line) {
-  std::fputs(fmt::format("{}: {}\n", name, line).c_str(), stderr);
-}
-
-/// At every end of a program: what was written and has not reached standard output is an error, whatever was found.
-inline void check_output() {
-  const bool failed_before = std::ferror(stdout) != 0;
-  if (failed_before) std::clearerr(stdout), std::fputc('\n', stdout);  // fails again, and says why
-  if (std::fflush(stdout) == 0 && !failed_before) return;
-  complain(program_invocation_short_name, fmt::format("standard output cannot be written: {}", std::strerror(errno)));
-  ::_exit(kBadInput);
-}
-
-/// The body of every main(): calls `run`, prints what it throws as "NAME: ..." and returns the exit code.
-inline int run_program(const char* name, int argc, char** argv, int (*run)(int, char**)) {
-  open_standard_streams();
-  std::atexit(check_output);
-  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with an error
-  try {
-    return run(argc, argv);
-  } catch (const Error& error) {
-    complain(name, error.what());
-    return error.exit_code();
-  } catch (const std::filesystem::filesystem_error& error) {
-    complain(name, fmt::format("{}: {}", error.path1().string(), error.code().message()));
-    return kBadInput;
-  } catch (const std::bad_alloc&) {
-    complain(name, "out of memory");
-    return kBadInput;
-  } catch (const std::exception& error) {
-    if (std::ferror(stdout) != 0) return kBadInput;  // fmt throws then; check_output() says it
-    complain(name, fmt::format("internal error: {}", error.what()));
-    return kBadInput;
-  }
-}
+/// The body of every main(): calls `run`, prints what it throws as "NAME: ..." and returns the exit code. Standard
+/// streams that are closed are replaced first. At every end of the program, std::exit() too, output that has not
+/// reached standard output is one line and exit 129, whatever was found.
+int run_program(const char* name, int argc, char** argv, int (*run)(int, char**));
 
 /// Progress on stderr where that is a terminal: each step in place of the one before, but for one that ends its line;
 /// the empty one takes the line away.

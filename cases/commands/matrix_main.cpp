@@ -7,6 +7,7 @@
 #include "cases/matrix/reports.h"
 #include "cases/matrix/worker.h"
 #include "cases/report/write_file.h"
+#include "fixtures/error.h"
 
 #include <fmt/format.h>
 

@@ -4,6 +4,7 @@
 #include "cases/case/options.h"
 #include "cases/commands/main.h"
 #include "cases/proof/rounding_proof.h"
+#include "fixtures/error.h"
 
 #include <unistd.h>
 #include <CLI/CLI.hpp>

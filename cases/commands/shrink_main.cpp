@@ -3,6 +3,7 @@
 #include "cases/commands/main.h"
 #include "cases/shrink/reproducer.h"
 #include "cases/shrink/shrink_case.h"
+#include "fixtures/error.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
