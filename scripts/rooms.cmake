@@ -21,7 +21,7 @@ function(w4_precompiled name)
   target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
 endfunction()
 set(W4_HEADERS ${W4_COMMON_HEADERS})
-if(CMAKE_CXX_COMPILER_ID MATCHES Clang) # GCC takes a second longer to load them with it
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang) # GCC takes a second longer to load them with these
   list(APPEND W4_HEADERS <nlohmann/json.hpp> <Eigen/Core>)
 endif()
 w4_precompiled(w4_headers HEADERS ${W4_HEADERS} LIBRARIES w4_options)

@@ -46,7 +46,8 @@ class Part {
 
   void keep(const std::string& text) {
     file_.write(text);
-    file_.finish();
+    file_.sync();
+    file_.close();
     if (std::rename(path_.c_str(), target_.c_str()) != 0) throw cannot_write(target_);
     kept_ = true;
     fixtures::files::sync_entries(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
