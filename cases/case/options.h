@@ -130,6 +130,10 @@ Options parse_options(int argc, char** argv);
 /// that is not understood, with the nearest option.
 void parse_words(CLI::App& app, const std::function<void()>& parse);
 
+/// Whether text on standard output is coloured unless an option says otherwise: a terminal that has colours, and no
+/// NO_COLOR.
+bool wants_color();
+
 /// The value of --dtype: fp16 or bf16. Throws InputError for another.
 DType parse_dtype(const std::string& text);
 

@@ -168,15 +168,20 @@ Layer mixed(const Layer& real, const CaseRequest& request) {
   return real_codes(request.source) ? with_codes_of(real, random) : with_codes_of(random, real);
 }
 
+/// The layer as it is stored, with what reading and lint say of it.
+Layer stored_layer(const fixtures::files::Container& container, const CaseRequest& request, Prepared& out) {
+  fixtures::LayerFile file = repack::trusted_layer_from(container, request.layer, request.trust);
+  for (const std::string& line : file.inferred) out.notes.push_back(line);
+  if (request.source != Source::r)  // as stored: a conversion makes another layer
+    note_lint(fixtures::lint::lint_read(container, file), request, out);
+  undo_row_scale(file.layer);
+  return std::move(file.layer);
+}
+
 Layer fixture_layer(const CaseRequest& request, Prepared& out) {
   std::vector<std::string>& notes = out.notes;
   const auto container = fixtures::read_container_with(fixture_path(request), request.layer, request.trust);
-  fixtures::LayerFile file = repack::trusted_layer_from(container, request.layer, request.trust);
-  for (const std::string& line : file.inferred) notes.push_back(line);
-  Layer& real = file.layer;
-  if (request.source != Source::r)  // as stored: a conversion makes another layer
-    note_lint(fixtures::lint::lint_read(container, file), request, out);
-  undo_row_scale(real);
+  Layer real = stored_layer(container, request, out);
   check_group(describe(real, request));
   if (request.dtype) change_dtype(real, *request.dtype, notes);
   if (request.source != Source::r) return mixed(regrouped(real, request.group, request, notes), request);
@@ -243,6 +248,20 @@ Prepared with_cuts(Prepared out, const std::vector<fixtures::Cut>& cuts) {
   return out;
 }
 
+/// The case's description, its cuts and its activations, once there is a layer.
+Prepared with_data(Prepared out, const CaseRequest& request) {
+  out.id = describe(out.layer, request);
+  out.id.M = rows_of(request, out.layer);
+  if (request.case_id && *request.case_id != out.id)
+    throw InputError("case {} is asked of {}, which makes it {}", request.case_id->text(), out.fixture, out.id.text());
+  if (out.id.M > kMostElements / std::max(out.id.K, out.id.N))
+    throw CannotTest("M={} with K={} and N={}: more than {} elements", out.id.M, out.id.K, out.id.N, kMostElements);
+  out = with_cuts(std::move(out), request.cuts);
+  out.A = scaled(activations_of(out.layer, out.id.M, request.seed, out.notes), request.magnitude, out.layer.dtype);
+  if (request.magnitude != 0) out.notes.push_back(fmt::format("activations times 2^{}", request.magnitude));
+  return out;
+}
+
 }  // namespace
 
 Prepared for_kernel(Prepared prepared, bool takes_bias) {
@@ -286,22 +305,21 @@ Prepared random_case(const CaseId& id, int magnitude) {
   return out;
 }
 
+Prepared prepare(const fixtures::files::Container& container, const CaseRequest& request) {
+  Prepared out{.id = {}, .fixture = request.fixture.string(), .layer = {}, .A = {}, .notes = {}};
+  out.layer = stored_layer(container, request, out);
+  CaseRequest own = request;
+  own.group = out.layer.group_size == out.layer.K ? -1 : out.layer.group_size;
+  return with_data(std::move(out), own);
+}
+
 Prepared prepare(const CaseRequest& request) {
   Prepared out;
   const bool made = request.fixture.empty() && (request.shape || (request.case_id && request.source == Source::r));
   out.layer = made ? made_layer(request) : fixture_layer(request, out);
   if (request.source == Source::r) note_lint(fixtures::lint::lint(out.layer), request, out);
   out.fixture = made ? "random" : (request.fixture.empty() ? "fixtures/data/up" : request.fixture.string());
-  out.id = describe(out.layer, request);
-  out.id.M = rows_of(request, out.layer);
-  if (request.case_id && *request.case_id != out.id)
-    throw InputError("case {} is asked of {}, which makes it {}", request.case_id->text(), out.fixture, out.id.text());
-  if (out.id.M > kMostElements / std::max(out.id.K, out.id.N))
-    throw CannotTest("M={} with K={} and N={}: more than {} elements", out.id.M, out.id.K, out.id.N, kMostElements);
-  out = with_cuts(std::move(out), request.cuts);
-  out.A = scaled(activations_of(out.layer, out.id.M, request.seed, out.notes), request.magnitude, out.layer.dtype);
-  if (request.magnitude != 0) out.notes.push_back(fmt::format("activations times 2^{}", request.magnitude));
-  return out;
+  return with_data(std::move(out), request);
 }
 
 }  // namespace w4::cases

@@ -41,4 +41,7 @@ std::filesystem::path fixture_path(const CaseRequest& request);
 /// and type. Throws InputError for a request that contradicts itself or the layer.
 Prepared prepare(const CaseRequest& request);
 
+/// The same of the layer in a container, one of many: its real codes and scales in its own groups and type, M rows.
+Prepared prepare(const fixtures::files::Container& container, const CaseRequest& request);
+
 }  // namespace w4::cases

@@ -2,6 +2,7 @@
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
 #include "cases/ask.h"
 #include "cases/case/prepare.h"
+#include "cases/case/terminal.h"
 #include "cases/commands/main.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/page.h"
@@ -46,7 +47,7 @@ void write(const report::Report& report, const Outputs& outputs) {
     return;
   }
   if (!outputs.json.empty()) report::write_json(outputs.json, report::json_of(report).dump(2));
-  fmt::print("{}", report::text_of(report, outputs.color));
+  print(report::text_of(report, outputs.color));
 }
 
 int run(int argc, char** argv) {

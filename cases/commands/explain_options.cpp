@@ -12,10 +12,10 @@ namespace w4::cases {
 namespace {
 
 constexpr const char* kAbout =
-    "Traces one output, or one weight, from the checkpoint to the register: what it should be, what is used, where it\n"
+    "Traces one output, or one weight, from the checkpoint to the register: what it should be, what is used, where it "
     "lies in the packed tensors, who loads it, and where a wrong part came from.\n\n"
     "explain M N MODE GROUP             output (m, n)\n"
-    "explain --weight K N MODE GROUP    the weight that column k of A is to meet in output column n\n\n"
+    "explain --weight K N MODE GROUP    the weight that column k of A meets in column n\n\n"
     "Exit: 0 right, 1 wrong, 125 cannot be tested here, 129 bad input.";
 
 int index_of(const char* name, const std::string& word) {

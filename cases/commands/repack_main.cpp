@@ -16,13 +16,15 @@ using namespace w4;
 using namespace w4::cases;
 
 constexpr const char* kAbout =
-    R"(Repacks every 4-bit layer of a model, a folder with config.json and .safetensors files or one such file, into Marlin
-format: OUT has NAME.safetensors for each layer (B, scales, and where there are any zeros, perm, bias and a factor for
-each row), and is itself read as a model. Layers that OUT has already are read and kept, so that an interrupted run goes
-on.
+    R"(Repacks every 4-bit layer of a model, a folder with config.json and
+.safetensors files or one such file, into Marlin format: OUT has
+NAME.safetensors for each layer (B, scales, and where there are any zeros,
+perm, bias and a factor for each row), and is itself read as a model. Layers
+that OUT has already are read and kept, so that an interrupted run goes on.
 
-Exit: 0 all are there; 1 a layer, undone again, is not the one it was (--verify); 125 a layer cannot be had in this
-form, the others are done; 129 bad input, of a layer or altogether.)";
+Exit: 0 all are there; 1 a layer, undone again, is not the one it was
+(--verify); 125 a layer cannot be had in this form, the others are done;
+129 bad input, of a layer or altogether.)";
 
 int run(int argc, char** argv) {
   layers::RepackModelOptions options;

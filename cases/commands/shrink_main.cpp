@@ -18,17 +18,25 @@ using namespace w4::cases;
 namespace fs = std::filesystem;
 
 constexpr const char* kHelp =
-    "shrink MODE GROUP [options of bisect] -o FOLDER [--reproducer FOLDER] [--budget N]\n\n"
-    "Makes a case on which bisect finds a failure smaller, as long as bisect finds the same one: fewer rows, groups "
-    "and\n"
-    "columns, no bias, no act-order, then plain values. Writes what is left as a fixture, with the command that asks\n"
-    "bisect for it.\n\n"
-    "  -o FOLDER             the fixture: a folder that does not exist yet, or is empty\n"
-    "  --reproducer FOLDER   a program of one file that shows the failure of any plug-in without w4bisect\n"
-    "  --budget N            runs of bisect at most (default 400)\n\n"
-    "MODE, GROUP and all other options are those of bisect, which --help of bisect lists.\n"
-    "Exit: 0 the fixture is written and fails the same way, 125 there is nothing to shrink (a match) or it cannot be\n"
-    "tested here, 129 bad input.\n";
+    R"(shrink MODE GROUP [options of bisect] -o FOLDER
+
+Makes a case on which bisect finds a failure smaller, as long as bisect finds
+the same one: fewer rows, groups and columns, no bias, no act-order, then plain
+values. Writes what is left as a fixture, with the command that asks bisect for
+it.
+
+  -o FOLDER             the fixture: a folder that does not exist yet, or is
+                        empty
+  --reproducer FOLDER   a program of one file that shows the failure of any
+                        plug-in without w4bisect
+  --budget N            runs of bisect at most (default 400)
+
+MODE, GROUP and all other options are those of bisect, which bisect --help
+lists.
+
+Exit: 0 the fixture is written and fails the same way, 125 there is nothing to
+shrink (a match) or it cannot be tested here, 129 bad input.
+)";
 
 /// The options of shrink; all others go to bisect's parser.
 struct OwnOptions {

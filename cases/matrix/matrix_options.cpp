@@ -26,7 +26,7 @@ constexpr const char* kExit =
 std::string about() {
   std::string text =
       "Runs a set of cases, hands what fails to bisect, and writes reports. Also: matrix merge OUT IN..., matrix "
-      "report\n"
+      "report "
       "RESULTS, matrix baseline RESULTS OUT, each with a --help of its own.\n\nSETs:\n";
   for (const NamedSet& set : named_sets()) text += fmt::format("  {:<10} {}\n", set.name, set.what);
   text += "\nAxes, for --axis and --where (K and N for --where alone):\n";

@@ -26,7 +26,7 @@ class Text {
   void line(fmt::format_string<Args...> format, Args&&... args) {
     text_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
   }
-  std::string painted(std::string_view word, fmt::color color) const {
+  std::string painted(std::string_view word, fmt::terminal_color color) const {
     return color_ ? fmt::format(fmt::fg(color) | fmt::emphasis::bold, "{}", word) : std::string(word);
   }
   std::string take() { return std::move(text_); }
@@ -36,19 +36,19 @@ class Text {
   std::string text_;
 };
 
-fmt::color color_of(StageVerdict verdict) {
+fmt::terminal_color color_of(StageVerdict verdict) {
   switch (verdict) {
-    case StageVerdict::ok: return fmt::color::green;
-    case StageVerdict::broken: return fmt::color::red;
-    default: return fmt::color::gray;
+    case StageVerdict::ok: return fmt::terminal_color::green;
+    case StageVerdict::broken: return fmt::terminal_color::red;
+    default: return fmt::terminal_color::bright_black;
   }
 }
 
-fmt::color color_of(Verdict verdict) {
+fmt::terminal_color color_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::match: return fmt::color::green;
-    case Verdict::mismatch: return fmt::color::red;
-    default: return fmt::color::orange;
+    case Verdict::match: return fmt::terminal_color::green;
+    case Verdict::mismatch: return fmt::terminal_color::red;
+    default: return fmt::terminal_color::yellow;
   }
 }
 
@@ -65,7 +65,8 @@ void add_probes(const Report& report, Text& text) {
   text.line("\n{:<13} {:>5}  {:<24} {}", "probe", "rows", "outputs", "answers");
   for (const ProbeLine& line : report.probes)
     text.line("{:<13} {:>5}  {} {}", line.id, line.rows,
-              text.painted(fmt::format("{:<24}", line.answer), line.right ? fmt::color::green : fmt::color::red),
+              text.painted(fmt::format("{:<24}", line.answer),
+                           line.right ? fmt::terminal_color::green : fmt::terminal_color::red),
               line.sees);
 }
 
@@ -109,7 +110,7 @@ void add_audit(const Report& report, Text& text) {
 
 void add_culprits(const Report& report, Text& text) {
   for (const Culprit& culprit : report.culprits) {
-    text.line("\n{:<12} {}{}", "culprit", text.painted(culprit.fault, fmt::color::red),
+    text.line("\n{:<12} {}{}", "culprit", text.painted(culprit.fault, fmt::terminal_color::red),
               culprit.stage.empty() ? "" : " in stage " + culprit.stage);
     for (const std::string& evidence : culprit.evidence) text.line("{:<12} {}", "", evidence);
     if (!culprit.cure.empty()) text.line("{:<12} {}", "cure", culprit.cure);
@@ -171,7 +172,12 @@ ordered_json first_outputs(const std::vector<double>& values) {
 /// ": ..." after the verdict, or nothing.
 std::string verdict_reason(const Report& report) {
   if (is_doubtful_match(report)) return ": the path matches; the LAYER looks wrong: " + report.doubts[0];
-  return report.reason.empty() ? "" : ": " + report.reason;
+  std::vector<std::string> said;
+  for (const Culprit& culprit : report.culprits)
+    if (!report.reason.starts_with(culprit.fault))
+      said.push_back(culprit.fault + (culprit.stage.empty() ? "" : " in stage " + culprit.stage));
+  if (!report.reason.empty()) said.push_back(report.reason);
+  return said.empty() ? "" : fmt::format(": {}", fmt::join(said, "; "));
 }
 
 }  // namespace
@@ -195,7 +201,12 @@ int exit_code_of(Verdict verdict) {
 
 std::string text_of(const Report& report, bool color) {
   Text text(color);
-  text.line("{:<12} {}", "case", report.case_id);
+  text.line("{:<12} {}{}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
+            report.rounding ? " (" + report.rounding_text + ")" : "", verdict_reason(report));
+  if (is_doubtful_match(report)) text.line("{:<12} {}", "cure", report.doubt_cure);
+  add_culprits(report, text);
+  add_condition(report, text);
+  text.line("\n{:<12} {}", "case", report.case_id);
   text.line("{:<12} {}", "fixture", report.fixture);
   text.line("{:<12} {}{}", "kernel", report.kernel, report.launch.empty() ? "" : ": " + report.launch);
   for (const kernel::KernelLaunch& launch : report.launches) text.line("{:<12} {}", "launch", launch.text());
@@ -206,12 +217,7 @@ std::string text_of(const Report& report, bool color) {
   if (report.repeats && report.repeats->differing > 0)
     text.line("{:<12} {}", "launches", judge::triage_of(*report.repeats));
   add_audit(report, text);
-  add_culprits(report, text);
-  add_condition(report, text);
-  text.line("\n{:<12} {}{}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
-            report.rounding ? " (" + report.rounding_text + ")" : "", verdict_reason(report));
-  if (is_doubtful_match(report)) text.line("{:<12} {}", "cure", report.doubt_cure);
-  text.line("{:<12} {:.2f} s", "time", report.seconds);
+  text.line("\n{:<12} {:.2f} s", "time", report.seconds);
   text.line("{}", report.rerun);
   return text.take();
 }

@@ -38,7 +38,7 @@ VARYING = [(re.compile(r"(?m)^(time +)\d+\.\d+ s$"), r"\1? s"),
 LAUNCHER = """#!/bin/sh
 # Starts the programs as ./bisect does, and builds nothing.
 program=bisect
-case ${1-} in explain | fixture | matrix | repack | shrink) program=$1 && shift ;; esac
+case ${1-} in check | explain | fixture | matrix | repack | shrink) program=$1 && shift ;; esac
 exec "build/release/bin/$program" "$@"
 """
 

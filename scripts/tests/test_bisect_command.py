@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -105,10 +106,13 @@ def test_two_runs_print_the_same_but_for_the_time():
 
 
 def test_the_case_string_of_a_report_asks_the_same_again():
-    case = bisect("r", 64, "--shape", "256,320", "--m", 5, "--seed", 3).stdout.splitlines()[0].split()[1]
+    def case_of(done):
+        return re.search(r"^case +(.*)", done.stdout, re.MULTILINE)[1]
+
+    case = case_of(bisect("r", 64, "--shape", "256,320", "--m", 5, "--seed", 3))
     again = bisect("--case", case)
     assert again.returncode == 0
-    assert again.stdout.splitlines()[0].split()[1] == case
+    assert case_of(again) == case
 
 
 def test_json_has_the_contracts_fields():

@@ -53,7 +53,7 @@ def test_bisect_takes_what_was_extracted_from_a_hub(run, out):
     extract(run, REPO, LAYER, "-o", out)
     done = run(BISECT, "b", 128, "--fixture", out)
     assert done.returncode == 0 and "verdict      match" in done.stdout, done.stdout + done.stderr
-    assert "M16_K256_N128_g128_sym_fp16_b" in done.stdout.splitlines()[0]
+    assert "M16_K256_N128_g128_sym_fp16_b" in done.stdout
     broken = run(BISECT, "b", 128, "--fixture", out, "--inject", "scale-perm-missing")
     assert broken.returncode == 1 and "culprit      scale-perm-missing" in broken.stdout
 
@@ -88,7 +88,7 @@ def test_a_model_of_a_hub_is_a_fixture_by_its_name(run, hub):
     done = run(BISECT, "b", 128, "--fixture", f"hf:{REPO}", "--layer", LAYER)
     assert done.returncode == 0 and "verdict      match" in done.stdout, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert lines[1] == f"fixture      hf:{REPO}"
+    assert f"fixture      hf:{REPO}" in lines
     assert lines[-1] == f"./bisect b 128 --fixture hf:{REPO} --layer {LAYER}"
     hub.log.clear()
     again = run(BISECT, "b", 128, "--fixture", f"hf:{REPO}@main", "--layer", LAYER.split(".", 2)[2], "--json", "-")

@@ -16,7 +16,7 @@ CMAKE_LISTS = """cmake_minimum_required(VERSION 3.25)
 project(stand_in LANGUAGES CXX)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 add_executable(bisect cases/main.cpp)
-foreach(program explain fixture matrix repack shrink)
+foreach(program check explain fixture matrix repack shrink)
   add_executable(${program} cases/main.cpp)
   target_compile_definitions(${program} PRIVATE NAME="${program}: ")
 endforeach()
@@ -174,7 +174,7 @@ def test_arguments_arrive_as_they_were_typed(built):
 
 def test_the_other_programs_are_started_by_their_names(built):
     assert built.bisect("explain", "0", "3", "b", "-1").stdout.startswith("explain: 0 3 b -1 in ")
-    for program in ("fixture", "matrix", "repack", "shrink"):
+    for program in ("check", "fixture", "matrix", "repack", "shrink"):
         assert built.bisect(program, "info", "x").stdout.startswith(f"{program}: info x in ")
     assert built.bisect("b", "explain").stdout.startswith("b explain in ")
 

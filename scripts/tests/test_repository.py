@@ -37,7 +37,7 @@ ROOMS = (
     ("cases/packed", "cases/recorded"),
     ("cases/explain", "cases/sweep", "cases/proof"),
     ("cases",),  # ask.h
-    ("cases/shrink", "cases/matrix"),
+    ("cases/shrink", "cases/matrix", "cases/check"),
     ("cases/bench",),
     ("cases/commands",),
     ("cases/tests",),

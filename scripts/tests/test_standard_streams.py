@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).parent
 ASKED = {"bisect": "r 32 --shape 64,64 --m 1 --json -", "explain": "--help", "fixture": "--help",
-         "matrix": "--help", "repack": "--help", "shrink": "--help", "confusion": "--help", "rounding": "--help"}
+         "check": "--help", "matrix": "--help", "repack": "--help", "shrink": "--help", "confusion": "--help", "rounding": "--help"}
 
 pytestmark = pytest.mark.skipif(not (BIN / "bisect").exists(), reason="skipped: nothing is built")
 
