@@ -4,6 +4,7 @@
 import os
 import pathlib
 import pty
+import re
 import shutil
 import subprocess
 import time
@@ -280,18 +281,18 @@ def test_a_copied_tree_builds_for_its_new_place(built, tmp_path):
     assert (again.returncode, again.stdout) == (3, f"r in {tmp_path} root {copy}\n")
 
 
-def test_a_failed_build_exits_129_with_the_error_and_no_stdout(tree):
+def test_a_failed_build_exits_125_with_the_error_and_no_stdout(tree):
     tree.write("cases/answer.h", "#error planted\n")
     failed = tree.bisect("b", "128")
-    assert (failed.returncode, failed.stdout) == (129, "")
+    assert (failed.returncode, failed.stdout) == (125, "")
     assert "#error planted" in failed.stderr
     assert failed.stderr.splitlines()[-1] == f"bisect: building failed; the whole log is {tree.root}/build/release.log"
 
 
-def test_a_failed_configuration_exits_129_with_the_error_and_no_stdout(tree):
+def test_a_failed_configuration_exits_125_with_the_error_and_no_stdout(tree):
     tree.write("CMakeLists.txt", CMAKE_LISTS + 'message(FATAL_ERROR "planted")\n')
     failed = tree.bisect("b", "128")
-    assert (failed.returncode, failed.stdout) == (129, "")
+    assert (failed.returncode, failed.stdout) == (125, "")
     assert "planted" in failed.stderr and "configuring failed" in failed.stderr
 
 
@@ -310,7 +311,7 @@ def test_starts_at_the_same_time_build_once_and_all_run(tree):
 def test_missing_packages_without_a_terminal_print_the_line_to_type(tree):
     tree.packages(missing=("libfmt-dev", "libzip-dev"))
     refused = tree.bisect("b", "128")
-    assert (refused.returncode, refused.stdout) == (129, "")
+    assert (refused.returncode, refused.stdout) == (125, "")
     assert refused.stderr == (
         "setup: packages are missing, type: sudo apt-get update && "
         "sudo apt-get install -y --no-install-recommends libfmt-dev libzip-dev\n")
@@ -421,3 +422,16 @@ def test_setup_refuses_unknown_arguments_in_one_line(tree, arguments):
 def test_scripts_test_refuses_unknown_arguments_in_one_line(tree, arguments):
     refused = tree.run(str(ROOT / "scripts/test"), *arguments)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (129, "", 1)
+
+
+def test_doctor_says_what_is_there_and_what_each_missing_thing_leaves_out(tree):
+    done = subprocess.run([ROOT / "bisect", "doctor"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.endswith("\nbisect can be built and run here\n"), done.stderr
+    assert re.search(r"^cmake            cmake version 3", done.stdout, re.MULTILINE)
+    bare = tree.root / "bare"
+    bare.mkdir()
+    for tool in ("bash", "env", "dirname", "head", "awk", "nproc", "uname", "df", "tail", "tr", "grep", "paste"):
+        (bare / tool).symlink_to(shutil.which(tool))
+    lacking = subprocess.run([ROOT / "bisect", "doctor"], capture_output=True, text=True, check=False, env={"PATH": str(bare)})
+    assert lacking.returncode == 125 and lacking.stdout.endswith("\nbisect cannot be built here\n"), lacking.stderr
+    assert "g++              not found: nothing can be built: scripts/setup build" in lacking.stdout
