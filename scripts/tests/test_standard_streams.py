@@ -16,6 +16,8 @@ pytestmark = pytest.mark.skipif(not (BIN / "bisect").exists(), reason="skipped: 
 
 
 def shell(program, redirections):
+    if not (BIN / program).exists():
+        pytest.skip(f"{program} is not built here")
     command = f"{BIN / program} {ASKED[program]} {redirections}"
     return subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
 
