@@ -63,9 +63,17 @@ function(w4_optimised target)
   set_target_properties(${target} PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
 endfunction()
 
+# w4_reads_hdf5(PROGRAM): it is built with the worker that reads HDF5 for it.
+function(w4_reads_hdf5 program)
+  if(NOT program STREQUAL w4_hdf5_worker)
+    add_dependencies(${program} w4_hdf5_worker)
+  endif()
+endfunction()
+
 # w4_program(NAME SOURCE [LIBRARY...])
 function(w4_program name source)
   add_executable(${name} ${source})
+  w4_reads_hdf5(${name})
   target_link_libraries(${name} PRIVATE ${ARGN})
   target_precompile_headers(${name} REUSE_FROM w4_headers)
 endfunction()

@@ -18,11 +18,13 @@ CONFIGS = ("config.json", "quantize_config.json")
 MOST_JSON_BYTES = 256 << 20
 CARD = "README.md"
 MOST_CARD_BYTES = 1 << 20
+# Separators, control characters, and bytes of a name that are not UTF-8, as Python has them.
+NOT_IN_A_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def plain_file_name(name: object, where: str) -> str:
-    """A file name that leads nowhere else."""
-    if not isinstance(name, str) or not name or name.startswith(".") or re.search(r"[/\\\0]", name):
+    """A file name that leads nowhere else, and that a terminal may show."""
+    if not isinstance(name, str) or not name or name.startswith(".") or NOT_IN_A_NAME.search(name):
         raise InputError(f"{where}: names the file {name!r}, expected a plain file name")
     return name
 
@@ -43,7 +45,7 @@ def weight_files(names: list[str], where: str) -> list[str]:
             if refused := refused_file(os.path.splitext(name)[1]):
                 raise InputError(f"{where}/{name}: {refused} is not read; read are {READ}")
         raise InputError(f"{where}: holds no .safetensors file")
-    return ["model.safetensors"] if "model.safetensors" in found else found
+    return ["model.safetensors"] if "model.safetensors" in found else [plain_file_name(name, where) for name in found]
 
 
 def licence_in_card(text: str) -> str | None:

@@ -186,6 +186,12 @@ def test_a_tensor_in_two_files_without_an_index_is_refused(folder, capsys):
     assert "is in a.safetensors and in b.safetensors" in refusal(folder, capsys)
 
 
+@pytest.mark.parametrize("name", ["a\x1b[2J.safetensors", "a\n.safetensors", "a\x9b.safetensors", "a\udcff.safetensors"])
+def test_a_file_whose_name_steers_a_terminal_is_refused_and_shown_escaped(folder, capsys, name):
+    write_model(folder.model, {name: safetensors_bytes(named(LAYER, gptq()))})
+    assert f"names the file {name!r}, expected a plain file name" in refusal(folder, capsys)
+
+
 @pytest.mark.parametrize("ending", [".npz", ".h5", ".hdf5", ".safetensors"])
 def test_the_ending_of_out_says_what_is_written(folder, ending):
     import h5py

@@ -422,6 +422,7 @@ BAD = {
     "an index to a missing shard": (lambda f: f | {"model.safetensors.index.json": json.dumps(
         {"weight_map": {f"{LAYER}.qweight": "none.safetensors"}}).encode()}, "none.safetensors: no such file at revision 'main' (404)"),
     "index to another folder": (lambda f: f | {"model.safetensors.index.json": b'{"weight_map": {"a.qweight": "../../x"}}'}, "names the file '../../x', expected a plain file name"),
+    "index to a name that steers a terminal": (lambda f: f | {"model.safetensors.index.json": b'{"weight_map": {"a.qweight": "a\\u001b[2J.safetensors"}}'}, r"names the file 'a\x1b[2J.safetensors', expected a plain file name"),
     "index without a map": (lambda f: f | {"model.safetensors.index.json": b"{}"}, "has no object weight_map"),
     "config that is a list": (lambda f: f | {"config.json": b"[1]"}, "config.json: is a list, expected an object"),
     "config part that is text": (lambda f: f | {"config.json": b'{"quantization_config": "gptq"}'}, "quantization_config is text, expected an object"),

@@ -59,6 +59,12 @@ def test_the_installed_command_starts_each_program(prefix):
     assert "group_size" in run(prefix / "bin/w4bisect", "fixture", "info", prefix / "share/w4bisect/fixtures/data/up").stdout
 
 
+def test_the_installed_programs_find_the_worker_that_reads_hdf5(prefix, tmp_path):
+    layer = prefix / "share/w4bisect/fixtures/data/up"
+    run(prefix / "bin/w4bisect", "fixture", "convert", layer, tmp_path / "x.h5")
+    assert "group_size" in run(prefix / "bin/w4bisect", "fixture", "info", tmp_path / "x.h5").stdout
+
+
 def test_a_moved_tree_reads_what_moved_with_it(prefix, tmp_path):
     copy = shutil.copytree(prefix, tmp_path / "copy")
     shutil.rmtree(copy / "share/w4bisect/fixtures")

@@ -19,7 +19,7 @@ ROOMS = (
     ("fixtures",),
     ("fixtures/files",),
     ("fixtures/layer",),
-    ("fixtures/lint", "fixtures/random"),
+    ("fixtures/lint", "fixtures/random", "fixtures/hdf5"),
     ("fixtures/fuzz",),
     ("repack/stages",),
     ("repack",),
