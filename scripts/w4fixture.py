@@ -25,7 +25,7 @@ CODES_PER_WORD = 32 // CODE_BITS
 CODE_MASK = (1 << CODE_BITS) - 1
 SYMMETRIC_ZERO_POINT = (CODE_MASK + 1) // 2
 FORMATS = ("gptq_v1", "gptq_v2")
-EXIT_BAD_INPUT = 129
+EXIT_BAD_INPUT, EXIT_INTERRUPTED = 129, 130
 
 
 class InputError(Exception):
@@ -33,13 +33,19 @@ class InputError(Exception):
 
 
 def exit_code_of(program: str, body: Callable[[], int]) -> int:
-    """Runs `body`; bad input and failing files become one line on stderr and exit 129."""
+    """Runs `body`; bad input, failing files and too little memory become one line on stderr and exit 129, an
+    interruption exit 130."""
     try:
         return body()
     except InputError as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename or 'input'}: {error.strerror or error}"
+    except MemoryError:
+        message = "a tensor is too large for this machine's memory"
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
     print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
     return EXIT_BAD_INPUT
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/commands/main.h"
 
+#include "cases/commands/signals.h"
 #include "fixtures/error.h"
 
 #include <fcntl.h>
@@ -16,6 +17,8 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <stdexcept>
+#include <string>
 
 namespace w4::cases {
 namespace {
@@ -48,20 +51,23 @@ int run_program(const char* name, int argc, char** argv, int (*run)(int, char**)
   open_standard_streams();
   std::atexit(check_output);
   std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with an error
+  clean_up_at_signals();
   try {
     return run(argc, argv);
   } catch (const Error& error) {
     complain(name, error.what());
     return error.exit_code();
   } catch (const std::filesystem::filesystem_error& error) {
-    complain(name, fmt::format("{}: {}", error.path1().string(), error.code().message()));
+    const std::string where = error.path1().empty() ? "the current folder" : error.path1().string();
+    complain(name, fmt::format("{}: {}", where, error.code().message()));
     return kBadInput;
   } catch (const std::bad_alloc&) {
     complain(name, "out of memory");
     return kBadInput;
   } catch (const std::exception& error) {
     if (std::ferror(stdout) != 0) return kBadInput;  // fmt throws then; check_output() says it
-    complain(name, fmt::format("internal error: {}", error.what()));
+    const bool is_ours = dynamic_cast<const std::runtime_error*>(&error) == nullptr;  // else: no thread can be made
+    complain(name, fmt::format("{}: {}", is_ours ? "internal error" : "the system refuses", error.what()));
     return kBadInput;
   }
 }

@@ -2,6 +2,7 @@
 // matrix SET [options]: runs a set of cases and writes reports. See --help.
 #include "cases/commands/main.h"
 #include "cases/matrix/baseline.h"
+#include "cases/matrix/made_with.h"
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/merge.h"
 #include "cases/matrix/reports.h"
@@ -43,6 +44,8 @@ int merge(int argc, char** argv) {
   std::vector<matrix::Results> shards;
   for (const std::string& file : options.in) shards.push_back(matrix::read_results(file));
   const matrix::Results whole = matrix::merged(shards, options.in);
+  if (const std::string versions = matrix::versions_text(whole.records); !versions.empty())
+    fmt::print(stderr, "matrix: {}: made with {}\n", options.out, versions);
   report::write_json(options.out, matrix::text_of(whole));
   return matrix::report_results(whole, options.reports);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // shrink MODE GROUP [options of bisect] -o FOLDER: the smallest case that fails the same way. See --help.
 #include "cases/commands/main.h"
+#include "cases/commands/signals.h"
 #include "cases/shrink/reproducer.h"
 #include "cases/shrink/shrink_case.h"
 #include "fixtures/error.h"
@@ -33,6 +34,9 @@ it.
 
 MODE, GROUP and all other options are those of bisect, which bisect --help
 lists.
+
+SIGINT or SIGTERM ends the search after the run of bisect that it is at, and the
+smallest case until then is written; a second one ends the program.
 
 Exit: 0 the fixture is written and fails the same way, 125 there is nothing to
 shrink (a match) or it cannot be tested here, 129 bad input.
@@ -116,7 +120,7 @@ int run(int argc, char** argv) {
   const Options options = parse_options(static_cast<int>(own.rest.size()), own.rest.data());
   check_options(options, own);
   const search::Progress progress = progress_to_stderr("shrink", options.outputs.quiet);
-  const shrink::ShrunkCase shrunk = shrink::shrink_case(options, own.budget, progress);
+  const shrink::ShrunkCase shrunk = shrink::shrink_case(options, own.budget, progress, interrupted);
   remove_empty(own.output);
   const report::Report report = shrink::write_shrunk(shrunk, own.output, progress);
   if (!own.reproducer.empty()) {

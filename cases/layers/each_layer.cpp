@@ -4,7 +4,6 @@
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
 #include "fixtures/files/checksum.h"
-#include "fixtures/files/mapped_file.h"
 
 #include <fnmatch.h>
 #include <nlohmann/json.hpp>
@@ -31,15 +30,6 @@ LayerOutcome outcome_of(const std::string& layer, const LayerWork& work) {
             .kind = cannot ? LayerOutcome::Kind::cannot : LayerOutcome::Kind::bad_input,
             .reason = error.what()};
   }
-}
-
-std::string sum_of(const fs::path& file) {
-  const fixtures::files::Bytes bytes = fixtures::files::map_file(file);
-  return fixtures::files::checksum_of({.name = file.filename().string(),
-                                       .dtype = DType::u8,
-                                       .shape = {static_cast<std::int64_t>(bytes.size())},
-                                       .data = bytes.cells.data(),
-                                       .owner = bytes.owner});
 }
 
 }  // namespace
@@ -98,7 +88,8 @@ json identity_of(const fixtures::Model& model, fixtures::Trust trust) {
                    {"model", fs::weakly_canonical(model.path()).string()},
                    {"trust", static_cast<int>(trust)},
                    {"files", json::object()}};
-  for (const fs::path& file : fixtures::config_files(model.folder())) identity["configs"].push_back(sum_of(file));
+  for (const fs::path& file : fixtures::config_files(model.folder()))
+    identity["configs"].push_back(fixtures::files::checksum_of_file(file));
   for (const std::string& file : files) {
     std::error_code missing;
     const auto size = fs::file_size(model.folder() / file, missing);

@@ -5,6 +5,7 @@
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
+#include "fixtures/files/checksum.h"
 #include "fixtures/files/json_text.h"
 #include "fixtures/files/mapped_file.h"
 #include "fixtures/files/safetensors.h"
@@ -16,13 +17,16 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 namespace w4::cases::layers {
 namespace {
 
 namespace fs = std::filesystem;
+using fixtures::files::ChecksumLine;
 using nlohmann::json;
 
 constexpr const char* kBegun = "repack.json";
@@ -40,19 +44,55 @@ bool holds_something(const fs::path& folder) {
   return false;
 }
 
-void begin(const fs::path& folder, const json& identity) {
+bool can_be_file(const std::string& layer) {
+  return !layer.empty() && layer[0] != '.' && layer.size() <= kMostNameBytes && layer.find('/') == std::string::npos &&
+         layer.find('\0') == std::string::npos;
+}
+
+fs::path file_in(const fs::path& folder, const std::string& layer) { return folder / (layer + ".safetensors"); }
+
+/// The identity of what was begun; nothing where a power cut tore it.
+std::optional<json> identity_in(const fs::path& begun) {
+  if (fs::file_size(begun) == 0) return {};
+  const fixtures::files::Bytes bytes = fixtures::files::map_file(begun);
+  try {
+    return fixtures::files::parse_json(bytes.text(), begun.string());
+  } catch (const InputError&) {
+    return {};
+  }
+}
+
+/// Whether a torn identity was replaced. The layers beside it go first, so that they are never taken for the new one's.
+bool begin(const fs::path& folder, const json& identity, const std::vector<std::string>& layers) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw InputError("{}: cannot be made: {}", folder.string(), error.message());
   const fs::path begun = folder / kBegun;
-  if (!fs::exists(begun)) {
-    if (holds_something(folder))
-      throw InputError("{}: is not empty and has no {}: nothing is overwritten", folder.string(), kBegun);
-    const std::string text = identity.dump(2) + "\n";
+  const bool is_new = !fs::exists(begun);
+  if (is_new && holds_something(folder))
+    throw InputError("{}: is not empty and has no {}: nothing is overwritten", folder.string(), kBegun);
+  const std::string text = identity.dump(2) + "\n";
+  if (is_new) {
     fixtures::files::write_beside(begun,
                                   [&](const fs::path& temporary) { fixtures::files::write_file(temporary, {text}); });
-  } else if (fixtures::files::parse_json(fixtures::files::map_file(begun).text(), begun.string()) != identity) {
+    return false;
+  }
+  const std::optional<json> before = identity_in(begun);
+  if (before && *before != identity)
     throw InputError("{}: {}", begun.string(), fmt::format(kOtherIdentity, identity["model"].get<std::string>()));
+  if (before) return false;
+  for (const std::string& layer : layers)
+    if (can_be_file(layer)) fs::remove(file_in(folder, layer));
+  report::write_json(begun, text);
+  return true;
+}
+
+/// A layer's file; nothing where there is none, or it is damaged.
+std::optional<fixtures::files::Container> read(const fs::path& file) {
+  try {
+    return fixtures::files::parse_safetensors(fixtures::files::map_file(file));
+  } catch (const InputError&) {
+    return {};
   }
 }
 
@@ -73,8 +113,7 @@ void remove_half_written(const fs::path& folder) {
 }  // namespace
 
 PackedFolder::PackedFolder(fs::path folder, const fixtures::Model& model, fixtures::Trust trust)
-    : folder_(std::move(folder)) {
-  begin(folder_, identity_of(model, trust));
+    : folder_(std::move(folder)), was_torn_(begin(folder_, identity_of(model, trust), model.layers())) {
   lock_ = locked(folder_ / kBegun);
   remove_half_written(folder_);
 }
@@ -82,19 +121,27 @@ PackedFolder::PackedFolder(fs::path folder, const fixtures::Model& model, fixtur
 PackedFolder::~PackedFolder() { ::close(lock_); }
 
 fs::path PackedFolder::file_of(const std::string& layer) const {
-  const bool possible = !layer.empty() && layer[0] != '.' && layer.size() <= kMostNameBytes &&
-                        layer.find('/') == std::string::npos && layer.find('\0') == std::string::npos;
-  if (!possible) throw InputError("layer '{}' has a name that no file can have", fixtures::files::printable(layer));
-  return folder_ / (layer + ".safetensors");
+  if (!can_be_file(layer))
+    throw InputError("layer '{}' has a name that no file can have", fixtures::files::printable(layer));
+  return file_in(folder_, layer);
+}
+
+bool PackedFolder::holds(const std::string& layer) const {
+  const auto file = read(file_of(layer));
+  if (!file || file->tensors.empty()) return false;
+  const auto is_right = [](const ChecksumLine& line) { return line.verdict == fixtures::files::Checked::ok; };
+  return std::ranges::all_of(fixtures::files::verify_checksums(*file), is_right);
 }
 
 void PackedFolder::write_index(const std::vector<std::string>& layers) const {
   json weight_map = json::object();
   std::uint64_t bytes = 0;
   for (const std::string& layer : layers) {
-    const fs::path file = file_of(layer);
-    for (const auto& [name, tensor] : fixtures::files::parse_safetensors(fixtures::files::map_file(file)).tensors) {
-      weight_map[name] = file.filename().string();
+    const fs::path path = file_of(layer);
+    const auto file = read(path);
+    if (!file) continue;
+    for (const auto& [name, tensor] : file->tensors) {
+      weight_map[name] = path.filename().string();
       bytes += tensor.bytes();
     }
   }

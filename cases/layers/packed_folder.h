@@ -14,8 +14,9 @@ namespace w4::cases::layers {
 class PackedFolder {
  public:
   /// Makes the folder, or resumes one that was begun from the same files, config and trust (repack.json in it has their
-  /// identity). Removes the temporary files of an interrupted run. Throws InputError for a folder with other content,
-  /// one begun from other files, and one that another run is using.
+  /// identity). Removes the temporary files of an interrupted run, and the model's layers where repack.json is empty or
+  /// torn: nothing says then what they were made from. Throws InputError for a folder with other content, one begun
+  /// from other files, and one that another run is using.
   PackedFolder(std::filesystem::path folder, const fixtures::Model& model,
                fixtures::Trust trust = fixtures::Trust::neither);
   ~PackedFolder();
@@ -25,12 +26,19 @@ class PackedFolder {
   /// NAME.safetensors. Throws InputError for a name that cannot be a file name.
   std::filesystem::path file_of(const std::string& layer) const;
 
-  /// Writes model.safetensors.index.json and config.json for the layers whose files are there, so that the folder can
-  /// be read as a model.
+  /// Whether the layer's file is there and holds what was written: its tensors are those of its checksums.
+  bool holds(const std::string& layer) const;
+
+  /// Whether repack.json was empty or torn, so that everything is made anew.
+  bool was_torn() const { return was_torn_; }
+
+  /// Writes model.safetensors.index.json and config.json for those of the layers whose files are there and can be read,
+  /// so that the folder can be read as a model.
   void write_index(const std::vector<std::string>& layers) const;
 
  private:
   std::filesystem::path folder_;
+  bool was_torn_ = false;
   int lock_ = -1;
 };
 

@@ -5,6 +5,7 @@
 #include "cases/layers/packed_folder.h"
 #include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
+#include "fixtures/files/checksum.h"
 #include "fixtures/files/container.h"
 #include "fixtures/files/mapped_file.h"
 #include "fixtures/files/safetensors.h"
@@ -70,7 +71,8 @@ std::string verified(const Layer& layer, const fs::path& file) {
 
 /// A file that fails the comparison is not kept.
 std::string write_layer(const Layer& layer, const fs::path& target, bool verify) {
-  const Container packed = named(repack::container_of(repack::repack(layer), layer), layer.name);
+  Container packed = named(repack::container_of(repack::repack(layer), layer), layer.name);
+  fixtures::files::add_checksums(packed);
   std::string differs;
   struct Refused {};
   try {
@@ -89,8 +91,9 @@ LayerOutcome repack_layer(const Model& model, const PackedFolder& folder, const 
   const bool verify = options.verify;
   LayerOutcome outcome{.layer = name};
   const fs::path target = folder.file_of(name);
-  const bool there = fs::exists(target);
+  const bool there = folder.holds(name);
   if (there) outcome.kind = Kind::kept;
+  if (!there && fs::remove(target)) outcome.remarks.emplace_back("its file did not hold what was written: made anew");
   const Container stored = model.container_of(name, options.trust);
   outcome.bytes = bytes_in(stored);
   const fixtures::LayerFile file = repack::trusted_layer_from(stored, name, options.trust);
@@ -159,6 +162,7 @@ RepackedModel repack_model(const RepackModelOptions& options) {
   layers.erase(behind, layers.end());
   const PackedFolder folder(options.output, model, options.trust);
   RepackedModel repacked;
+  repacked.began_anew = folder.was_torn();
   repacked.at_once = layers_at_once(options, largest(model, layers));
   const auto begin = std::chrono::steady_clock::now();
   {
@@ -184,6 +188,7 @@ std::string text_of(const RepackedModel& repacked, const RepackModelOptions& opt
       text += fmt::format("{:<10} {}: {}\n", name_of(outcome.kind), outcome.layer, outcome.reason);
   text += counted("looks wrong", repacked, &LayerOutcome::doubts);
   text += counted("note", repacked, &LayerOutcome::remarks);
+  if (repacked.began_anew) text += "note       repack.json could not be read: all layers are made anew\n";
   text += fmt::format("layers     {}", repacked.layers.size());
   for (const Kind kind : {Kind::done, Kind::kept, Kind::cannot, Kind::bad_input, Kind::differs})
     if (repacked.count(kind) > 0) text += fmt::format(", {} {}", repacked.count(kind), name_of(kind));

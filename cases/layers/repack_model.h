@@ -30,6 +30,7 @@ struct RepackedModel {
   std::vector<LayerOutcome> layers;
   double seconds = 0;
   int at_once = 1;
+  bool began_anew = false;  // repack.json of an earlier run was torn
 
   int count(LayerOutcome::Kind kind) const;
   std::uint64_t bytes() const;  // of the layers read now
@@ -37,8 +38,9 @@ struct RepackedModel {
 };
 
 /// Writes NAME.safetensors for each layer as soon as it is repacked: B, scales and, if the layer has them, zeros, perm
-/// and bias. A layer whose file exists is read all the same, so that what is doubtful in it is told; the file is kept,
-/// and verified too with `verify`. Throws InputError when the model or the folder cannot be used.
+/// and bias. A layer whose file exists is read all the same, so that what is doubtful in it is told; the file is kept
+/// where its checksums hold, otherwise made anew, and verified too with `verify`. Throws InputError when the model or
+/// the folder cannot be used.
 RepackedModel repack_model(const RepackModelOptions& options);
 
 std::string text_of(const RepackedModel& repacked, const RepackModelOptions& options);

@@ -54,7 +54,10 @@ void check_date(std::string_view date, std::string_view where) {
 std::string today() { return fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::chrono::system_clock::now())); }
 
 Results slim(Results results) {
-  for (Record& record : results.records) record.finding = record.pictures = nullptr;
+  for (Record& record : results.records) {
+    record.finding = record.pictures = nullptr;
+    record.made_with.clear();
+  }
   return results;
 }
 

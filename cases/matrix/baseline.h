@@ -9,8 +9,8 @@
 
 namespace w4::cases::matrix {
 
-/// A baseline is a result file that later results are compared with: its records hold no findings and
-/// no pictures, and every red one says why it may fail and until when (Known).
+/// A baseline is a result file that later results are compared with, of whatever kernel: its records hold no findings,
+/// no pictures and nothing of what they were made with, and every red one says why it may fail and until when (Known).
 
 /// The result without what a baseline does not need.
 Results slim(Results results);

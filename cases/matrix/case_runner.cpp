@@ -114,7 +114,7 @@ CaseRunner::Checked CaseRunner::once(const Options& options) {
   } catch (const CannotTest& error) {
     return {.outcome = Outcome::unsupported, .reason = one_line(error.what())};
   } catch (const std::bad_alloc&) {
-    return {.outcome = Outcome::crashed, .reason = "out of memory"};
+    return {.outcome = Outcome::skipped, .reason = "out of memory"};
   }
 }
 

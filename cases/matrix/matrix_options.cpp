@@ -119,7 +119,7 @@ MatrixOptions parse_matrix(int argc, char** argv) {
   repeatable(app, "--inject", options.plan.inject, "plant known faults, as bisect does")->delimiter(',');
   repeatable(app, "--set", options.plan.settings, "do a stage another way: STAGE=VARIANT (repeatable)");
   app.add_option("--results", options.results,
-                 "results as lines of JSON, written as they come; what is there already is not run again");
+                 "results as lines of JSON, written as they come; what is there and made with the same stays");
   app.add_flag("--fresh", options.fresh, "begin that file anew");
   app.add_option("--shard", shard, "I/N: every N-th case from the I-th on");
   number("--jobs", options.budget.jobs, "cases at once");

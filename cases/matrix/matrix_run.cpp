@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/matrix_run.h"
 
+#include "cases/matrix/made_with.h"
 #include "cases/report/lines_file.h"
 #include "cases/report/progress_bar.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <cstdio>
 #include <filesystem>
 #include <map>
+#include <set>
 
 namespace w4::cases::matrix {
 namespace {
@@ -31,11 +35,12 @@ Heading heading_of(const MatrixOptions& options, std::size_t cases) {
   return heading;
 }
 
-/// A file that is written as results come, and its first write error.
+/// A file that is written as results come, and its first write error. `made_with`: of each case, as it is now.
 class Keeper {
  public:
-  Keeper(const std::string& path, const Heading& heading)
+  Keeper(const std::string& path, const Heading& heading, std::map<std::string, MadeWith> made_with)
       : path_(path),
+        made_with_(std::move(made_with)),
         file_(path, json_of(heading), "holds a result of other cases than those asked for; --fresh begins it anew") {
     for (const auto& value : file_.kept()) {
       Record record = record_of(value, path);
@@ -45,7 +50,24 @@ class Keeper {
 
   bool has(const CaseId& id) const { return records_.contains(id.text()); }
 
+  /// Forgets what was made with another kernel, program or fixture than there is now.
+  void forget_outdated() {
+    std::set<std::string> changed;
+    const auto outdated = std::erase_if(records_, [&](const auto& kept) {
+      const auto now = made_with_.find(kept.first);
+      if (now == made_with_.end()) return false;
+      const std::string what = difference(kept.second.made_with, now->second);
+      if (!what.empty()) changed.insert(what);
+      return !what.empty();
+    });
+    if (outdated > 0)
+      fmt::print(stderr, "matrix: {}: {} made with another {}: run anew\n", path_,
+                 outdated == 1 ? "1 result was" : fmt::format("{} results were", outdated),
+                 fmt::join(changed, ", or another "));
+  }
+
   void keep(Record record) {
+    if (const auto now = made_with_.find(record.case_text); now != made_with_.end()) record.made_with = now->second;
     try {
       file_.add(json_of(record));
     } catch (const InputError& error) {
@@ -70,6 +92,7 @@ class Keeper {
 
  private:
   std::string path_;
+  std::map<std::string, MadeWith> made_with_;
   report::LinesFile file_;
   std::map<std::string, Record> records_;
   std::string not_written_;
@@ -87,7 +110,9 @@ MatrixRun run_matrix(const MatrixOptions& options, const std::string& program) {
   const std::vector<CaseId> cases = shard_of(all, options.shard, options.shards);
   const Heading heading = heading_of(options, all.size());
   begin_anew(options);
-  Keeper keeper(options.results, heading);
+  const bool kept = !options.results.empty();
+  Keeper keeper(options.results, heading, kept ? made_with(cases, program) : std::map<std::string, MadeWith>{});
+  keeper.forget_outdated();
   std::vector<CaseId> missing;
   for (const CaseId& id : cases)
     if (!keeper.has(id)) missing.push_back(id);

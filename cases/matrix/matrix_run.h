@@ -14,9 +14,9 @@ struct MatrixRun {
   std::string not_written;
 };
 
-/// Runs the cases of the selection and shard that are not in the results file yet; at the end that file has the set's
-/// order. `program` is this executable, for its workers. Where the file cannot be written, the cases finish all the
-/// same. Throws InputError.
+/// Runs the cases of the selection and shard that are not in the results file yet, or were made with another kernel,
+/// program or fixture, which is said on stderr; at the end that file has the set's order. `program` is this executable,
+/// for its workers. Where the file cannot be written, the cases finish all the same. Throws InputError.
 MatrixRun run_matrix(const MatrixOptions& options, const std::string& program);
 
 /// Cases that did not pass, with bisect's findings, and the counts: "matrix ci    112 pass, 1 fail".

@@ -3,6 +3,7 @@
 
 #include "cases/matrix/worker.h"
 #include "fixtures/error.h"
+#include "kernel/child/case_folder.h"
 #include "kernel/child/process.h"
 
 #include <poll.h>
@@ -27,10 +28,12 @@ constexpr int kGraceSeconds = 10;  // beyond the kernel's own limits: time for i
 
 std::string in_gib(long long bytes) { return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1LL << 30)); }
 
+bool is_given_files(const CaseId& id) { return id.kernel.starts_with("exec:"); }
+
 /// Where there is a GPU, a plug-in may use it: that is known only once it is opened.
 bool wants_gpu(const CaseId& id) {
   static const bool there_is_one = std::filesystem::exists("/dev/nvidiactl");
-  return there_is_one && !id.kernel.empty() && !id.kernel.starts_with("exec:");
+  return there_is_one && !id.kernel.empty() && !is_given_files(id);
 }
 
 /// Where every case wants a GPU, one worker a GPU; the cores are shared among them.
@@ -265,6 +268,8 @@ void run_cases(const std::string& program, const RunPlan& plan, const Budget& bu
   const std::size_t jobs = workers_for(cases, budget);
   nlohmann::json words = json_of(plan);
   words["threads"] = std::max<std::size_t>(1, std::thread::hardware_concurrency() / jobs);
+  std::optional<kernel::child::TemporaryFolder> scratch;  // this process's: workers are ended by force
+  if (std::ranges::any_of(cases, is_given_files)) words["scratch"] = scratch.emplace().path().string();
   std::vector<Worker> workers;
   for (std::size_t i = 0; i < jobs; ++i) {
     const bool has_gpu = i < budget.gpus.size();

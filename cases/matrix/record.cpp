@@ -135,6 +135,7 @@ ordered_json json_of(const Record& record) {
   if (!record.pictures.is_null()) out["pictures"] = record.pictures;
   out["rerun"] = record.rerun;
   if (record.known) out["known"] = {{"reason", record.known->reason}, {"expires", record.known->expires}};
+  if (!record.made_with.empty()) out["made_with"] = record.made_with;
   return out;
 }
 
@@ -166,6 +167,7 @@ Record record_of(const ordered_json& value, std::string_view where) {
   if (value.contains("known"))
     record.known = Known{.reason = field<std::string>(value["known"], "reason", where),
                          .expires = field<std::string>(value["known"], "expires", where)};
+  if (value.contains("made_with")) record.made_with = field<MadeWith>(value, "made_with", where);
   return record;
 }
 

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,10 @@ struct Known {
   friend bool operator==(const Known&, const Known&) = default;
 };
 
+/// What a result depends on besides its case: "program", "kernel", "fixture", each with the first 16 digits of a
+/// SHA-256.
+using MadeWith = std::map<std::string, std::string>;
+
 /// The result of one case.
 struct Record {
   std::string case_text;  // what `bisect --case` takes; unique within a result
@@ -59,6 +64,7 @@ struct Record {
   nlohmann::ordered_json pictures = nullptr;  // of a failure (pictures.h), or null
   std::string rerun = {};                     // the command that repeats it alone
   std::optional<Known> known = {};            // in baselines only (baseline.h)
+  MadeWith made_with = {};                    // in result files only (made_with.h)
 };
 
 /// Which cases a result is of. Results may be joined or resumed only when all but the shard is equal.

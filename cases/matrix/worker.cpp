@@ -9,6 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
 
 namespace w4::cases::matrix {
 namespace {
@@ -32,6 +35,17 @@ void answer(CaseRunner& runner, const json& request) {
   if (!search) return;
   runner.find(id, record);
   write_line(kWorkerChannel, {{"record", json_of(record)}, {"done", true}});
+}
+
+void serve(const std::string& plan) {
+  const json words = json::parse(plan);
+  const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, words.at("threads"));
+  if (words.contains("scratch")) ::setenv("TMPDIR", words["scratch"].get<std::string>().c_str(), 1);
+  CaseRunner runner(plan_of(words));
+  std::string buffer, line;
+  do {
+    while (take_line(buffer, line)) answer(runner, json::parse(line));
+  } while (read_more(kWorkerChannel, buffer));
 }
 
 }  // namespace
@@ -73,19 +87,13 @@ bool write_line(int channel, const ordered_json& value) {
 }
 
 int serve_cases(const std::string& plan) {
-  const json words = json::parse(plan);
-  const tbb::global_control threads(tbb::global_control::max_allowed_parallelism, words.at("threads"));
-  CaseRunner runner(plan_of(words));
-  std::string buffer, line;
-  do {
-    while (take_line(buffer, line)) {
-      try {
-        answer(runner, json::parse(line));
-      } catch (const Error& error) {
-        write_line(kWorkerChannel, {{"bad_input", error.what()}});
-      }
-    }
-  } while (read_more(kWorkerChannel, buffer));
+  try {
+    serve(plan);
+  } catch (const std::runtime_error& error) {  // an Error, or a thread that cannot be made
+    write_line(kWorkerChannel, {{"bad_input", error.what()}});
+  } catch (const std::bad_alloc&) {
+    write_line(kWorkerChannel, {{"bad_input", "out of memory"}});
+  }
   return 0;
 }
 

@@ -3,8 +3,7 @@
 
 #include "fixtures/error.h"
 #include "fixtures/files/new_file.h"
-
-#include <unistd.h>
+#include "fixtures/files/temporaries.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -37,26 +36,22 @@ void write_directly(const fs::path& target, const std::string& text) {
 /// A temporary file beside the target, which goes unless it becomes the target.
 class Part {
  public:
-  explicit Part(const fs::path& target) : target_(target), path_(unguessable_beside(target)), file_(path_, target) {}
-  ~Part() {
-    if (!kept_) ::unlink(path_.c_str());
-  }
-  Part(const Part&) = delete;
-  Part& operator=(const Part&) = delete;
+  explicit Part(const fs::path& target)
+      : target_(target), part_(unguessable_beside(target)), file_(part_.path(), target) {}
 
   void keep(const std::string& text) {
     file_.write(text);
     file_.sync();
     file_.close();
-    if (std::rename(path_.c_str(), target_.c_str()) != 0) throw cannot_write(target_);
-    kept_ = true;
+    if (std::rename(part_.path().c_str(), target_.c_str()) != 0) throw cannot_write(target_);
+    part_.keep();
     fixtures::files::sync_entries(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
   }
 
  private:
-  fs::path target_, path_;
+  fs::path target_;
+  fixtures::files::Temporary part_;
   fixtures::files::NewFile file_;
-  bool kept_ = false;
 };
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 namespace w4::cases::shrink {
 
-Shrinker::Shrinker(PlainCase first, int budget, Trial trial, Told told)
-    : trial_(std::move(trial)), told_(std::move(told)), budget_(budget) {
+Shrinker::Shrinker(PlainCase first, int budget, Trial trial, Told told, Stopped stopped)
+    : trial_(std::move(trial)), told_(std::move(told)), stopped_(std::move(stopped)), budget_(budget) {
   known_[fingerprint(first)] = true;
   shrunk_.best = std::move(first);
 }
@@ -18,10 +18,9 @@ bool Shrinker::take(const PlainCase& smaller) {
     if (found->second) shrunk_.best = smaller;
     return found->second;
   }
-  if (shrunk_.trials >= budget_) {
-    shrunk_.budget_ran_out = true;
-    return false;
-  }
+  shrunk_.interrupted = shrunk_.interrupted || stopped_();
+  shrunk_.budget_ran_out = shrunk_.trials >= budget_;
+  if (shrunk_.interrupted || shrunk_.budget_ran_out) return false;
   told_(++shrunk_.trials, smaller);
   const Answer answer = trial_(smaller);
   shrunk_.not_taken += answer == Answer::not_taken;
@@ -35,7 +34,7 @@ Shrunk Shrinker::run() {
   std::vector<Strategy> all = size_strategies();
   const std::vector<Strategy> values = value_strategies();
   all.insert(all.end(), values.begin(), values.end());
-  for (bool changed = true; changed && !shrunk_.budget_ran_out;) {
+  for (bool changed = true; changed && !shrunk_.budget_ran_out && !shrunk_.interrupted;) {
     const std::uint64_t before = fingerprint(best());
     for (const Strategy& strategy : all) {
       const std::string from = strategy.measure(best());

@@ -18,7 +18,8 @@ struct Shrunk {
   PlainCase best;
   int trials = 0;
   int not_taken = 0;
-  bool budget_ran_out = false;     // false: no single step of any strategy keeps the failure
+  bool budget_ran_out = false;  // neither this nor interrupted: no single step of any strategy keeps the failure
+  bool interrupted = false;
   std::vector<std::string> steps;  // "rows of A: 96 to 1", in order
 };
 
@@ -28,19 +29,23 @@ class Shrinker {
   using Trial = std::function<Answer(const PlainCase&)>;
   /// `first` is known to fail. `told` is called before each trial with its number and its case.
   using Told = std::function<void(int, const PlainCase&)>;
-  Shrinker(PlainCase first, int budget, Trial trial, Told told);
+  /// Asked before each trial: the search ends where it is.
+  using Stopped = std::function<bool()>;
+  Shrinker(
+      PlainCase first, int budget, Trial trial, Told told, Stopped stopped = [] { return false; });
 
   const PlainCase& best() const { return shrunk_.best; }
 
   /// Tries a case. If it fails the same way, it becomes best().
   bool take(const PlainCase& smaller);
 
-  /// Applies all strategies in turn until none makes the case smaller, or the budget is spent.
+  /// Applies all strategies in turn until none makes the case smaller, the budget is spent, or it is stopped.
   Shrunk run();
 
  private:
   Trial trial_;
   Told told_;
+  Stopped stopped_;
   int budget_;
   Shrunk shrunk_;
   std::unordered_map<std::uint64_t, bool> known_;

@@ -126,7 +126,8 @@ fixtures::files::Container container_of(const ShrunkCase& shrunk, const fs::path
   return container;
 }
 
-ShrunkCase shrink_case(const Options& options, int budget, const search::Progress& progress) {
+ShrunkCase shrink_case(const Options& options, int budget, const search::Progress& progress,
+                       const Shrinker::Stopped& stopped) {
   check_can_run_again(options);
   progress("the case as it came");
   const Prepared prepared = prepare(options.request);
@@ -140,7 +141,7 @@ ShrunkCase shrink_case(const Options& options, int budget, const search::Progres
   plain.thread_blocks = thread_blocks_of(options);
   check_survives_rewriting(out, plain);
   const auto trial = [&](const PlainCase& smaller) { return answer_of(smaller, out); };
-  out.shrunk = Shrinker(plain, budget, trial, told_by(progress, budget)).run();
+  out.shrunk = Shrinker(plain, budget, trial, told_by(progress, budget), stopped).run();
   return out;
 }
 
@@ -179,6 +180,7 @@ std::string racecheck_text(const ShrunkCase& shrunk, const fs::path& fixture, co
 std::string search_text(const Shrunk& shrunk) {
   std::string text = fmt::format("{} trials", shrunk.trials);
   if (shrunk.not_taken > 0) text += fmt::format(", {} of them cases that cannot be tested", shrunk.not_taken);
+  if (shrunk.interrupted) return text + "; interrupted: a smaller case may be there";
   return text + (shrunk.budget_ran_out
                      ? fmt::format("; the budget ran out: --budget {} may find a smaller case", 4 * shrunk.trials)
                      : "; a local minimum: no single step of any strategy keeps the failure");

@@ -23,7 +23,10 @@ struct ShrunkCase {
 
 /// Makes the case smaller as long as it fails the same way; each trial is a run of bisect. Throws InputError for a path
 /// that cannot be run (a recorded output, packed tensors), CannotTest when the case is a match or cannot be tested.
-ShrunkCase shrink_case(const Options& options, int budget, const search::Progress& progress);
+/// `stopped`: asked before each trial; true ends the search with the smallest case so far.
+ShrunkCase shrink_case(
+    const Options& options, int budget, const search::Progress& progress,
+    const Shrinker::Stopped& stopped = [] { return false; });
 
 /// The options of the shrunken case: the same kernel and planted faults, mode b and the fixture.
 Options options_of(const ShrunkCase& shrunk, const std::filesystem::path& fixture);

@@ -3,12 +3,16 @@
 
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
+#include "fixtures/files/new_file.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
 
 #include <nlohmann/json.hpp>
 
-#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
 
 namespace w4::kernel::child {
 namespace {
@@ -23,18 +27,18 @@ nlohmann::json launch_of(const Launch& launch) {
           {"reduce_bits", launch.reduce_bits}};
 }
 
-}  // namespace
-
-TemporaryFolder::TemporaryFolder() {
+fs::path new_name() {
   std::error_code error;
-  std::string pattern = (fs::temp_directory_path(error) / "w4_run_XXXXXX").string();
-  if (error || ::mkdtemp(pattern.data()) == nullptr) throw CannotTest("{}: no folder can be made for a run", pattern);
-  path_ = pattern;
+  const fs::path folder = fs::temp_directory_path(error);
+  if (error) throw CannotTest("no folder can be made for a run, TMPDIR names none: {}", error.message());
+  return folder / ("w4_run_" + fixtures::files::sixteen_random_digits());
 }
 
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() : folder_(new_name()) {
+  if (::mkdir(path().c_str(), S_IRWXU) != 0)
+    throw CannotTest("{}: no folder can be made for a run: {}", path().string(), std::strerror(errno));
 }
 
 void write_case(const Task& task, const fs::path& folder, const std::string& layer) {

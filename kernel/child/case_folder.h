@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fixtures/files/temporaries.h"
 #include "fixtures/layer/layer.h"
 #include "kernel/run.h"
 
@@ -8,17 +9,14 @@
 
 namespace w4::kernel::child {
 
-/// A new folder under the system's temporary folder, removed with this object.
+/// A new folder w4_run_... under the system's temporary folder, removed with this object and by remove_temporaries().
 class TemporaryFolder {
  public:
   TemporaryFolder();  // throws CannotTest
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return folder_.path(); }
 
  private:
-  std::filesystem::path path_;
+  fixtures::files::Temporary folder_;
 };
 
 /// Writes a task as files: A, B, scales, where there are any zeros, perm and bias, C full of launch.fill, and

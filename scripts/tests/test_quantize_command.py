@@ -3,6 +3,8 @@
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -220,4 +222,18 @@ def test_replacing_a_fixture_that_cannot_be_replaced_keeps_the_old_one(dense, mo
     monkeypatch.setattr(w4fixture.os, "rename", fails_the_second_time)
     with pytest.raises(OSError):
         w4fixture.write_fixture(dense / "layer", {"scales": np.ones(3, dtype=np.float16)}, {}, replace=True)
+    assert listing(dense) == before
+
+
+@pytest.mark.parametrize("how, code", [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_an_interrupted_run_leaves_nothing(dense, how, code):
+    before = listing(dense)
+    hook = (f"import os, runpy, w4fixture\n"
+            f"w4fixture.npy_bytes = lambda _: os.kill(os.getpid(), {int(how)})\n"    # it has begun to write
+            f"runpy.run_path({str(SCRIPTS / 'quantize_layer.py')!r}, run_name='__main__')")
+    run = subprocess.run([sys.executable, "-c", hook, *command(dense)], capture_output=True, text=True, timeout=60,
+                         env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, check=False,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    assert run.returncode == code, run.stderr
+    assert "Traceback" not in run.stderr
     assert listing(dense) == before

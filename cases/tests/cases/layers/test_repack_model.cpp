@@ -4,13 +4,16 @@
 #include "cases/layers/repack_model.h"
 #include "cases/report/progress_bar.h"
 #include "cases/tests/fixtures/model_files.h"
+#include "fixtures/files/checksum.h"
 #include "fixtures/files/container.h"
+#include "fixtures/files/safetensors.h"
 #include "fixtures/random/random_layer.h"
 #include "repack/layer_file.h"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <atomic>
 
 namespace {
@@ -177,14 +180,67 @@ TEST_CASE("repack model: modules that are not read are told where a pattern mean
   CHECK(told("m.2.*") == Names{"m.2.up"});
 }
 
+TEST_CASE("repack model: a file that does not hold what was written is made anew and that is said") {
+  const Scratch scratch;
+  written(scratch, sound_layers());
+  layers::repack_model(options_for(scratch));
+  const std::string whole = content_of(scratch / "out" / "m.2.up.safetensors");
+  std::string one_bit = whole;
+  one_bit[whole.size() / 2] ^= 1;
+  std::string tail_of_zeros = whole;
+  std::fill(tail_of_zeros.end() - 64, tail_of_zeros.end(), '\0');
+  for (const std::string& content : {one_bit, tail_of_zeros, std::string(whole.size(), '\0'), std::string(),
+                                     whole.substr(0, whole.size() / 2), whole + '\0'}) {
+    scratch.file("out/m.2.up.safetensors", content);
+    const layers::RepackedModel again = layers::repack_model(options_for(scratch, false));
+    CHECK(again.exit_code() == kMatch);
+    CHECK(again.count(Kind::kept) == 3);
+    CHECK(layers::text_of(again, options_for(scratch))
+              .find("note       1 of 4 layers, first m.2.up: its file did not hold what was written: made anew") !=
+          std::string::npos);
+    CHECK(content_of(scratch / "out" / "m.2.up.safetensors") == whole);
+  }
+}
+
+TEST_CASE("repack model: where repack.json is empty or torn all is made anew and that is said") {
+  const Scratch scratch;
+  written(scratch, sound_layers());
+  layers::repack_model(options_for(scratch));
+  const std::string begun = content_of(scratch / "out" / "repack.json");
+  for (const std::string& content : {std::string(), begun.substr(0, begun.size() / 2), std::string(100, '\0')}) {
+    scratch.file("out/repack.json", content);
+    scratch.file("out/model.safetensors.index.json", content);
+    const layers::RepackedModel again = layers::repack_model(options_for(scratch, false));
+    CHECK(again.exit_code() == kMatch);
+    CHECK(again.count(Kind::done) == 4);
+    CHECK(layers::text_of(again, options_for(scratch)).find("repack.json could not be read") != std::string::npos);
+    CHECK(content_of(scratch / "out" / "repack.json") == begun);
+    CHECK(fixtures::Model(scratch / "out").layers().size() == 4);
+  }
+}
+
+TEST_CASE("repack model: a damaged file of a layer that was not asked for is left out of the index") {
+  const Scratch scratch;
+  written(scratch, sound_layers());
+  layers::repack_model(options_for(scratch));
+  scratch.file("out/m.2.up.safetensors", "");
+  layers::RepackModelOptions some = options_for(scratch);
+  some.layers = {"m.9.up"};
+  CHECK(layers::repack_model(some).exit_code() == kMatch);
+  CHECK(fixtures::Model(scratch / "out").layers() == std::vector<std::string>{"m.9.up", "m.10.up", "m.11.up"});
+}
+
 TEST_CASE("repack model: a file that is not its layer is found by verify and stays") {
   const Scratch scratch;
   written(scratch, sound_layers());
   layers::repack_model(options_for(scratch));
-  fs::copy_file(scratch / "out" / "m.2.up.safetensors", scratch / "kept.safetensors");
-  std::string content = content_of(scratch / "kept.safetensors");
-  content[content.size() / 2] ^= 1;
-  scratch.file("out/m.2.up.safetensors", content);
+  const fs::path file = scratch / "out" / "m.2.up.safetensors";
+  fixtures::files::Container other = fixtures::files::parse_safetensors(in_memory(content_of(file)));
+  const std::shared_ptr<std::byte[]> bytes(new std::byte[other.tensors.at("m.2.up.B").bytes()]());
+  other.tensors.at("m.2.up.B").data = bytes.get(), other.tensors.at("m.2.up.B").owner = bytes;
+  fixtures::files::add_checksums(other);
+  fs::remove(file);
+  fixtures::files::write_safetensors(other, file);
   CHECK(layers::repack_model(options_for(scratch, false)).exit_code() == kMatch);
   const layers::RepackedModel verified = layers::repack_model(options_for(scratch));
   CHECK(verified.exit_code() == kMismatch);

@@ -36,12 +36,14 @@ TEST_CASE("records: what is written is read back whole") {
   results.heading.selection = {"--only *g128*"};
   results.records[1].known = matrix::Known{.reason = "issue 12", .expires = "2026-12-31"};
   results.records[0].rounding = {judge::parse_rounding("once/any:6"), "in words"};
+  results.records[0].made_with = {{"kernel", "0123456789abcdef"}, {"program", "fedcba9876543210"}};
   results.records[2].times = 5;
   results.records[2].failed = 2;
   const matrix::Results again = read_back(matrix::text_of(results));
   CHECK(again.heading == results.heading);
   CHECK(matrix::text_of(again) == matrix::text_of(results));
   CHECK(again.records[1].known == results.records[1].known);
+  CHECK(again.records[0].made_with == results.records[0].made_with);
   REQUIRE(again.records[0].rounding);
   CHECK(again.records[0].rounding->rounding == results.records[0].rounding->rounding);
   CHECK_FALSE(again.records[0].known.has_value());
@@ -79,6 +81,8 @@ TEST_CASE("records: a value of another type or a number that no count can be is 
     CHECK(error_in(front + R"("repeated":{"failed":1,"times":)" + times + R"(},"rerun":""})") ==
           "FILE, line 2: no 'times'" + kind);
   CHECK(error_in(front + R"("repeated":3,"rerun":""})") == "FILE, line 2: no 'times'" + kind);
+  for (const char* sums : {"3", "[]", R"({"kernel":1})"})
+    CHECK(error_in(front + R"("rerun":"","made_with":)" + sums + "}") == "FILE, line 2: no 'made_with'" + kind);
   CHECK(error_in(R"("text")") == "FILE, line 2: no 'case'" + kind);
   CHECK(error_in(front + R"("rerun":"","rerun":"y"})") == "FILE, line 2: key 'rerun' is given twice");
   CHECK(error_in(front + R"("pictures":)" + std::string(100000, '[')) == "FILE, line 2: JSON nested deeper than 32");

@@ -152,6 +152,27 @@ TEST_CASE("shrinker: the budget is kept and said when it runs out") {
   CHECK_FALSE(shrunk_of("b 128 --inject scale-perm-missing").shrunk.budget_ran_out);
 }
 
+TEST_CASE("shrinker: it stops where it is told to and has the smallest case until then") {
+  const shrink::PlainCase whole = shrink::plain_of(prepare(options_of("b 128 --m 8").request));
+  shrink::PlainCase smallest = whole;
+  int trials = 0;
+  const auto trial = [&](const shrink::PlainCase& plain) {
+    ++trials;
+    if (plain.M() < 3) return shrink::Answer::another_outcome;
+    smallest = plain;
+    return shrink::Answer::same_failure;
+  };
+  const shrink::Shrunk shrunk =
+      shrink::Shrinker(
+          whole, 1000, trial, [](int, const shrink::PlainCase&) {}, [&] { return trials == 4; })
+          .run();
+  CHECK(shrunk.interrupted);
+  CHECK_FALSE(shrunk.budget_ran_out);
+  CHECK(shrunk.trials == 4);
+  CHECK(shrunk.best.M() < whole.M());
+  CHECK(shrink::fingerprint(shrunk.best) == shrink::fingerprint(smallest));
+}
+
 namespace {
 
 struct Smallest {
