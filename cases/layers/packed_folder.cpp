@@ -5,6 +5,7 @@
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
+#include "fixtures/files/json_dump.h"
 #include "fixtures/files/json_text.h"
 #include "fixtures/files/mapped_file.h"
 #include "fixtures/files/safetensors.h"
@@ -48,10 +49,11 @@ void begin(const fs::path& folder, const json& identity) {
   if (!fs::exists(begun)) {
     if (holds_something(folder))
       throw InputError("{}: is not empty and has no {}: nothing is overwritten", folder.string(), kBegun);
-    const std::string text = identity.dump(2) + "\n";
+    const std::string text = fixtures::files::dumped(identity, 2) + "\n";
     fixtures::files::write_beside(begun,
                                   [&](const fs::path& temporary) { fixtures::files::write_file(temporary, {text}); });
-  } else if (fixtures::files::parse_json(fixtures::files::map_file(begun).text(), begun.string()) != identity) {
+  } else if (fixtures::files::parse_json(fixtures::files::map_file(begun).text(), begun.string()) !=
+             json::parse(fixtures::files::dumped(identity))) {
     throw InputError("{}: {}", begun.string(), fmt::format(kOtherIdentity, identity["model"].get<std::string>()));
   }
 }
@@ -99,8 +101,9 @@ void PackedFolder::write_index(const std::vector<std::string>& layers) const {
     }
   }
   const json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", weight_map}};
-  report::write_json(folder_ / "config.json", json{{"quantization_config", {{"quant_method", "marlin"}}}}.dump(2));
-  report::write_json(folder_ / "model.safetensors.index.json", index.dump(2));
+  report::write_json(folder_ / "config.json",
+                     fixtures::files::dumped(json{{"quantization_config", {{"quant_method", "marlin"}}}}, 2));
+  report::write_json(folder_ / "model.safetensors.index.json", fixtures::files::dumped(index, 2));
 }
 
 }  // namespace w4::cases::layers
