@@ -3,7 +3,9 @@
 
 import json
 import os
+import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +70,16 @@ def test_the_fixture_tool_shows_paths_and_names(layer, text):
 
 
 @each_text
+def test_progress_on_a_terminal_shows_the_path(layer):
+    ours, theirs = pty.openpty()
+    subprocess.run([BIN / "fixture", "info", layer], stdout=subprocess.DEVNULL, stderr=theirs, timeout=60, check=True)
+    os.close(theirs)
+    said = checked(os.read(ours, 1 << 16).replace(b"\r\n", b"\n"))
+    os.close(ours)
+    assert said == f"fixture: reading {shown(os.fsdecode(layer))}\n"
+
+
+@each_text
 def test_bisect_shows_the_fixture_and_a_command_that_repeats_it(layer, text):
     out = run("bisect", "b", "32", "--fixture", layer, "--no-color")
     assert f"fixture      {shown(os.fsdecode(layer))}\n" in out
@@ -105,6 +117,21 @@ def test_a_word_of_the_command_line_that_is_refused_is_one_line(text, words):
     assert shown(os.fsdecode(text)) in err
 
 
+def test_the_name_of_a_plugin_is_shown(tmp_path):
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    name = b"".join(NASTY.values())
+    literal = '"' + "".join(f"\\{byte:03o}" for byte in name) + '"'
+    source = (ROOT / "docs/examples/plugin_host.c").read_text().replace('"dequantise on the host"', literal)
+    assert literal in source
+    (tmp_path / "named.c").write_text(source)
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-I", ROOT, tmp_path / "named.c", "-o", tmp_path / "named.so"], check=True)
+    words = ("r", "32", "--shape", "64,64", "--m", "1", "--kernel", f"plugin:{tmp_path}/named.so")
+    assert shown(os.fsdecode(name)) in run("bisect", *words, "--no-color")
+    json.loads(run("bisect", *words, "--json", "-"))
+
+
 @each_text
 def test_what_a_command_says_of_itself_is_shown(tmp_path, text):
     message = shown(os.fsdecode(text)) if b"\xff" in text else os.fsdecode(text)
@@ -115,6 +142,14 @@ def test_what_a_command_says_of_itself_is_shown(tmp_path, text):
     words = ("r", "32", "--shape", "64,64", "--m", "1", "--kernel", f"exec:{kernel}", "--seconds", "1")
     assert shown(os.fsdecode(text)) in run("bisect", *words, "--no-color", code=1)
     json.loads(run("bisect", *words, "--json", "-", code=1))
+
+
+def test_a_temporary_folder_that_is_no_utf_8_is_refused_for_commands(tmp_path, monkeypatch):
+    folder = os.fsencode(tmp_path) + b"/\xff"
+    os.mkdir(folder)
+    monkeypatch.setenv("TMPDIR", os.fsdecode(folder))
+    err = run("bisect", "r", "32", "--shape", "64,64", "--m", "1", "--kernel", "exec:true", code=129)
+    assert err.startswith(f"bisect: {tmp_path}/\\xff/") and "set TMPDIR" in err and os.listdir(folder) == []
 
 
 @each_name
