@@ -46,7 +46,8 @@ std::size_t of_shape(const Checked& checked, const std::string& shape) {
 void add_groups(const Checked& checked, Finding finding, std::string& text) {
   for (const auto& [what, group] : groups_of(checked, finding)) {
     if (finding == Finding::mismatch)
-      text += text_line("{:<12} {} of {} layers fail, first {}", "", group.layers, of_shape(checked, what), group.first);
+      text +=
+          text_line("{:<12} {} of {} layers fail, first {}", "", group.layers, of_shape(checked, what), group.first);
     else
       text += text_line("{:<12} {} layer{}, first {}", "", group.layers, group.layers == 1 ? "" : "s", group.first);
     text += text_line("{:<12} {}", "", what);

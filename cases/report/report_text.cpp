@@ -77,7 +77,8 @@ void add_probes(const Report& report, Text& text) {
   text.line("{:<13} {:>5}  {:<24} {}", "probe", "rows", "outputs", "answers");
   for (const ProbeLine& line : report.probes) {
     text.piece("{:<13} {:>5}  ", line.id, line.rows);
-    text.painted(fmt::format("{:<24}", line.answer), line.right ? fmt::terminal_color::green : fmt::terminal_color::red);
+    text.painted(fmt::format("{:<24}", line.answer),
+                 line.right ? fmt::terminal_color::green : fmt::terminal_color::red);
     text.line(" {}", line.sees);
   }
 }

@@ -22,6 +22,7 @@ CANNOT = (125, 129)
 RUNS = {
     "bisect": ("bisect r -1 --shape 64,64 --m 1 --json r.json --html r.html --no-color", ("r.json", "r.html")),
     "stored": ("bisect b 32 --fixture {in}/layer --json -", ()),
+    "check": ("check {in}/model --quiet --json r.json", ("r.json",)),
     "matrix": ("matrix ci --axis shape=64x64 --axis M=1,2 --only M?_K64_N64_g32_sym_fp16_r_s7 --results r.jsonl --junit j.xml --markdown m.md --jobs 1", ("r.jsonl", "j.xml", "m.md")),
     "convert": ("fixture convert {in}/layer out.safetensors", ("out.safetensors",)),
     "folder": ("fixture convert {in}/layer.npz out", ("out/qweight.npy", "out/scales.npy", "out/fixture.json")),

@@ -168,6 +168,10 @@ def test_a_models_layers_are_shown_and_keep_their_names(tmp_path, name):
     report = json.loads(checked(subprocess.run([BIN / "repack", model, tmp_path / "out", "--quiet", "--json", "-"],
                                                capture_output=True, timeout=60).stdout))
     assert [line["layer"] for line in report["layers"]] == [name, name + "2"]
+    out = run("check", model, "--quiet", "--no-color", code=1)
+    assert f"first {shown(name)}\n" in out or f" {shown(name)}2: " in out
+    report = json.loads(run("check", model, "--quiet", "--json", "-", code=1))
+    assert [line["layer"] for line in report["layers"]] == [name, name + "2"]
     index = json.loads((tmp_path / "out/model.safetensors.index.json").read_bytes())
     assert {tensor.rpartition(".")[0] for tensor in index["weight_map"]} == {name}
 
