@@ -8,6 +8,7 @@
 #include "fixtures/layer/layer_inference.h"
 #include "fixtures/layer/model.h"
 #include "fixtures/lint/lint_file.h"
+#include "fixtures/text.h"
 #include "repack/marlin_tensors.h"
 
 #include <nlohmann/json.hpp>
@@ -162,7 +163,7 @@ LayerFile layer_from(const Container& stored, const std::string& name) {
   layer.row_scale = file.layer.row_scale;
   file.layer = std::move(layer);
   file.layer.name = !prefix->empty() ? *prefix : manifest_name(container);
-  if (file.layer.name.empty()) file.layer.name = container.path.stem().string();
+  if (file.layer.name.empty()) file.layer.name = as_utf8(container.path.stem().string());
   file.inferred.push_back(fmt::format("Marlin-packed: B {} undone to codes (K={}, N={}), as gptq v2",
                                       fixtures::files::shape_text({packed.words.rows(), packed.words.cols()}),
                                       packed.stored_K, packed.stored_N));

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 from collections.abc import Callable
 
+from w4text import shown
+
 PROGRAM = "extract_fixture"
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / "build" / "venv"      # made by scripts/setup
@@ -34,7 +36,7 @@ HUB_PREFIX = "hf:"
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # argparse would print the usage too and exit 2; the contract is one line and 129
-        print(f"{self.prog}: {message} (--help lists the options)", file=sys.stderr)
+        print(f"{self.prog}: {shown(message)} (--help lists the options)", file=sys.stderr)
         raise SystemExit(EXIT_BAD_INPUT)
 
 
@@ -158,8 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
     needs = with_modules(words)
 
     def failed(text: str) -> int:
-        from hub.progress import printable
-        line = printable(text)
+        line = shown(text)
         print(line if args.cached else f"{PROGRAM}: {line}", file=sys.stdout if args.cached else sys.stderr)
         return EXIT_BAD_INPUT
     if needs is not None:

@@ -26,6 +26,7 @@ import numpy as np
 
 from w4fixture import (CODE_MASK, CODES_PER_WORD, EXIT_BAD_INPUT, SYMMETRIC_ZERO_POINT, GptqLayer, InputError,
                        encode_zero_points, exit_code_of, manifest_of, pack_columns, pack_rows, read_npy, write_fixture)
+from w4text import shown
 
 PROGRAM = "quantize_layer"
 LAZY_ROWS = 128                # rows whose errors are carried on together, as one matrix product
@@ -218,7 +219,7 @@ def weighted_error(weight: np.ndarray, layer: GptqLayer, hessian: np.ndarray) ->
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # argparse would print the usage too and exit 2; the contract is one line and 129
-        print(f"{self.prog}: {message} (--help lists the options)", file=sys.stderr)
+        print(f"{self.prog}: {shown(message)} (--help lists the options)", file=sys.stderr)
         raise SystemExit(EXIT_BAD_INPUT)
 
 
@@ -311,8 +312,8 @@ def run(args: argparse.Namespace) -> int:
     layer = quantize(weight, hessian, options, show_progress)
     tensors = layer.tensors() | tensors
     write_fixture(args.out, tensors, manifest_of(layer, args.name or args.out.name, tensors, facts_of(args, options)))
-    print(f"{args.out}: K={weight.shape[0]} N={weight.shape[1]} group_size={layer.group_size} {args.method}, "
-          f"weighted error {weighted_error(weight, layer, hessian):.6f}")
+    print(f"{shown(str(args.out))}: K={weight.shape[0]} N={weight.shape[1]} group_size={layer.group_size} "
+          f"{args.method}, weighted error {weighted_error(weight, layer, hessian):.6f}")
     return 0
 
 

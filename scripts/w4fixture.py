@@ -20,6 +20,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from w4text import shown
+
 CODE_BITS = 4
 CODES_PER_WORD = 32 // CODE_BITS
 CODE_MASK = (1 << CODE_BITS) - 1
@@ -29,7 +31,10 @@ EXIT_BAD_INPUT, EXIT_INTERRUPTED = 129, 130
 
 
 class InputError(Exception):
-    """What the caller gave cannot be used; the message is one line with what, the values and the file."""
+    """What the caller gave cannot be used; the message is one line, shown(), with what, the values and the file."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shown(message))
 
 
 def exit_code_of(program: str, body: Callable[[], int]) -> int:
@@ -46,7 +51,7 @@ def exit_code_of(program: str, body: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{program}: {shown(message)}", file=sys.stderr)
     return EXIT_BAD_INPUT
 
 

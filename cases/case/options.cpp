@@ -4,6 +4,7 @@
 #include "cases/case/install_paths.h"
 #include "cases/faults/faults.h"
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <unistd.h>
 
@@ -17,14 +18,6 @@ asked::Planted planted_in(const Asked& asked) {
   if (const auto* own = std::get_if<asked::OwnPath>(&asked)) return own->planted;
   const auto* kernel = std::get_if<asked::Kernel>(&asked);
   return kernel ? kernel->hidden_repack.value_or(asked::Planted{}) : asked::Planted{};
-}
-
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 }  // namespace
@@ -71,7 +64,7 @@ std::string command_line(const Options& options) {
   const auto add = [&](bool wanted, const char* name, auto value) {
     if (!wanted) return;
     words.emplace_back(name);
-    words.push_back(quoted(fmt::format("{}", value)));
+    words.push_back(shell_word(fmt::format("{}", value)));
   };
   const auto flag = [&](bool wanted, const char* name) {
     if (wanted) words.emplace_back(name);

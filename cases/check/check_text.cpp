@@ -2,6 +2,7 @@
 #include "cases/check/check_layers.h"
 #include "cases/report/report_text.h"
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -45,21 +46,21 @@ std::size_t of_shape(const Checked& checked, const std::string& shape) {
 void add_groups(const Checked& checked, Finding finding, std::string& text) {
   for (const auto& [what, group] : groups_of(checked, finding)) {
     if (finding == Finding::mismatch)
-      text += fmt::format("{:<12} {} of {} layers fail, first {}\n", "", group.layers, of_shape(checked, what),
-                          group.first);
+      text +=
+          text_line("{:<12} {} of {} layers fail, first {}", "", group.layers, of_shape(checked, what), group.first);
     else
-      text += fmt::format("{:<12} {} layer{}, first {}\n", "", group.layers, group.layers == 1 ? "" : "s", group.first);
-    text += fmt::format("{:<12} {}\n", "", what);
+      text += text_line("{:<12} {} layer{}, first {}", "", group.layers, group.layers == 1 ? "" : "s", group.first);
+    text += text_line("{:<12} {}", "", what);
   }
 }
 
 /// What is told of a layer that was not searched.
 std::string plain_finding(const CheckedLayer& layer) {
-  std::string text = fmt::format("{:<12} {}: {}\n", "finding", layer_name(layer), name_of(layer.finding));
-  text += fmt::format("{:<12} {}\n", "because", layer.reason);
+  std::string text = text_line("{:<12} {}: {}", "finding", layer_name(layer), name_of(layer.finding));
+  text += text_line("{:<12} {}", "because", layer.reason);
   for (const LintLine& line : layer.lint)
-    text += fmt::format("{:<12} {}: {}\n", fixtures::lint::name_of(line.severity), line.id, line.sentence);
-  if (!layer.cure.empty()) text += fmt::format("{:<12} {}\n", "cure", layer.cure);
+    text += text_line("{:<12} {}: {}", fixtures::lint::name_of(line.severity), line.id, line.sentence);
+  if (!layer.cure.empty()) text += text_line("{:<12} {}", "cure", layer.cure);
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include "cases/search/bisect.h"
 #include "cases/search/toggles.h"
 #include "fixtures/error.h"
+#include "fixtures/files/json_dump.h"
 
 #include <nlohmann/json.hpp>
 
@@ -43,10 +44,10 @@ void limit_time(const Effort& effort) {
 void write(const report::Report& report, const Outputs& outputs) {
   if (!outputs.html.empty()) report::write_json(outputs.html, matrix::page_of(matrix::results_of(report), nullptr));
   if (outputs.json == "-") {
-    fmt::print("{}\n", report::json_of(report).dump(2));
+    fmt::print("{}\n", fixtures::files::dumped(report::json_of(report), 2));
     return;
   }
-  if (!outputs.json.empty()) report::write_json(outputs.json, report::json_of(report).dump(2));
+  if (!outputs.json.empty()) report::write_json(outputs.json, fixtures::files::dumped(report::json_of(report), 2));
   print(report::text_of(report, outputs.color));
 }
 

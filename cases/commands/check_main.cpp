@@ -5,6 +5,7 @@
 #include "cases/commands/main.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
+#include "fixtures/files/json_dump.h"
 #include "kernel/child/open_kernel.h"
 
 #include <nlohmann/json.hpp>
@@ -139,7 +140,7 @@ int run(int argc, char** argv) {
   const check::Checked checked = check::check_layers(question, told, progress);
   progress("");
   strip.end();
-  const std::string report = check::json_of(checked).dump(2);
+  const std::string report = fixtures::files::dumped(check::json_of(checked), 2);
   if (!outputs.json.empty() && outputs.json != "-") report::write_json(outputs.json, report);
   print(outputs.json == "-" ? report + "\n" : check::text_of(checked, outputs.color));
   return checked.exit_code(outputs.strict);

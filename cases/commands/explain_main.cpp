@@ -6,6 +6,7 @@
 #include "cases/explain/explain_report.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
+#include "fixtures/files/json_dump.h"
 
 #include <nlohmann/json.hpp>
 
@@ -18,10 +19,10 @@ using namespace w4::cases;
 
 void write(const explain::Trace& trace, const std::filesystem::path& json) {
   if (json == "-") {
-    fmt::print("{}\n", explain::json_of(trace).dump(2));
+    fmt::print("{}\n", fixtures::files::dumped(explain::json_of(trace), 2));
     return;
   }
-  if (!json.empty()) report::write_json(json, explain::json_of(trace).dump(2));
+  if (!json.empty()) report::write_json(json, fixtures::files::dumped(explain::json_of(trace), 2));
   fmt::print("{}", explain::text_of(trace));
 }
 

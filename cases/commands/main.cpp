@@ -3,6 +3,7 @@
 
 #include "cases/commands/signals.h"
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -32,9 +33,7 @@ void open_standard_streams() {
 }
 
 /// A line on stderr, which may be full or gone.
-void complain(const char* name, std::string_view line) {
-  std::fputs(fmt::format("{}: {}\n", name, line).c_str(), stderr);
-}
+void complain(const char* name, std::string_view line) { std::fputs(text_line("{}: {}", name, line).c_str(), stderr); }
 
 /// At every end of a program: what was written and has not reached standard output is an error, whatever was found.
 void check_output() {

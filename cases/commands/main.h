@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "fixtures/text.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -20,8 +22,10 @@ int run_program(const char* name, int argc, char** argv, int (*run)(int, char**)
 inline std::function<void(std::string_view)> progress_to_stderr(const char* name, bool quiet) {
   if (quiet || ::isatty(STDERR_FILENO) == 0) return [](std::string_view) {};
   return [name](std::string_view step) {
+    const bool stays = step.ends_with('\n');
+    if (stays) step.remove_suffix(1);
     fmt::print(stderr, "\r\033[K");
-    if (!step.empty()) fmt::print(stderr, "{}: {}", name, step);
+    if (!step.empty()) fmt::print(stderr, "{}: {}{}", name, shown(step), stays ? "\n" : "");
   };
 }
 

@@ -9,6 +9,7 @@
 #include "cases/matrix/worker.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 
@@ -23,7 +24,7 @@ using namespace w4::cases;
 
 void print_list(const matrix::MatrixOptions& options) {
   for (const CaseId& id : matrix::shard_of(matrix::selected(options.selection), options.shard, options.shards))
-    fmt::print("{}\n", id.text());
+    print_line("{}", id.text());
 }
 
 int run_set(int argc, char** argv) {

@@ -4,6 +4,7 @@
 #include "cases/commands/main.h"
 #include "cases/layers/repack_model.h"
 #include "cases/report/write_file.h"
+#include "fixtures/files/json_dump.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -50,7 +51,7 @@ int run(int argc, char** argv) {
   options.memory_bytes = static_cast<std::uint64_t>(memory_mib) << 20;
   report::check_writable(json);
   const layers::RepackedModel repacked = layers::repack_model(options);
-  const std::string report = layers::json_of(repacked, options).dump(2);
+  const std::string report = fixtures::files::dumped(layers::json_of(repacked, options), 2);
   if (!json.empty() && json != "-") report::write_json(json, report);
   fmt::print("{}", json == "-" ? report + "\n" : layers::text_of(repacked, options));
   return repacked.exit_code();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_report.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 namespace w4::cases::explain {
 namespace {
@@ -16,9 +16,9 @@ class Lines {
  public:
   template <class... Args>
   void add(std::string_view key, fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), "{:<12} {}\n", key, fmt::format(format, std::forward<Args>(args)...));
+    text_ += text_line("{:<12} {}", key, fmt::format(format, std::forward<Args>(args)...));
   }
-  void raw(const std::string& line) { text_ += line + "\n"; }
+  void raw(const std::string& line) { text_ += text_line("{}", line); }
   void gap() { text_ += "\n"; }
   std::string take() { return std::move(text_); }
 

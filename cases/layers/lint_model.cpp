@@ -6,6 +6,7 @@
 #include "cases/report/progress_bar.h"
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
+#include "fixtures/text.h"
 #include "repack/layer_file.h"
 
 #include <nlohmann/json.hpp>
@@ -126,9 +127,9 @@ std::string text_of(const LintedModel& model) {
   std::string text;
   for (const Severity severity : kWorstFirst)
     for (const auto& [id, found] : findings(model, severity))
-      text += fmt::format("{:<8} {} of {} layers, first {}\n         {}: {}\n", fixtures::lint::name_of(severity),
-                          found.layers, model.layers.size(), found.first_layer,
-                          id.starts_with("not-read") ? "not-read" : id, found.sentence);
+      text += text_line("{:<8} {} of {} layers, first {}", fixtures::lint::name_of(severity), found.layers,
+                        model.layers.size(), found.first_layer) +
+              text_line("         {}: {}", id.starts_with("not-read") ? "not-read" : id, found.sentence);
   const auto clean = std::ranges::count_if(model.layers, [](const LintedLayer& layer) {
     return std::ranges::all_of(layer.lines, [](const LintLine& line) { return line.severity == Severity::note; });
   });

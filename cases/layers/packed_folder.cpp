@@ -6,6 +6,7 @@
 #include "fixtures/error.h"
 #include "fixtures/files/bytes.h"
 #include "fixtures/files/checksum.h"
+#include "fixtures/files/json_dump.h"
 #include "fixtures/files/json_text.h"
 #include "fixtures/files/mapped_file.h"
 #include "fixtures/files/safetensors.h"
@@ -71,14 +72,14 @@ bool begin(const fs::path& folder, const json& identity, const std::vector<std::
   const bool is_new = !fs::exists(begun);
   if (is_new && holds_something(folder))
     throw InputError("{}: is not empty and has no {}: nothing is overwritten", folder.string(), kBegun);
-  const std::string text = identity.dump(2) + "\n";
+  const std::string text = fixtures::files::dumped(identity, 2) + "\n";
   if (is_new) {
     fixtures::files::write_beside(begun,
                                   [&](const fs::path& temporary) { fixtures::files::write_file(temporary, {text}); });
     return false;
   }
   const std::optional<json> before = identity_in(begun);
-  if (before && *before != identity)
+  if (before && *before != json::parse(text))  // as it is written, so that names are escaped in both
     throw InputError("{}: {}", begun.string(), fmt::format(kOtherIdentity, identity["model"].get<std::string>()));
   if (before) return false;
   for (const std::string& layer : layers)
@@ -146,8 +147,9 @@ void PackedFolder::write_index(const std::vector<std::string>& layers) const {
     }
   }
   const json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", weight_map}};
-  report::write_json(folder_ / "config.json", json{{"quantization_config", {{"quant_method", "marlin"}}}}.dump(2));
-  report::write_json(folder_ / "model.safetensors.index.json", index.dump(2));
+  report::write_json(folder_ / "config.json",
+                     fixtures::files::dumped(json{{"quantization_config", {{"quant_method", "marlin"}}}}, 2));
+  report::write_json(folder_ / "model.safetensors.index.json", fixtures::files::dumped(index, 2));
 }
 
 }  // namespace w4::cases::layers

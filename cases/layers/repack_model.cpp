@@ -11,6 +11,7 @@
 #include "fixtures/files/safetensors.h"
 #include "fixtures/files/write_beside.h"
 #include "fixtures/lint/lint_file.h"
+#include "fixtures/text.h"
 #include "repack/layer_file.h"
 
 #include <nlohmann/json.hpp>
@@ -125,8 +126,8 @@ std::string counted(const char* what, const RepackedModel& repacked, std::vector
     for (const std::string& sentence : outcome.*of) ++found.try_emplace(sentence, 0, outcome.layer).first->second.first;
   std::string text;
   for (const auto& [sentence, layers] : found)
-    text += fmt::format("{:<10} {} of {} layers, first {}: {}\n", what, layers.first, repacked.layers.size(),
-                        layers.second, sentence);
+    text += text_line("{:<10} {} of {} layers, first {}: {}", what, layers.first, repacked.layers.size(), layers.second,
+                      sentence);
   return text;
 }
 
@@ -185,7 +186,7 @@ std::string text_of(const RepackedModel& repacked, const RepackModelOptions& opt
   std::string text;
   for (const LayerOutcome& outcome : repacked.layers)
     if (!outcome.reason.empty())
-      text += fmt::format("{:<10} {}: {}\n", name_of(outcome.kind), outcome.layer, outcome.reason);
+      text += text_line("{:<10} {}: {}", name_of(outcome.kind), outcome.layer, outcome.reason);
   text += counted("looks wrong", repacked, &LayerOutcome::doubts);
   text += counted("note", repacked, &LayerOutcome::remarks);
   if (repacked.began_anew) text += "note       repack.json could not be read: all layers are made anew\n";

@@ -4,6 +4,7 @@
 #include "cases/case/case_id.h"
 #include "cases/faults/faults.h"
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 
@@ -107,6 +108,11 @@ std::optional<int> sms_in(std::string_view text) {
   return positive(text, "sms");
 }
 
+std::string kernel_in(std::string_view text) {
+  if (!is_utf8(text)) throw InputError("--axis kernel: '{}' is not UTF-8, and a result's cases are", text);
+  return text == "cpu" ? "" : std::string(text);
+}
+
 std::string text_of(const std::optional<kernel::BlockTile>& tile) {
   return tile ? fmt::format("{}x{}", tile->thread_k, tile->thread_n) : "auto";
 }
@@ -147,9 +153,7 @@ constexpr Axis kAxes[] = {
      },
      [](const CaseId& id) -> Value { return static_cast<long long>(id.seed); }},
     {"kernel", "cpu, cuda, naive, plugin:FILE, exec:COMMAND",
-     [](const Values& v, Axes& a) {
-       a.kernel = each<std::string>(v, [](auto x) { return x == "cpu" ? std::string() : std::string(x); });
-     },
+     [](const Values& v, Axes& a) { a.kernel = each<std::string>(v, kernel_in); },
      [](const CaseId& id) -> Value { return id.kernel.empty() ? "cpu" : id.kernel; }},
 };
 

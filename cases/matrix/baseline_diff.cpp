@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/case/case_id.h"
 #include "cases/matrix/baseline.h"
-#include "cases/report/clean_text.h"
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 
@@ -41,7 +41,7 @@ std::string is(const Record& record) {
 }
 
 NewsItem item(NewsKind kind, const Record& record, const std::string& text) {
-  return {.kind = kind, .case_text = record.case_text, .text = report::one_line(text)};
+  return {.kind = kind, .case_text = record.case_text, .text = shown(text)};
 }
 
 /// Whether a known failure fails as known. A flaky one may pass: that is no cure.
@@ -197,7 +197,7 @@ std::string known_text(std::string_view outcome, const Known& known) {
 std::string text_of(const News& news) {
   std::string text;
   for (const NewsItem& item : news.items)
-    text += fmt::format("{:<13}  {}: {}\n", name_of(item.kind), item.case_text, item.text);
+    text += text_line("{:<13}  {}: {}", name_of(item.kind), item.case_text, item.text);
   return text;
 }
 

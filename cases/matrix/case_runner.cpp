@@ -5,11 +5,11 @@
 #include "cases/case/task.h"
 #include "cases/faults/faults.h"
 #include "cases/judge/pictures.h"
-#include "cases/report/clean_text.h"
 #include "cases/report/report_text.h"
 #include "cases/search/examine.h"
 #include "cases/search/rounding_search.h"
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,7 +21,6 @@ namespace w4::cases::matrix {
 namespace {
 
 using kernel::RunResult;
-using report::one_line;
 
 /// Peaks of bisect on failing cases, by /usr/bin/time: 118 MiB at K=N=4096 and M=1, 341 MiB at K=512, N=8192 and
 /// M=1024.
@@ -107,12 +106,12 @@ CaseRunner::Checked CaseRunner::users_kernel(const Options& options) {
 CaseRunner::Checked CaseRunner::once(const Options& options) {
   try {
     Checked checked = kernel_spec(options.asked).empty() ? own_path(options) : users_kernel(options);
-    checked.reason = one_line(checked.reason);
+    checked.reason = shown(checked.reason);
     return checked;
   } catch (const kernel::child::CannotStart& error) {
-    return {.outcome = Outcome::skipped, .reason = one_line(error.what())};
+    return {.outcome = Outcome::skipped, .reason = error.what()};
   } catch (const CannotTest& error) {
-    return {.outcome = Outcome::unsupported, .reason = one_line(error.what())};
+    return {.outcome = Outcome::unsupported, .reason = error.what()};
   } catch (const std::bad_alloc&) {
     return {.outcome = Outcome::skipped, .reason = "out of memory"};
   }
@@ -160,10 +159,10 @@ void CaseRunner::find(const CaseId& id, Record& record) {
       record.reason = "bisect ran it again and saw nothing wrong; the first run: " + record.reason;
     } else if (report.verdict == report::Verdict::cannot_test) {
       record.outcome = Outcome::skipped;
-      record.reason = one_line("cannot be tested here: " + report.reason);
+      record.reason = shown("cannot be tested here: " + report.reason);
     }
   } catch (const Error& error) {
-    record.reason += one_line(fmt::format("; bisect: {}", error.what()));
+    record.reason += fmt::format("; bisect: {}", error.what());
   } catch (const std::bad_alloc&) {
     record.reason += "; bisect: out of memory";
   }

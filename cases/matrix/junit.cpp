@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/reports.h"
-#include "cases/report/clean_text.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 #include <pugixml.hpp>
@@ -27,7 +27,7 @@ const char* element_of(Outcome outcome) {
 }
 
 void set(pugi::xml_node node, const char* attribute, std::string_view text) {
-  node.append_attribute(attribute).set_value(report::clean_text(text).c_str());
+  node.append_attribute(attribute).set_value(shown(text).c_str());
 }
 
 double sound(double seconds) { return std::isfinite(seconds) && seconds > 0 ? seconds : 0; }
@@ -37,8 +37,8 @@ void set_time(pugi::xml_node node, double seconds) { set(node, "time", fmt::form
 
 /// The element inside a test case.
 struct Mark {
-  const char* element = nullptr;  // nullptr: nothing, it is a pass
-  std::string message = {}, type = {}, text = {};
+  const char* element = nullptr;                   // nullptr: nothing, it is a pass
+  std::string message = {}, type = {}, text = {};  // the text in lines of text_line()
 };
 
 Mark mark_of(const Record& record) {
@@ -83,7 +83,7 @@ class Against {
 
   static Mark mark_on(const Items& items) {
     Mark mark{.element = "failure", .message = items[0]->text, .type = std::string(name_of(items[0]->kind))};
-    for (const NewsItem* item : items) mark.text += fmt::format("{}: {}\n", name_of(item->kind), item->text);
+    for (const NewsItem* item : items) mark.text += text_line("{}: {}", name_of(item->kind), item->text);
     return mark;
   }
 
@@ -138,7 +138,7 @@ void add_case(pugi::xml_node suite, const std::string& set_name, const TestCase&
   pugi::xml_node mark = node.append_child(test.mark.element);
   set(mark, "message", test.mark.message);
   set(mark, "type", test.mark.type);
-  if (!test.mark.text.empty()) mark.text().set(report::clean_text(test.mark.text).c_str());
+  if (!test.mark.text.empty()) mark.text().set(test.mark.text.c_str());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/reports.h"
-#include "cases/report/clean_text.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 
@@ -21,7 +21,7 @@ static_assert(4 * kTableBytes + 9 * kCellBytes + 1000 < kMaxMarkdown);  // four 
 std::string plain(std::string_view text, std::size_t bytes = kCellBytes) {
   constexpr std::string_view kSpecial = "\\`*_{}[]<>|~!$";
   std::string out;
-  for (const char c : report::shortened(report::one_line(text), bytes)) {
+  for (const char c : shortened(shown(text), bytes)) {
     if (c == '&') {
       out += "&amp;";
       continue;
@@ -35,7 +35,7 @@ std::string plain(std::string_view text, std::size_t bytes = kCellBytes) {
 
 /// Text to be copied, in a cell. Between backticks a backslash and a backtick cannot be escaped: as HTML then.
 std::string code(std::string_view text, std::size_t bytes = kCellBytes) {
-  const std::string line = report::shortened(report::one_line(text), bytes);
+  const std::string line = shortened(shown(text), bytes);
   if (line.empty()) return "";
   const bool as_html = line.find_first_of("\\`") != line.npos;
   std::string out = as_html ? "<code>" : "`";

@@ -6,6 +6,7 @@
 #include "cases/report/progress_bar.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -133,14 +134,14 @@ std::string summary_of(const Results& results) {
       ++left_out[fmt::format("{:<12} {}", name_of(record.outcome), record.reason)];
     if (!is_red(record.outcome) || ++red > kMostShown) continue;
     ++shown;
-    text += fmt::format("{:<12} {}\n{:<12} {}\n", name_of(record.outcome), record.case_text, "", record.reason);
-    if (const std::string found = finding_line(record); !found.empty()) text += fmt::format("{:<12} {}\n", "", found);
-    text += fmt::format("{:<12} {}\n", "", record.rerun);
+    text += text_line("{:<12} {}", name_of(record.outcome), record.case_text);
+    text += text_line("{:<12} {}", "", record.reason);
+    if (const std::string found = finding_line(record); !found.empty()) text += text_line("{:<12} {}", "", found);
+    text += text_line("{:<12} {}", "", record.rerun);
   }
   if (red > shown) text += fmt::format("{:<12} and {} more\n", "", red - shown);
-  for (const auto& [why, count] : left_out)
-    text += fmt::format("{} ({} {})\n", why, count, count == 1 ? "case" : "cases");
-  return text + fmt::format("{:<12} {}\n", "matrix " + results.heading.set, counts_text(results.records));
+  for (const auto& [why, count] : left_out) text += text_line("{} ({} {})", why, count, count == 1 ? "case" : "cases");
+  return text + text_line("{:<12} {}", "matrix " + results.heading.set, counts_text(results.records));
 }
 
 int exit_code_of(const Results& results) {

@@ -3,6 +3,7 @@
 
 #include "cases/matrix/page_pieces.h"
 #include "cases/report/report_text.h"
+#include "fixtures/files/json_dump.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,7 +17,7 @@ constexpr std::size_t kMostDetailBytes = 12 << 20;
 
 /// JSON for the inside of a script element: no "<", so that nothing in it ends the element, and nothing but ASCII.
 std::string embedded(const ordered_json& value) {
-  std::string out = value.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
+  std::string out = fixtures::files::dumped(value);
   for (std::size_t at = out.find('<'); at != out.npos; at = out.find('<', at)) out.replace(at, 1, "\\u003c");
   return out;
 }

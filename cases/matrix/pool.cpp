@@ -4,6 +4,7 @@
 #include "cases/matrix/worker.h"
 #include "fixtures/error.h"
 #include "kernel/child/case_folder.h"
+#include "fixtures/files/json_dump.h"
 #include "kernel/child/process.h"
 
 #include <poll.h>
@@ -134,10 +135,10 @@ class Worker {
     std::optional<kernel::child::Ended> how;
     for (const auto until = Clock::now() + 1s; !(how = process_->ended()) && Clock::now() < until;)
       std::this_thread::sleep_for(1ms);
-    return end(Outcome::crashed, !how ? "its process closed its channel"
-                                 : how->signal.empty()
-                                     ? fmt::format("its process ended with exit code {}", *how->exit_code)
-                                     : fmt::format("its process was ended by {}", how->signal));
+    if (how && !how->signal.empty())
+      return end(Outcome::crashed, fmt::format("its process was ended by {}", how->signal));
+    throw CannotTest("{}: the process that runs cases {}", case_->text(),
+                     how ? fmt::format("ended with exit code {}", *how->exit_code) : "closed its channel");
   }
 
   Record out_of_time() {
@@ -273,8 +274,8 @@ void run_cases(const std::string& program, const RunPlan& plan, const Budget& bu
   std::vector<Worker> workers;
   for (std::size_t i = 0; i < jobs; ++i) {
     const bool has_gpu = i < budget.gpus.size();
-    workers.emplace_back(std::vector<std::string>{program, kWorkerWord, words.dump()}, has_gpu ? budget.gpus[i] : "",
-                         has_gpu);
+    workers.emplace_back(std::vector<std::string>{program, kWorkerWord, fixtures::files::dumped(words)},
+                         has_gpu ? budget.gpus[i] : "", has_gpu);
   }
   Floor(std::move(workers), plan, budget, done).run(cases);
 }

@@ -2,8 +2,10 @@
 #include "cases/matrix/record.h"
 
 #include "fixtures/error.h"
+#include "fixtures/files/json_dump.h"
 #include "fixtures/files/json_text.h"
 #include "fixtures/files/mapped_file.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -69,9 +71,7 @@ ordered_json finding_of(const ordered_json& value, std::string_view where) {
   return value;
 }
 
-std::string line_of(const ordered_json& value) {
-  return value.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
-}
+std::string line_of(const ordered_json& value) { return fixtures::files::dumped(value) + "\n"; }
 
 /// "bias-missing in stage epilogue", "unexplained"
 std::string name_of(const ordered_json& culprit) {
@@ -81,11 +81,11 @@ std::string name_of(const ordered_json& culprit) {
 
 std::string text_of(const ordered_json& culprit) {
   const std::string cure = culprit.value("cure", ""), rerun = culprit.value("rerun", "");
-  std::string text = "culprit: " + name_of(culprit) + "\n";
+  std::string text = text_line("culprit: {}", name_of(culprit));
   for (const ordered_json& line : culprit.value("evidence", ordered_json::array()))
-    text += "  " + line.get<std::string>() + "\n";
-  if (!cure.empty()) text += "  cure: " + cure + "\n";
-  if (!rerun.empty()) text += "  alone: " + rerun + "\n";
+    text += text_line("  {}", line.get<std::string>());
+  if (!cure.empty()) text += text_line("  cure: {}", cure);
+  if (!rerun.empty()) text += text_line("  alone: {}", rerun);
   return text;
 }
 
@@ -225,13 +225,13 @@ std::string finding_line(const Record& record) {
 }
 
 std::string finding_text(const Record& record) {
-  std::string text = record.reason.empty() ? "" : record.reason + "\n";
+  std::string text = record.reason.empty() ? "" : text_line("{}", record.reason);
   if (record.finding.is_object())
     for (const ordered_json& culprit : record.finding.value("culprits", ordered_json::array()))
       text += text_of(culprit);
   if (record.error) text += text_of(*record.error);
   if (record.times > 1) text += fmt::format("repeated: {} of {} runs were no pass\n", record.failed, record.times);
-  return text + (record.rerun.empty() ? "" : "rerun: " + record.rerun + "\n");
+  return text + (record.rerun.empty() ? "" : text_line("rerun: {}", record.rerun));
 }
 
 }  // namespace w4::cases::matrix

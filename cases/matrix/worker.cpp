@@ -2,6 +2,7 @@
 #include "cases/matrix/worker.h"
 
 #include "fixtures/error.h"
+#include "fixtures/files/json_dump.h"
 
 #include <sys/socket.h>
 #include <tbb/global_control.h>
@@ -76,7 +77,7 @@ bool take_line(std::string& buffer, std::string& line) {
 }
 
 bool write_line(int channel, const ordered_json& value) {
-  const std::string text = value.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
+  const std::string text = fixtures::files::dumped(value) + "\n";
   for (std::size_t sent = 0; sent < text.size();) {
     const ssize_t count = ::send(channel, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;

@@ -2,6 +2,7 @@
 #include "cases/report/lines_file.h"
 
 #include "fixtures/error.h"
+#include "fixtures/files/json_dump.h"
 #include "fixtures/files/mapped_file.h"
 
 #include <fcntl.h>
@@ -18,9 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-std::string line_of(const ordered_json& value) {
-  return value.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
-}
+std::string line_of(const ordered_json& value) { return fixtures::files::dumped(value) + "\n"; }
 
 /// The complete lines.
 std::vector<ordered_json> whole_lines(const std::string& text, const std::string& where) {
@@ -43,7 +42,7 @@ LinesFile::LinesFile(const fs::path& path, const ordered_json& heading, const st
     kept_ = whole_lines(text, where);
     if (kept_.empty() && line_of(heading).compare(0, text.size(), text) != 0)
       throw InputError("{}: holds something else, nothing is overwritten", where);
-    if (!kept_.empty() && kept_[0] != heading) throw InputError("{}: {}", where, other);
+    if (!kept_.empty() && line_of(kept_[0]) != line_of(heading)) throw InputError("{}: {}", where, other);
     if (!kept_.empty()) kept_.erase(kept_.begin());
     fs::resize_file(path, text.find_last_of('\n') + 1);  // a truncated heading is removed as well
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/report/progress_bar.h"
 
+#include "fixtures/text.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -44,13 +46,14 @@ void ProgressBar::advance(std::string_view label) {
   const Clock::time_point now = Clock::now();
   if (quiet_ || now - said_ < (terminal_ ? Clock::duration(kBetweenDraws) : Clock::duration(kBetweenLines))) return;
   said_ = now;
-  const std::string text = bar_text(what_, done_, total_, std::chrono::duration<double>(now - begin_).count(), label);
+  const std::string text =
+      bar_text(what_, done_, total_, std::chrono::duration<double>(now - begin_).count(), shown(label));
   fmt::print(stderr, "{}{}{}", terminal_ ? "\r\033[K" : "", text, terminal_ ? "" : "\n");
 }
 
 void ProgressBar::say(std::string_view line) {
   const std::scoped_lock lock(one_at_a_time_);
-  fmt::print(stderr, "{}{}\n", !quiet_ && terminal_ ? "\r\033[K" : "", line);
+  fmt::print(stderr, "{}{}", !quiet_ && terminal_ ? "\r\033[K" : "", text_line("{}", line));
 }
 
 }  // namespace w4::cases::report

@@ -2,6 +2,7 @@
 #include "cases/report/report_text.h"
 
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 
 #include <fmt/color.h>
 #include <nlohmann/json.hpp>
@@ -17,18 +18,25 @@ using nlohmann::ordered_json;
 
 constexpr int kSchema = 1;
 
-/// A text, built line by line, with optional colours.
+/// A text, built piece by piece, with optional colours. All pieces are shown().
 class Text {
  public:
   explicit Text(bool color) : color_(color) {}
 
   template <class... Args>
+  void piece(fmt::format_string<Args...> format, Args&&... args) {
+    text_ += shown(fmt::format(format, std::forward<Args>(args)...));
+  }
+  /// The last piece of a line.
+  template <class... Args>
   void line(fmt::format_string<Args...> format, Args&&... args) {
-    text_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
+    text_ += text_line(format, std::forward<Args>(args)...);
   }
-  std::string painted(std::string_view word, fmt::terminal_color color) const {
-    return color_ ? fmt::format(fmt::fg(color) | fmt::emphasis::bold, "{}", word) : std::string(word);
+  void painted(std::string_view word, fmt::terminal_color color) {
+    const std::string text = shown(word);
+    text_ += color_ ? fmt::format(fmt::fg(color) | fmt::emphasis::bold, "{}", text) : text;
   }
+  void gap() { text_ += "\n"; }
   std::string take() { return std::move(text_); }
 
  private:
@@ -54,20 +62,25 @@ fmt::terminal_color color_of(Verdict verdict) {
 
 void add_stages(const Report& report, Text& text) {
   if (report.stages.empty()) return;
-  text.line("\n{:<12} {:<12} {}", "stage", "verdict", "evidence");
-  for (const StageLine& line : report.stages)
-    text.line("{:<12} {} {}", line.stage,
-              text.painted(fmt::format("{:<12}", name_of(line.verdict)), color_of(line.verdict)), line.evidence);
+  text.gap();
+  text.line("{:<12} {:<12} {}", "stage", "verdict", "evidence");
+  for (const StageLine& line : report.stages) {
+    text.piece("{:<12} ", line.stage);
+    text.painted(fmt::format("{:<12}", name_of(line.verdict)), color_of(line.verdict));
+    text.line(" {}", line.evidence);
+  }
 }
 
 void add_probes(const Report& report, Text& text) {
   if (report.probes.empty()) return;
-  text.line("\n{:<13} {:>5}  {:<24} {}", "probe", "rows", "outputs", "answers");
-  for (const ProbeLine& line : report.probes)
-    text.line("{:<13} {:>5}  {} {}", line.id, line.rows,
-              text.painted(fmt::format("{:<24}", line.answer),
-                           line.right ? fmt::terminal_color::green : fmt::terminal_color::red),
-              line.sees);
+  text.gap();
+  text.line("{:<13} {:>5}  {:<24} {}", "probe", "rows", "outputs", "answers");
+  for (const ProbeLine& line : report.probes) {
+    text.piece("{:<13} {:>5}  ", line.id, line.rows);
+    text.painted(fmt::format("{:<24}", line.answer),
+                 line.right ? fmt::terminal_color::green : fmt::terminal_color::red);
+    text.line(" {}", line.sees);
+  }
 }
 
 void add_output(const Report& report, Text& text) {
@@ -75,7 +88,8 @@ void add_output(const Report& report, Text& text) {
   const judge::Comparison& c = *report.comparison;
   constexpr std::size_t kPerLine = 10;
   const std::span<const double> first(report.first);
-  text.line("\n{:<12} first {}:", "output", first.size());
+  text.gap();
+  text.line("{:<12} first {}:", "output", first.size());
   for (std::size_t i = 0; i < first.size(); i += kPerLine)
     text.line("{:<12} {:>9.4g}", "", fmt::join(first.subspan(i, std::min(kPerLine, first.size() - i)), " "));
   text.line("{:<12} {} outputs: {} zero, {} unwritten, {} NaN, {} inf", "", c.count, c.zero, c.unwritten, c.nan, c.inf);
@@ -110,8 +124,10 @@ void add_audit(const Report& report, Text& text) {
 
 void add_culprits(const Report& report, Text& text) {
   for (const Culprit& culprit : report.culprits) {
-    text.line("\n{:<12} {}{}", "culprit", text.painted(culprit.fault, fmt::terminal_color::red),
-              culprit.stage.empty() ? "" : " in stage " + culprit.stage);
+    text.gap();
+    text.piece("{:<12} ", "culprit");
+    text.painted(culprit.fault, fmt::terminal_color::red);
+    text.line("{}", culprit.stage.empty() ? "" : " in stage " + culprit.stage);
     for (const std::string& evidence : culprit.evidence) text.line("{:<12} {}", "", evidence);
     if (!culprit.cure.empty()) text.line("{:<12} {}", "cure", culprit.cure);
     if (!culprit.rerun.empty()) text.line("{:<12} {}", "alone", culprit.rerun);
@@ -120,7 +136,8 @@ void add_culprits(const Report& report, Text& text) {
 
 void add_condition(const Report& report, Text& text) {
   if (!report.condition) return;
-  text.line("\n{:<12} {}", "condition", report.condition->text);
+  text.gap();
+  text.line("{:<12} {}", "condition", report.condition->text);
   for (const std::string& line : report.condition->evidence) text.line("{:<12} {}", "", line);
 }
 
@@ -201,12 +218,14 @@ int exit_code_of(Verdict verdict) {
 
 std::string text_of(const Report& report, bool color) {
   Text text(color);
-  text.line("{:<12} {}{}{}", "verdict", text.painted(name_of(report.verdict), color_of(report.verdict)),
-            report.rounding ? " (" + report.rounding_text + ")" : "", verdict_reason(report));
+  text.piece("{:<12} ", "verdict");
+  text.painted(name_of(report.verdict), color_of(report.verdict));
+  text.line("{}{}", report.rounding ? " (" + report.rounding_text + ")" : "", verdict_reason(report));
   if (is_doubtful_match(report)) text.line("{:<12} {}", "cure", report.doubt_cure);
   add_culprits(report, text);
   add_condition(report, text);
-  text.line("\n{:<12} {}", "case", report.case_id);
+  text.gap();
+  text.line("{:<12} {}", "case", report.case_id);
   text.line("{:<12} {}", "fixture", report.fixture);
   text.line("{:<12} {}{}", "kernel", report.kernel, report.launch.empty() ? "" : ": " + report.launch);
   for (const kernel::KernelLaunch& launch : report.launches) text.line("{:<12} {}", "launch", launch.text());
@@ -217,7 +236,8 @@ std::string text_of(const Report& report, bool color) {
   if (report.repeats && report.repeats->differing > 0)
     text.line("{:<12} {}", "launches", judge::triage_of(*report.repeats));
   add_audit(report, text);
-  text.line("\n{:<12} {:.2f} s", "time", report.seconds);
+  text.gap();
+  text.line("{:<12} {:.2f} s", "time", report.seconds);
   text.line("{}", report.rerun);
   return text.take();
 }

@@ -3,7 +3,6 @@
 
 #include "cases/case/task.h"
 #include "cases/faults/faults.h"
-#include "cases/report/clean_text.h"
 #include "cases/search/launch_rules.h"
 
 #include <fmt/format.h>
@@ -74,7 +73,7 @@ KernelExamination examine(kernel::child::ForeignKernel& kernel, const Prepared& 
   seen.shown = wrong == launches.end() ? launches[0] : *wrong;
   seen.comparison = seen.trials.compared(seen.shown);
   if (!seen.shown.ran())
-    seen.reason = report::one_line(seen.symptoms.wrong.at(0));
+    seen.reason = seen.symptoms.wrong.at(0);
   else if (!seen.comparison.right())
     seen.reason = seen.comparison.failed_gate;
   else

@@ -7,6 +7,7 @@
 #include "fixtures/error.h"
 #include "fixtures/half.h"
 #include "fixtures/layer/codes.h"
+#include "fixtures/text.h"
 #include "kernel/lane_model/lane_model.h"
 
 #include <array>
@@ -261,8 +262,8 @@ std::string text_of(const ToggleTable& table, const report::Report& report, cons
   std::string text = fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", "codes", "scales", "group",
                                  "zero points", "act_order", "scale_order", "tiles", "fragments", "outcome");
   for (const ToggleRow& row : table.rows)
-    text += fmt::format("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}\n", row.codes, row.scales, row.groups,
-                        row.zero_points, row.stages[0], row.stages[1], row.stages[2], row.stages[3], row.outcome);
+    text += text_line("{:<8}{:<8}{:<8}{:<13}{:<11}{:<13}{:<8}{:<11}{}", row.codes, row.scales, row.groups,
+                      row.zero_points, row.stages[0], row.stages[1], row.stages[2], row.stages[3], row.outcome);
   text += "\n";
   const auto add_sets = [&](const char* label, const std::vector<std::string>& sets) {
     if (sets.empty()) text += fmt::format("{:<14}nothing\n", label);
@@ -275,9 +276,9 @@ std::string text_of(const ToggleTable& table, const report::Report& report, cons
     text += "the output as asked is right; each wrong row shows what its change does\n";
   }
   for (const report::Culprit& culprit : report.culprits)
-    text += fmt::format("{:<14}{} in stage {}\n", "bisect names", culprit.fault, culprit.stage);
-  if (report.verdict == report::Verdict::cannot_test) text += "cannot-test   " + report.reason + "\n";
-  return text + command_line(options) + "\n";
+    text += text_line("{:<14}{} in stage {}", "bisect names", culprit.fault, culprit.stage);
+  if (report.verdict == report::Verdict::cannot_test) text += text_line("cannot-test   {}", report.reason);
+  return text + text_line("{}", command_line(options));
 }
 
 }  // namespace w4::cases::search

@@ -7,6 +7,7 @@
 #include "fixtures/files/container.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
+#include "fixtures/text.h"
 #include "repack/packed.h"
 
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 /// The constants of a case for main.cpp, which derives the shapes of the arrays from them.
 std::string case_header(const kernel::Task& task, const std::string& name, int launches) {
   const repack::Packed& packed = task.packed;
-  std::string text = fmt::format("// SPDX-License-Identifier: Apache-2.0\n#pragma once\n\n// {}\n", name);
+  std::string text = "// SPDX-License-Identifier: Apache-2.0\n#pragma once\n\n" + text_line("// {}", name);
   const auto add = [&](const char* constant, int value) {
     text += fmt::format("constexpr int {} = {};\n", constant, value);
   };
@@ -55,15 +56,15 @@ void write_data(const kernel::Task& task, const judge::Expected& expected, const
 /// Three lines: the failure, how to build and run the program, the command of w4bisect.
 std::string readme(const ShrunkCase& shrunk, const Prepared& prepared) {
   const Options options = options_of(shrunk, "fixture");
-  return fmt::format(
-      "What is wrong: {} ({}, made smaller from {}).\n"
-      "`c++ -std=c++20 main.cpp -ldl -o reproducer && ./reproducer KERNEL.so`; a kernel on a GPU: `nvcc -std=c++20 -x "
-      "cu "
-      "main.cpp -ldl -o reproducer`; exit 0: KERNEL.so is right, 1: it is wrong, 125: it does not take this.\n"
-      "w4bisect names it: `{}`{}.\n",
-      text_of(shrunk.failure), prepared.id.text(), shrunk.case_id, command_line(options),
-      kernel_spec(options.asked).empty() ? "; planted there, while data/ is right: a kernel that is right passes here"
-                                         : "");
+  return text_line("What is wrong: {} ({}, made smaller from {}).", text_of(shrunk.failure), prepared.id.text(),
+                   shrunk.case_id) +
+         "`c++ -std=c++20 main.cpp -ldl -o reproducer && ./reproducer KERNEL.so`; a kernel on a GPU: `nvcc -std=c++20 "
+         "-x cu main.cpp -ldl -o reproducer`; exit 0: KERNEL.so is right, 1: it is wrong, 125: it does not take "
+         "this.\n" +
+         text_line("w4bisect names it: `{}`{}.", command_line(options),
+                   kernel_spec(options.asked).empty()
+                       ? "; planted there, while data/ is right: a kernel that is right passes here"
+                       : "");
 }
 
 void write_folder(const ShrunkCase& shrunk, const fs::path& folder) {

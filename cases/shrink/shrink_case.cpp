@@ -5,6 +5,7 @@
 #include "fixtures/error.h"
 #include "fixtures/files/container.h"
 #include "fixtures/files/write_beside.h"
+#include "fixtures/text.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -164,16 +165,16 @@ std::string racecheck_text(const ShrunkCase& shrunk, const fs::path& fixture, co
   Options options = options_of(shrunk, fixture);
   std::string text;
   if (kernel_spec(options.asked).starts_with("exec:")) {
-    text = "compute-sanitizer --tool racecheck --target-processes all " + command_line(options) + "\n";
+    text = text_line("compute-sanitizer --tool racecheck --target-processes all {}", command_line(options));
   } else {
     const bool lane_model = kernel_spec(options.asked).empty();  // racecheck cannot watch it
     if (lane_model) options.asked = asked::Kernel{"cuda"};
     std::get<asked::Kernel>(options.asked).sanitize = {"racecheck"};
-    text = command_line(options) + (lane_model ? "   # or your kernel: --kernel plugin:FILE" : "") + "\n";
+    text = text_line("{}{}", command_line(options), lane_model ? "   # or your kernel: --kernel plugin:FILE" : "");
   }
   if (!reproducer.empty())
-    text += fmt::format("{:13}cd {} && compute-sanitizer --tool racecheck ./reproducer KERNEL.so\n", "",
-                        reproducer.string());
+    text += text_line("{:13}cd {} && compute-sanitizer --tool racecheck ./reproducer KERNEL.so", "",
+                      shell_word(reproducer.string()));
   return "racecheck    " + text;
 }
 
@@ -190,16 +191,17 @@ std::string search_text(const Shrunk& shrunk) {
 
 std::string text_of(const ShrunkCase& shrunk, const fs::path& fixture, const fs::path& reproducer,
                     const report::Report& report) {
-  std::string text = fmt::format("case         {}\nfailure      {}\n", shrunk.case_id, text_of(shrunk.failure));
+  std::string text = text_line("case         {}", shrunk.case_id);
+  text += text_line("failure      {}", text_of(shrunk.failure));
   for (const std::string& step : shrunk.shrunk.steps)
-    text += fmt::format("{:<12} {}\n", &step == &shrunk.shrunk.steps.front() ? "steps" : "", step);
-  text += fmt::format("left         {}\n", text_of(shrunk.shrunk.best));
-  text += fmt::format("search       {}\n", search_text(shrunk.shrunk));
-  if (report.repeats) text += fmt::format("launches     {}\n", judge::triage_of(*report.repeats));
+    text += text_line("{:<12} {}", &step == &shrunk.shrunk.steps.front() ? "steps" : "", step);
+  text += text_line("left         {}", text_of(shrunk.shrunk.best));
+  text += text_line("search       {}", search_text(shrunk.shrunk));
+  if (report.repeats) text += text_line("launches     {}", judge::triage_of(*report.repeats));
   if (report.repeats && report.repeats->apart) text += racecheck_text(shrunk, fixture, reproducer);
-  text += fmt::format("fixture      {}, read back and run again: the same failure\n", fixture.string());
-  if (!reproducer.empty()) text += fmt::format("reproducer   {}: see its README.md\n", reproducer.string());
-  return text + command_line(options_of(shrunk, fixture)) + "\n";
+  text += text_line("fixture      {}, read back and run again: the same failure", fixture.string());
+  if (!reproducer.empty()) text += text_line("reproducer   {}: see its README.md", reproducer.string());
+  return text + text_line("{}", command_line(options_of(shrunk, fixture)));
 }
 
 }  // namespace w4::cases::shrink

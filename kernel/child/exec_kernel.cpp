@@ -2,6 +2,7 @@
 #include "kernel/child/exec_kernel.h"
 
 #include "fixtures/error.h"
+#include "fixtures/text.h"
 #include "kernel/child/declines.h"
 #include "kernel/child/output_file.h"
 
@@ -68,7 +69,10 @@ bool never_started(int code, const Overheard::Words& words) {
 }  // namespace
 
 ExecKernel::ExecKernel(std::string command, std::chrono::milliseconds timeout)
-    : command_(std::move(command)), timeout_(timeout) {}
+    : command_(std::move(command)), timeout_(timeout) {
+  if (!is_utf8(folder_.path().native()))
+    throw InputError("{}: a command is told of its folder in JSON, which is UTF-8: set TMPDIR", folder_.path().string());
+}
 
 /// Path of the layer, beside the folders of cases. It is written once for all cases with this layer.
 std::string ExecKernel::folder_of(const std::shared_ptr<const fixtures::Layer>& layer) {

@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 from hub.extraction import Model
-from hub.progress import human, printable
+from hub.progress import human
 from w4fixture import InputError
+from w4text import shown
 
 COLUMNS = ("layer", "K", "N", "format", "group_size", "symmetric", "act-order", "fetch")
 UNTOLD = "?"
@@ -35,14 +36,14 @@ def listing_of(model: Model, layers: list[str]) -> list[dict[str, Any]]:
 
 
 def json_text(entries: list[dict[str, Any]]) -> str:
-    return json.dumps({"schema": 1, "layers": entries}, indent=2, ensure_ascii=False)
+    return json.dumps({"schema": 1, "layers": entries}, indent=2)
 
 
 def table_text(entries: list[dict[str, Any]]) -> str:
     rows = [COLUMNS] + [cells_of(entry) for entry in entries if "problem" not in entry]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines += [printable(entry["problem"]) for entry in entries if "problem" in entry]
+    lines += [shown(entry["problem"]) for entry in entries if "problem" in entry]
     if any(UNTOLD in row for row in rows[1:]):
         lines.append(f"{UNTOLD}: the config does not say, and headers do not show it; the tensors do when it is "
                      "extracted")
@@ -52,6 +53,6 @@ def table_text(entries: list[dict[str, Any]]) -> str:
 def cells_of(entry: dict[str, Any]) -> tuple[str, ...]:
     def flag(value: bool | None) -> str:
         return UNTOLD if value is None else ("yes" if value else "no")
-    return (printable(entry["layer"]) or "(no prefix)", str(entry["K"]), str(entry["N"]), entry["format"],
+    return (shown(entry["layer"]) or "(no prefix)", str(entry["K"]), str(entry["N"]), entry["format"],
             str(entry["group_size"]), flag(entry["symmetric"]), flag(entry["act_order"]),
             human(entry["bytes_to_fetch"]))

@@ -6,6 +6,8 @@ from __future__ import annotations
 import sys
 import time
 
+from w4text import shown
+
 LINE_EVERY_SECONDS = 5.0
 BAR_EVERY_SECONDS = 0.1
 BAR_WIDTH = 30
@@ -18,11 +20,6 @@ def human(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
-
-
-def printable(text: str) -> str:
-    """One line without control characters: names come with the model, and a terminal obeys what it is shown."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
 
 
 class Progress:
@@ -53,7 +50,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         self.clear()
-        print(f"{self.program}: {printable(text)}", file=sys.stderr, flush=True)
+        print(f"{self.program}: {shown(text)}", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         if self.terminal:

@@ -16,6 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from w4fixture import InputError
+from w4text import shown
 
 PATIENT_STATUS = (408, 429, 500, 502, 503, 504)
 MOST_ATTEMPTS = 5          # in a row without a byte
@@ -100,7 +101,7 @@ class RemoteFile:
 
 
 def stream(file: RemoteFile, begin: int, end: int, sink: Callable[[int, memoryview], Any],
-           say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)) -> None:
+           say: Callable[[str], None] = lambda text: print(shown(text), file=sys.stderr)) -> None:
     """Gives the bytes begin..end of the file to sink(offset, bytes), in order and each once. Throws NoRanges."""
     at, patience = begin, Patience(file.where, say)
     while at < end:

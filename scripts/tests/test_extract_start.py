@@ -16,7 +16,7 @@ BARE = (sys.executable, "-I", "-S")    # the standard library alone
 def tree(tmp_path):
     """The command and its modules in a tree without a build folder."""
     (tmp_path / "scripts").mkdir()
-    for name in ("extract_fixture.py", "w4fixture.py"):
+    for name in ("extract_fixture.py", "w4fixture.py", "w4text.py"):
         shutil.copy(SCRIPTS / name, tmp_path / "scripts" / name)
     shutil.copytree(SCRIPTS / "hub", tmp_path / "scripts" / "hub", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path

@@ -100,10 +100,10 @@ def test_junit_counts_what_it_holds(junit):
 def test_junit_failures_tell_the_finding_and_skips_their_reason(junit):
     cases = {case.get("name"): case for case in ElementTree.parse(junit).iter("testcase")}
     failure = cases[case_text(1)].find("failure")
-    assert failure.get("message") == "it is fail: a\ufffdb"
-    assert "culprit: scale-perm-missing in stage scale_order\n  reproduced <bit> for \ufffd[1mbit" in failure.text
+    assert failure.get("message") == "it is fail: a\\x01b"
+    assert "culprit: scale-perm-missing in stage scale_order\n  reproduced <bit> for \\x1b[1mbit" in failure.text
     assert failure.text.endswith(f"rerun: ./bisect --case {case_text(1)}\n")
-    assert cases[case_text(4)].find("skipped").get("message") == "it is skipped: a\ufffdb"
+    assert cases[case_text(4)].find("skipped").get("message") == "it is skipped: a\\x01b"
     assert len(cases[case_text(0)]) == 0
 
 

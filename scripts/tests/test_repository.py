@@ -44,7 +44,7 @@ ROOMS = (
 )
 LEVELS = {room: level for level, line in enumerate(ROOMS) for room in line}
 TOP_LEVEL = {
-    *FOLDERS, "CMakeLists.txt", "scripts", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "bisect", "CMakePresets.json",
+    *FOLDERS, "CMakeLists.txt", "scripts", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs", "bisect", "CMakePresets.json",
     "LICENSE", ".clang-format",
     ".clang-tidy", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", ".ci",
 }

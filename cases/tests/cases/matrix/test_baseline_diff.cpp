@@ -50,7 +50,7 @@ TEST_CASE("news: every change of outcome is told with both values") {
   CHECK(news_text(failed(4), passed(4)) ==
         "newly failing  " + name + ": pass in the baseline, fail: max z 1e+04, limit 8 now\n");
   CHECK(news_text(ended(4, Outcome::crashed, "signal\n11"), known(failed(4))) ==
-        "newly failing  " + name + ": fail (known: issue 12) in the baseline, crashed: signal 11 now\n");
+        "newly failing  " + name + ": fail (known: issue 12) in the baseline, crashed: signal\\n11 now\n");
   CHECK(news_text(passed(4), ended(4, Outcome::skipped, "no GPU")) ==
         "newly passing  " + name + ": skipped in the baseline, pass now\n");
   CHECK(news_text(ended(4, Outcome::skipped, "no GPU"), passed(4)) ==

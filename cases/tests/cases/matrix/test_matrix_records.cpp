@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/report/clean_text.h"
 #include "cases/tests/cases/matrix/made_results.h"
 #include "cases/tests/fixtures/scratch.h"
 
@@ -98,24 +97,4 @@ TEST_CASE("records: a heading of the wrong shape is refused") {
     CHECK(error_of(path, [&] { matrix::read_results(path.string()); }) ==
           "FILE, line 1: no 'shard' of the expected kind; it is no result of schema 1");
   }
-}
-
-TEST_CASE("clean text: what XML 1.0 forbids and what is not UTF-8 becomes U+FFFD and nothing else changes") {
-  const std::string kGone = "\xEF\xBF\xBD";
-  CHECK(report::clean_text("plain \t\r\n é … 𝄞") == "plain \t\r\n é … 𝄞");
-  CHECK(report::clean_text(std::string_view("a\0b\x01\x1F", 5)) == "a" + kGone + "b" + kGone + kGone);
-  CHECK(report::clean_text("\xEF\xBF\xBE") == kGone);              // U+FFFE
-  CHECK(report::clean_text("\xED\xA0\x80") == kGone);              // a surrogate
-  CHECK(report::clean_text("\xC0\xAF") == kGone + kGone);          // longer than needed
-  CHECK(report::clean_text("\xF4\x90\x80\x80").find(kGone) == 0);  // beyond U+10FFFF
-  CHECK(report::clean_text("\xE2\x82") == kGone + kGone);          // cut short
-  CHECK(report::clean_text("\xFFz") == kGone + "z");
-  CHECK(report::one_line("a\r\nb\tc") == "a  b c");
-}
-
-TEST_CASE("clean text: a shortened text is cut between characters") {
-  CHECK(report::shortened("abcdef", 6) == "abcdef");
-  CHECK(report::shortened("abcdef", 3) == "abc…");
-  CHECK(report::shortened("aé", 2) == "a…");
-  CHECK(report::shortened("𝄞", 3) == "…");
 }

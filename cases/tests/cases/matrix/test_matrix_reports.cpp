@@ -100,12 +100,12 @@ TEST_CASE("JUnit: text with characters that XML forbids or needs is read back") 
   results.records[0].reason = std::string("a<b>&\"'\n\t]]>\0\x1B[31m\xFF", 19);
   results.records[1].case_text = "M1@exec:\x01<&>\"";
   results.records[1].seconds = -1;
-  const std::string text = junit_of(results, nullptr), gone = "\xEF\xBF\xBD";
+  const std::string text = junit_of(results, nullptr);
   const Junit junit(results);
-  const std::string reason = "a<b>&\"'\n\t]]>" + gone + gone + "[31m" + gone;
+  const std::string reason = "a<b>&\"'\\n\\t]]>\\x00\\x1b[31m\\xff";
   CHECK(junit.test(0).child("failure").attribute("message").value() == reason);
   CHECK(std::string(junit.test(0).child("failure").text().get()).starts_with(reason + "\n"));
-  CHECK(junit.test(1).attribute("name").value() == "M1@exec:" + gone + "<&>\"");
+  CHECK(junit.test(1).attribute("name").value() == std::string("M1@exec:\\x01<&>\""));
   CHECK(junit.test(1).attribute("time").value() == std::string("0.000000"));
   CHECK(std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 && c != '\n' && c != '\t'; }));
   for (const char* forbidden : {"&#0;", "&#1;", "&#01;", "&#27;"}) CHECK_FALSE(has(text, forbidden));
@@ -137,8 +137,8 @@ TEST_CASE("Markdown: nothing in a cell ends it or is mark-up") {
   results.records[0].reason = "a|b`c\n<img> *d* @someone #12 &amp;";
   const std::string text = markdown_of(results, nullptr);
   CHECK(has(text, "| `M1@exec:a\\|b` |"));
-  CHECK(has(text, "| <code>&#46;&#47;bisect &#45;&#45;case &#39;a&#96;b&#124;c&#92;d&#39; rm</code> |\n"));
-  CHECK(has(text, "| a\\|b\\`c \\<img\\> \\*d\\* @<!-- -->someone #<!-- -->12 &amp;amp; |"));
+  CHECK(has(text, "| <code>&#46;&#47;bisect &#45;&#45;case &#39;a&#96;b&#124;c&#92;d&#39;&#92;nrm</code> |\n"));
+  CHECK(has(text, "| a\\|b\\`c\\\\n\\<img\\> \\*d\\* @<!-- -->someone #<!-- -->12 &amp;amp; |"));
   const std::string row = text.substr(text.find("| `M1"));
   CHECK(count(row, "|") - count(row, "\\|") == 5);
   CHECK(count(row, "\n") == 1);
