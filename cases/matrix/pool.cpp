@@ -3,8 +3,8 @@
 
 #include "cases/matrix/worker.h"
 #include "fixtures/error.h"
-#include "kernel/child/case_folder.h"
 #include "fixtures/files/json_dump.h"
+#include "kernel/child/case_folder.h"
 #include "kernel/child/process.h"
 
 #include <poll.h>
