@@ -5,6 +5,7 @@
 #include "cases/packed/bisect_packed.h"
 #include "cases/recorded/bisect_recorded.h"
 #include "cases/search/bisect_box.h"
+#include "cases/search/new_report.h"
 #include "cases/search/repack_search.h"
 #include "cases/sweep/condition.h"
 #include "fixtures/error.h"
@@ -108,7 +109,11 @@ report::Report report_on(const Options& options, const search::Progress& progres
 }
 
 report::Report report_on(const Prepared& prepared, const Options& options, const search::Progress& progress) {
-  return std::visit(Asking{prepared, options, progress}, options.asked);
+  try {
+    return std::visit(Asking{prepared, options, progress}, options.asked);
+  } catch (const kernel::child::UnreadableAnswer& error) {
+    return search::report_of_unreadable(prepared, options, error.what());
+  }
 }
 
 }  // namespace w4::cases

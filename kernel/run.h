@@ -60,7 +60,6 @@ struct RunResult {
   long long block_tiles_done = 0;            // work the kernel reports: block_tiles multiplied
   std::optional<int> exit_code = {};         // of a process that exited instead of returning
   std::string exception = {};                // that a command's function did not catch: "RuntimeError: ..."
-  std::string bad_output = {};               // what is wrong with the C.npy of a command that ended well
   std::string message = {};                  // the kernel's message, or its last words
   std::vector<std::string> trespasses = {};  // changed guard zones and inputs, with places
   std::vector<KernelLaunch> kernel_launches = {};
@@ -68,7 +67,7 @@ struct RunResult {
   int launch_count = 0;           // of all launches; kernel_launches holds the first ones
 
   /// The process or function around the kernel failed, which no lane model predicts.
-  bool broke_off() const { return !signal.empty() || exit_code || !exception.empty() || !bad_output.empty(); }
+  bool broke_off() const { return !signal.empty() || exit_code || !exception.empty(); }
   bool ran() const {
     return return_code == 0 && launch_error.empty() && synchronise_error.empty() && !timed_out && !broke_off();
   }

@@ -8,7 +8,7 @@ set(programs libexec/w4bisect) # cases/case/install_paths.cpp finds the data fro
 set(data share/w4bisect)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/w4bisect)
 
-foreach(target IN ITEMS bisect check explain fixture matrix repack shrink w4_worker w4_hdf5_worker)
+foreach(target IN ITEMS bisect check explain fixture matrix repack shrink w4_guard w4_worker w4_hdf5_worker)
   if(TARGET ${target})
     list(APPEND targets ${target})
   endif()

@@ -49,6 +49,7 @@ void check_output() {
 int run_program(const char* name, int argc, char** argv, int (*run)(int, char**)) {
   open_standard_streams();
   std::atexit(check_output);
+  std::signal(SIGCHLD, SIG_DFL);  // where the caller ignores it, no child could be waited for
   std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the file size limit then fails with an error
   clean_up_at_signals();
   try {

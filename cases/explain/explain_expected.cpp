@@ -64,7 +64,6 @@ std::string how_it_ended(const kernel::RunResult& run) {
   if (!run.launch_error.empty()) return ": " + run.launch_error + " at the launch";
   if (!run.synchronise_error.empty()) return ": " + run.synchronise_error + " at the next synchronise";
   if (!run.exception.empty()) return ": " + run.exception;
-  if (!run.bad_output.empty()) return ": " + run.bad_output;
   if (!run.signal.empty()) return ": " + run.signal;
   if (run.exit_code) return fmt::format(": the kernel's process ended with {}", *run.exit_code);
   return run.timed_out ? ": a thread block waits for ever" : "";

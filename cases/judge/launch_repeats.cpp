@@ -31,7 +31,6 @@ void add_failures(const RunResult& result, std::set<std::string>& kinds) {
   add(!result.signal.empty(), result.signal);
   add(result.exit_code.has_value(), fmt::format("exit code {}", result.exit_code.value_or(0)));
   add(!result.exception.empty(), result.exception);
-  add(!result.bad_output.empty(), result.bad_output);
   add(result.return_code != 0, fmt::format("return code {}", result.return_code));
   add(!result.launch_error.empty(), "launch error " + result.launch_error);
   add(!result.unchecked_launch_error.empty(), "launch error " + result.unchecked_launch_error);
@@ -92,7 +91,6 @@ std::string difference_text(const std::vector<RunResult>& launches) {
 std::vector<std::string> endings_of(const RunResult& result) {
   std::vector<std::string> lines;
   if (!result.exception.empty()) lines.push_back(result.exception);
-  if (!result.bad_output.empty()) lines.push_back(result.bad_output);
   if (result.exit_code) lines.push_back(fmt::format("ended its process with exit code {}", *result.exit_code));
   if (result.return_code != 0) lines.push_back(fmt::format("return code {}", result.return_code));
   if (!result.launch_error.empty()) lines.push_back("launch error " + result.launch_error);

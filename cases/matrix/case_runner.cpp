@@ -112,6 +112,10 @@ CaseRunner::Checked CaseRunner::once(const Options& options) {
     return {.outcome = Outcome::skipped, .reason = error.what()};
   } catch (const CannotTest& error) {
     return {.outcome = Outcome::unsupported, .reason = error.what()};
+  } catch (const kernel::child::UnreadableAnswer& error) {
+    return {.outcome = Outcome::unreadable, .reason = error.what()};
+  } catch (const kernel::child::ToolFailed& error) {
+    return {.outcome = Outcome::skipped, .reason = error.what()};
   } catch (const std::bad_alloc&) {
     return {.outcome = Outcome::skipped, .reason = "out of memory"};
   }
@@ -160,6 +164,9 @@ void CaseRunner::find(const CaseId& id, Record& record) {
     } else if (report.verdict == report::Verdict::cannot_test) {
       record.outcome = Outcome::skipped;
       record.reason = shown("cannot be tested here: " + report.reason);
+    } else if (report.verdict == report::Verdict::unreadable) {
+      record.outcome = Outcome::unreadable;
+      record.reason = report.reason;
     }
   } catch (const Error& error) {
     record.reason += fmt::format("; bisect: {}", error.what());

@@ -19,7 +19,8 @@ const char* element_of(Outcome outcome) {
     case Outcome::fail:
     case Outcome::flaky: return "failure";
     case Outcome::crashed:
-    case Outcome::timed_out: return "error";
+    case Outcome::timed_out:
+    case Outcome::unreadable: return "error";
     case Outcome::unsupported:
     case Outcome::skipped: return "skipped";
   }

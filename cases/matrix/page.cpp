@@ -115,7 +115,7 @@ std::string page_of(const Results& results, const News* news) {
 }
 
 Results results_of(const report::Report& report) {
-  constexpr Outcome kOutcomes[] = {Outcome::pass, Outcome::fail, Outcome::unsupported};
+  constexpr Outcome kOutcomes[] = {Outcome::pass, Outcome::fail, Outcome::unsupported, Outcome::unreadable};
   Record record{.case_text = report.case_id,
                 .outcome = kOutcomes[static_cast<std::size_t>(report.verdict)],
                 .reason = report.reason,

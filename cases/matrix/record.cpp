@@ -20,7 +20,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::string_view kOutcomes[] = {"pass", "fail", "flaky", "unsupported", "skipped", "crashed", "timed-out"};
+constexpr std::string_view kOutcomes[] = {"pass",    "fail",    "flaky",     "unsupported",
+                                          "skipped", "crashed", "timed-out", "unreadable"};
 
 [[noreturn]] void refuse_field(const char* name, std::string_view where) {
   throw InputError("{}: no '{}' of the expected kind; it is no result of schema {}", where, name, kResultsSchema);

@@ -17,14 +17,14 @@ namespace w4::cases::matrix {
 inline constexpr int kResultsSchema = 1;
 
 /// How a case ended. `skipped`: this machine cannot run it (no GPU, no memory); `unsupported`: the kernel does not take
-/// it (its shape).
-enum class Outcome { pass, fail, flaky, unsupported, skipped, crashed, timed_out };
+/// it (its shape); `unreadable`: its answer is damaged.
+enum class Outcome { pass, fail, flaky, unsupported, skipped, crashed, timed_out, unreadable };
 
 std::string_view name_of(Outcome outcome);     // "pass", ..., "timed-out"
 Outcome parse_outcome(std::string_view text);  // throws InputError with the known ones
 constexpr bool is_red(Outcome outcome) {       // what makes a run exit with 1
   return outcome == Outcome::fail || outcome == Outcome::flaky || outcome == Outcome::crashed ||
-         outcome == Outcome::timed_out;
+         outcome == Outcome::timed_out || outcome == Outcome::unreadable;
 }
 
 /// The error of an output against the oracle (numerics.md).

@@ -15,7 +15,8 @@
 
 namespace w4::cases::report {
 
-enum class Verdict { match, mismatch, cannot_test };
+/// `unreadable`: the kernel's answer is damaged and no evidence; the reason says how, and nothing is accused.
+enum class Verdict { match, mismatch, cannot_test, unreadable };
 enum class StageVerdict { ok, broken, not_reached, not_visible };
 
 struct StageLine {

@@ -55,7 +55,8 @@ fmt::terminal_color color_of(StageVerdict verdict) {
 fmt::terminal_color color_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::match: return fmt::terminal_color::green;
-    case Verdict::mismatch: return fmt::terminal_color::red;
+    case Verdict::mismatch:
+    case Verdict::unreadable: return fmt::terminal_color::red;
     default: return fmt::terminal_color::yellow;
   }
 }
@@ -202,7 +203,7 @@ std::string verdict_reason(const Report& report) {
 bool is_doubtful_match(const Report& report) { return report.verdict == Verdict::match && !report.doubts.empty(); }
 
 std::string_view name_of(Verdict verdict) {
-  constexpr std::string_view kNames[] = {"match", "mismatch", "cannot-test"};
+  constexpr std::string_view kNames[] = {"match", "mismatch", "cannot-test", "unreadable"};
   return kNames[static_cast<int>(verdict)];
 }
 
@@ -212,7 +213,7 @@ std::string_view name_of(StageVerdict verdict) {
 }
 
 int exit_code_of(Verdict verdict) {
-  constexpr int kCodes[] = {kMatch, kMismatch, kCannotTest};
+  constexpr int kCodes[] = {kMatch, kMismatch, kCannotTest, kMismatch};
   return kCodes[static_cast<int>(verdict)];
 }
 

@@ -3,6 +3,7 @@
 
 #include "cases/case/task.h"
 #include "cases/judge/pictures.h"
+#include "cases/search/stage_lines.h"
 #include "fixtures/half.h"
 
 #include <fmt/format.h>
@@ -32,6 +33,17 @@ report::Report new_report(const Prepared& prepared, const Options& options) {
   for (const fixtures::lint::LintLine& doubt : prepared.doubts) report.doubts.push_back(doubt.sentence);
   report.doubt_cure = prepared.doubt_cure;
   report.rerun = command_line(options);
+  return report;
+}
+
+report::Report report_of_unreadable(const Prepared& prepared, const Options& options, const std::string& why) {
+  report::Report report = new_report(prepared, options);
+  report.kernel = kernel_spec(options.asked);
+  report.launch.clear();
+  report.verdict = report::Verdict::unreadable;
+  report.reason = why;
+  report.stages = stage_lines({}, {}, "");
+  for (report::StageLine& line : report.stages) line.evidence = "no answer to judge by";
   return report;
 }
 

@@ -96,7 +96,8 @@ Shrinker::Told told_by(const search::Progress& progress, int budget) {
 Failure failure_to_shrink(const report::Report& report) {
   if (report.verdict == report::Verdict::match)
     throw CannotTest("{} is a match: there is nothing to shrink", report.case_id);
-  if (report.verdict == report::Verdict::cannot_test) throw CannotTest("{}: {}", report.case_id, report.reason);
+  if (report.verdict == report::Verdict::cannot_test || report.verdict == report::Verdict::unreadable)
+    throw CannotTest("{}: {}", report.case_id, report.reason);
   return failure_of(report);
 }
 

@@ -17,7 +17,7 @@ bool looks_like_rounding(const judge::Comparison& output, DType dtype) {
 
 std::string ending(const kernel::RunResult& result) {
   if (result.timed_out) return "a hang";
-  if (!result.exception.empty() || !result.bad_output.empty()) return "an exception";
+  if (!result.exception.empty()) return "an exception";
   if (result.broke_off()) return "a crash";
   if (result.return_code != 0) return fmt::format("return code {}", result.return_code);
   return "a launch error";

@@ -6,6 +6,7 @@
 #include "fixtures/files/new_file.h"
 #include "fixtures/files/npy.h"
 #include "fixtures/files/write_beside.h"
+#include "kernel/child/errors.h"
 
 #include <nlohmann/json.hpp>
 
@@ -30,7 +31,7 @@ nlohmann::json launch_of(const Launch& launch) {
 fs::path new_name() {
   std::error_code error;
   const fs::path folder = fs::temp_directory_path(error);
-  if (error) throw CannotTest("no folder can be made for a run, TMPDIR names none: {}", error.message());
+  if (error) throw ToolFailed("no folder can be made for a run, TMPDIR names none: {}", error.message());
   return folder / ("w4_run_" + fixtures::files::sixteen_random_digits());
 }
 
@@ -38,7 +39,7 @@ fs::path new_name() {
 
 TemporaryFolder::TemporaryFolder() : folder_(new_name()) {
   if (::mkdir(path().c_str(), S_IRWXU) != 0)
-    throw CannotTest("{}: no folder can be made for a run: {}", path().string(), std::strerror(errno));
+    throw ToolFailed("{}: no folder can be made for a run: {}", path().string(), std::strerror(errno));
 }
 
 void write_case(const Task& task, const fs::path& folder, const std::string& layer) {

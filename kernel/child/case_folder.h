@@ -12,7 +12,7 @@ namespace w4::kernel::child {
 /// A new folder w4_run_... under the system's temporary folder, removed with this object and by remove_temporaries().
 class TemporaryFolder {
  public:
-  TemporaryFolder();  // throws CannotTest
+  TemporaryFolder();  // throws ToolFailed
   const std::filesystem::path& path() const { return folder_.path(); }
 
  private:

@@ -24,7 +24,8 @@ class Child {
   };
 
   /// Loads the plug-in. `wrapper`: command line of a program that starts and watches the worker (compute-sanitizer), or
-  /// empty. Throws InputError when the file is no plug-in, CannotTest when this machine cannot run it.
+  /// empty. Throws InputError when the file is no plug-in or is not loaded in time, CannotTest when this machine cannot
+  /// run it, UnreadableAnswer for a packet of another size, ToolFailed.
   Child(std::filesystem::path plugin, std::chrono::milliseconds timeout, std::vector<std::string> wrapper = {});
 
   const worker::Greeting& greeting() const { return greeting_; }
@@ -33,7 +34,7 @@ class Child {
   int memory() const { return memory_.get(); }
 
   /// Sends a request and waits for the answer until the time limit. Without an answer, `fault` says why, and the worker
-  /// has ended. A worker whose run lost the CUDA context ends after its answer.
+  /// has ended. Throws UnreadableAnswer, ToolFailed. A worker whose run lost the CUDA context ends after its answer.
   std::optional<worker::Answer> ask(const worker::Request& request, Fault& fault);
 
   /// Lets the worker exit, and waits until the time limit. False: it had to be killed.
@@ -43,7 +44,9 @@ class Child {
   void start();
   void check_greeting() const;
   template <class Packet>
-  bool receive(Packet& packet, Fault& fault);
+  bool receive(Packet& packet, Fault& fault, std::chrono::milliseconds limit);
+  template <class Packet>
+  void receive_loading(Packet& packet, std::chrono::milliseconds limit);
 
   std::filesystem::path plugin_;
   std::chrono::milliseconds timeout_;

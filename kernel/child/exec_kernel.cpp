@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace w4::kernel::child {
 
@@ -27,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestLine = 1 << 20;
+constexpr std::size_t kShownBytes = 80;  // of a line that is no answer
 constexpr int kShellCannot[] = {126, 127};
 constexpr int kShellSignal = 128;  // a shell that saw a command end by signal n exits with 128 + n
 constexpr int kFaults[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV};
@@ -40,12 +42,30 @@ std::string shell_text(const std::string& command) {
   return (plain ? "exec " : "") + command + " \"$@\"";
 }
 
-/// The answer in a line, or nothing.
+[[noreturn]] void refuse_answer(const std::string& why) { throw UnreadableAnswer("command", why); }
+
+/// Whether a line, or what is there of it, is no other output of the command.
+bool is_meant_as_answer(std::string_view line) {
+  const std::size_t first = line.find_first_not_of(" \t\r");
+  return first != line.npos && line[first] == '{' &&
+         (line.find("\"done\"") != line.npos || line.find("\"return_code\"") != line.npos);
+}
+
+/// The answer in a line, or nothing. Throws UnreadableAnswer.
 std::optional<nlohmann::json> answer_in(const std::string& line) {
+  if (!is_meant_as_answer(line)) {
+    fmt::print(stderr, "{}\n", line);
+    return {};
+  }
   nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-  if (json.is_object() && json.contains("done")) return json;
-  fmt::print(stderr, "{}\n", line);
-  return {};
+  if (!json.is_object()) refuse_answer("a line is no JSON in UTF-8: " + shortened(line, kShownBytes));
+  if (!json.contains("done")) refuse_answer("a line has no \"done\": " + shortened(line, kShownBytes));
+  return json;
+}
+
+bool is_int32(const nlohmann::json& value) {
+  using Limits = std::numeric_limits<std::int32_t>;
+  return value.is_number_integer() && value.get<double>() >= Limits::min() && value.get<double>() <= Limits::max();
 }
 
 std::string text_at(const nlohmann::json& answer, const char* name) {
@@ -69,17 +89,13 @@ bool never_started(int code, const Overheard::Words& words) {
 }  // namespace
 
 ExecKernel::ExecKernel(std::string command, std::chrono::milliseconds timeout)
-    : command_(std::move(command)), timeout_(timeout) {
-  if (!is_utf8(folder_.path().native()))
-    throw InputError("{}: a command is told of its folder in JSON, which is UTF-8: set TMPDIR",
-                     folder_.path().string());
-}
+    : command_(std::move(command)), timeout_(timeout) {}
 
 /// Path of the layer, beside the folders of cases. It is written once for all cases with this layer.
 std::string ExecKernel::folder_of(const std::shared_ptr<const fixtures::Layer>& layer) {
   if (layer != layer_) {
-    if (layer_) fs::remove_all(folder_.path() / fmt::format("layer{}", layers_));
-    if (layer) write_layer(*layer, folder_.path() / fmt::format("layer{}", ++layers_));
+    if (layer_) fs::remove_all(folder_->path() / fmt::format("layer{}", layers_));
+    if (layer) write_layer(*layer, folder_->path() / fmt::format("layer{}", ++layers_));
     layer_ = layer;
   }
   return layer ? fmt::format("../layer{}", layers_) : "";
@@ -106,7 +122,10 @@ std::optional<std::string> ExecKernel::next_line(Deadline deadline) {
       heard_.erase(0, end + 1);
       return line;
     }
-    if (heard_.size() > kLongestLine) heard_.clear();
+    if (heard_.size() > kLongestLine) {
+      if (is_meant_as_answer(heard_)) refuse_answer(fmt::format("a line is longer than {} bytes", kLongestLine));
+      heard_.clear();
+    }
     if (std::chrono::steady_clock::now() >= deadline || !process_->wait_for(channel_.get(), deadline)) return {};
     char piece[4096];
     const ssize_t count = ::recv(channel_.get(), piece, sizeof piece, MSG_DONTWAIT);
@@ -116,7 +135,9 @@ std::optional<std::string> ExecKernel::next_line(Deadline deadline) {
 }
 
 ExecKernel::Outcome ExecKernel::outcome_of(const fs::path& folder) {
-  const Deadline deadline = std::chrono::steady_clock::now() + timeout_;
+  const Deadline now = std::chrono::steady_clock::now(), deadline = now + timeout_;
+  while (const std::optional<std::string> left = next_line(now))
+    if (answer_in(*left)) refuse_answer("a second one to the case before");
   const std::string line = nlohmann::json{{"w4", 1}, {"folder", folder.string()}}.dump() + "\n";
   ::send(channel_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);  // a command that runs once reads none
   while (const std::optional<std::string> said = next_line(deadline)) {
@@ -150,25 +171,39 @@ void ExecKernel::note_answer(const nlohmann::json& answer, RunResult& result) co
   result.exception = text_at(answer, "exception");
   if (!answered_ && lacks_a_module(result.exception))
     throw CannotStart("--kernel exec:{}: cannot start: {}", command_, result.exception);
-  if (code != answer.end() && code->is_number_integer() && result.exception.empty())
-    result.return_code = code->get<int>();
+  if (code != answer.end() && !is_int32(*code))
+    refuse_answer("return_code is " + shortened(code->dump(), kShownBytes) + ", expected an integer of 32 bits");
+  if (code != answer.end() && result.exception.empty()) result.return_code = code->get<std::int32_t>();
   result.message = text_at(answer, "message");
 }
 
+/// How the command ended comes first: of one that failed, only a C.npy that can be read is looked at.
 void ExecKernel::take_output(const Task& task, const fs::path& folder, RunResult& result) const {
   const int M = task.A.rows(), N = task.packed.stored_N;
   try {
-    result.C = output_of(read_npy_at_once(folder / "C.npy"), task.packed.dtype, M, N, "C.npy");
+    result.C = read_output(folder / "C.npy", task.packed.dtype, M, N);
   } catch (const InputError& error) {
-    if (result.ran()) result.bad_output = error.what();
+    if (result.ran()) refuse_answer(error.what());
     result.C = Grid<std::uint16_t>::made(
         M, N, [&](std::span<std::uint16_t> out) { std::ranges::fill(out, task.launch.fill); });
   }
 }
 
-RunResult ExecKernel::run(const Task& task) {
-  const fs::path folder = folder_.path() / fmt::format("case{}", cases_++);
+/// A new folder of a case. All folders are made anew when the command has removed them.
+fs::path ExecKernel::write_next(const Task& task) {
+  if (!folder_ || !fs::exists(folder_->path())) {
+    folder_.emplace();
+    layer_.reset();
+    if (!is_utf8(folder_->path().native()))
+      throw InputError("{}: a command is told of its folder in JSON, which is UTF-8: set TMPDIR",
+                       folder_->path().string());
+  }
+  fs::path folder = folder_->path() / fmt::format("case{}", cases_++);
   write_case(task, folder, folder_of(task.stored));
+  return folder;
+}
+
+RunResult ExecKernel::result_in(const fs::path& folder, const Task& task) {
   const bool kept = process_ && !process_->ended();
   if (!kept) start(folder);
   Outcome outcome = outcome_of(folder);
@@ -184,9 +219,22 @@ RunResult ExecKernel::run(const Task& task) {
   if (result.timed_out) process_.reset();
   take_output(task, folder, result);
   answered_ = answered_ || result.ran();
-  fs::remove_all(folder);
-  check_declined(result, name());
   return result;
+}
+
+RunResult ExecKernel::run(const Task& task) {
+  const fs::path folder = write_next(task);
+  std::error_code ignored;
+  try {
+    RunResult result = result_in(folder, task);
+    fs::remove_all(folder, ignored);
+    check_declined(result, name());
+    return result;
+  } catch (const UnreadableAnswer&) {
+    process_.reset();  // what it says next is no answer to the next case
+    fs::remove_all(folder, ignored);
+    throw;
+  }
 }
 
 }  // namespace w4::kernel::child

@@ -21,7 +21,8 @@ namespace w4::kernel::child {
 ///   started with. After writing C.npy it prints a line to stdout, `{"done": true, "return_code": 0}`, with an optional
 ///   "message" or "exception", and reads the next line. It ends at end of file.
 /// A case is declined by 125, as the exit code or the return code. Other lines on stdout, and stderr, go to our stderr.
-/// A C.npy that is not written anew counts as never written.
+/// A C.npy that is not written anew counts as never written. One that is gone, torn, of another type or shape is an
+/// UnreadableAnswer, and so is a line with "done" or "return_code" that is no such answer in at most 1 MiB of UTF-8.
 /// scripts/w4bisect.py does all this for a Python function.
 class ExecKernel final : public ForeignKernel {
  public:
@@ -34,6 +35,8 @@ class ExecKernel final : public ForeignKernel {
   void start(const std::filesystem::path& folder);
   void note_end(const Ended& ended, RunResult& result);
   void note_answer(const nlohmann::json& answer, RunResult& result) const;
+  std::filesystem::path write_next(const Task& task);
+  RunResult result_in(const std::filesystem::path& folder, const Task& task);
   Outcome outcome_of(const std::filesystem::path& folder);
   std::optional<std::string> next_line(Deadline deadline);
   std::string folder_of(const std::shared_ptr<const fixtures::Layer>& layer);
@@ -41,7 +44,7 @@ class ExecKernel final : public ForeignKernel {
 
   std::string command_;
   std::chrono::milliseconds timeout_;
-  TemporaryFolder folder_;
+  std::optional<TemporaryFolder> folder_;
   int cases_ = 0;
   bool answered_ = false;                         // a case was: the command can start
   std::shared_ptr<const fixtures::Layer> layer_;  // written last

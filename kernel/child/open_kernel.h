@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "fixtures/error.h"
+#include "kernel/child/errors.h"
 #include "kernel/run.h"
 
 #include <chrono>
@@ -11,19 +11,14 @@
 
 namespace w4::kernel::child {
 
-/// The kernel could not start at all: there is no such command, module or file. Exit 125.
-class CannotStart : public CannotTest {
- public:
-  using CannotTest::CannotTest;
-};
-
 /// The user's kernel. It runs in a process of its own.
 class ForeignKernel {
  public:
   virtual ~ForeignKernel() = default;
 
   /// One launch; its failures are in the result. Throws CannotTest for a task that the kernel declines (declines.h),
-  /// CannotStart when there is no such kernel (a command that the shell does not know).
+  /// CannotStart when there is no such kernel (a command that the shell does not know), UnreadableAnswer for damaged
+  /// evidence, ToolFailed when it could not be run for want of descriptors, memory or processes.
   virtual RunResult run(const Task& task) = 0;
 
   /// Its name in reports.
@@ -40,8 +35,8 @@ class ForeignKernel {
 };
 
 /// Opens "cuda" or "naive" (our own plug-ins, beside this program), "plugin:FILE" (kernel/plugin.h) or "exec:COMMAND"
-/// (kernel/child/exec_kernel.h). `timeout`: of one run. Throws InputError, CannotTest, and CannotStart for a FILE that
-/// is not there.
+/// (kernel/child/exec_kernel.h). `timeout`: of one run. Throws InputError, CannotTest, CannotStart for a FILE that
+/// is not there, UnreadableAnswer and ToolFailed.
 std::unique_ptr<ForeignKernel> open_kernel(const std::string& spec, std::chrono::milliseconds timeout);
 
 /// Whether open_kernel() knows the kind.

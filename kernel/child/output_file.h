@@ -13,7 +13,9 @@ namespace w4::kernel::child {
 /// and fp64 rounded. Throws InputError with `where` and both shapes or both types.
 Grid<std::uint16_t> output_of(const fixtures::files::Tensor& C, DType dtype, int M, int N, const std::string& where);
 
-/// The array of a .npy file that another process may still write: read, not mapped. Throws InputError.
-fixtures::files::Tensor read_npy_at_once(const std::filesystem::path& path);
+/// The same of a .npy file that another process may still write, or have made into anything: it is read, not mapped,
+/// without waiting, and only if it is a regular file (or a link to one: the command is the user's) of at most the bytes
+/// that C takes. Throws InputError.
+Grid<std::uint16_t> read_output(const std::filesystem::path& path, DType dtype, int M, int N);
 
 }  // namespace w4::kernel::child

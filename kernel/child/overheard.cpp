@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/child/overheard.h"
 
-#include "fixtures/error.h"
+#include "kernel/child/errors.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <system_error>
 
 namespace w4::kernel::child {
 namespace {
@@ -19,16 +18,13 @@ constexpr std::size_t kLongestWords = 400;
 }  // namespace
 
 Overheard::Overheard() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw Error(kBadInput, fmt::format("no pipe can be made: {}", ::strerror(errno)));
-  ours_ = Descriptor(ends[0]);
-  theirs_ = Descriptor(ends[1]);
+  std::tie(ours_, theirs_) = pipe_ends();
   ::fcntl(ours_.get(), F_SETFL, O_NONBLOCK);
 }
 
 Overheard::~Overheard() { (void)last_words(); }
 
-void Overheard::listen() {
+void Overheard::listen() try {
   theirs_ = Descriptor();
   listener_ = std::thread([this] {
     pollfd wanted = {.fd = ours_.get(), .events = POLLIN, .revents = 0};
@@ -36,6 +32,8 @@ void Overheard::listen() {
       if (::poll(&wanted, 1, kLookMilliseconds) > 0) pass_on();
     pass_on();
   });
+} catch (const std::system_error& error) {
+  throw ToolFailed("no thread can be started: {}", error.code().message());
 }
 
 /// Everything that is there.

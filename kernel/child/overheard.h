@@ -12,14 +12,14 @@ namespace w4::kernel::child {
 /// The stderr of a process: it is passed on to ours as it comes, and the process's last words are kept.
 class Overheard {
  public:
-  Overheard();  // throws Error
+  Overheard();  // throws ToolFailed
   ~Overheard();
   Overheard(const Overheard&) = delete;
   Overheard& operator=(const Overheard&) = delete;
 
   /// What the process gets as its stderr.
   int ending() const { return theirs_.get(); }
-  /// To be called once the process is started.
+  /// To be called once the process is started. Throws ToolFailed.
   void listen();
 
   /// Of a process that has ended: the exception of its last Python traceback, otherwise its last line; none: "".

@@ -114,7 +114,7 @@ class Memory {
 };
 
 void take(const worker::Answer& answer, const std::string& name, RunResult& result) {
-  if (answer.cannot_test[0] != '\0') throw CannotTest("{}: {}", name, answer.cannot_test);
+  if (answer.cannot_test[0] != '\0') throw ToolFailed("{}: {}", name, answer.cannot_test);
   const bool is_cuda_error = answer.value >= W4_CUDA_ERROR && answer.launch_error[0] != '\0';
   result.return_code = is_cuda_error ? W4_DONE : static_cast<int>(answer.value);
   result.launch_error = answer.launch_error;

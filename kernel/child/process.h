@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -37,37 +38,43 @@ struct Ended {
   std::string signal;  // "SIGSEGV", or empty
 };
 
-/// A process in a new process group, started by fork and exec. It is killed when this program ends, and with its
-/// group when this object goes. It leaves no core file.
+/// A program under a guard (guard.h): it and all of its descendants end when this object goes, and when this program
+/// ends, however that may be. It leaves no core file.
 class Process {
  public:
-  /// `inherited`: our descriptors and their numbers in the child; all others are closed there. Throws Error when fork
-  /// fails; a program that cannot be executed exits with 127.
+  /// `inherited`: our descriptors and their numbers in the child; all others are closed there. Throws ToolFailed when
+  /// the program cannot be started: "cannot start PROGRAM: Too many open files".
   Process(const std::vector<std::string>& words, const std::vector<std::pair<int, int>>& inherited);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  /// How it ended, or nothing while it runs. Does not wait.
+  /// How it ended, or nothing while it or a descendant runs. Does not wait.
   std::optional<Ended> ended();
 
   /// Waits until `fd` is readable or the process has ended. False: neither before the deadline.
   bool wait_for(int fd, Deadline deadline);
 
-  /// Kills it if it still runs.
+  /// Kills it, if it still runs, with all of its descendants.
   void kill();
 
+  /// Of the guard, which is the first of its ancestors.
   pid_t id() const { return pid_; }
 
  private:
   pid_t pid_ = -1;
+  Descriptor end_;  // readable once the guard has ended; none on Linux before 5.3
   std::optional<Ended> ended_;
 };
 
 /// "SIGSEGV"; "signal 40" for one without a name.
 std::string signal_name(int number);
 
-/// A socket pair, close-on-exec. Throws Error.
+/// A socket pair, and a pipe (read end, write end), close-on-exec. Throw ToolFailed.
 std::pair<Descriptor, Descriptor> channel(int socket_type);
+std::pair<Descriptor, Descriptor> pipe_ends();
+
+/// A program of w4bisect, in the folder of this one. Throws InputError when it is not there.
+std::filesystem::path program_beside(const char* name);
 
 }  // namespace w4::kernel::child

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/child/shared_buffers.h"
 
-#include "fixtures/error.h"
+#include "kernel/child/errors.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -13,6 +13,7 @@ namespace w4::kernel::child {
 namespace {
 
 constexpr std::size_t kAlignment = 256;  // that of cudaMalloc
+constexpr off_t kEverything = 1LL << 40;
 
 std::size_t rounded_up(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -39,6 +40,13 @@ Changed changed(const std::byte* first, std::size_t begin, int step) {
 
 }  // namespace
 
+Descriptor shared_memory() {
+  Descriptor memory(::memfd_create("w4_run", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (memory.get() < 0 || ::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
+    throw ToolFailed("no shared memory can be made: {}", ::strerror(errno));
+  return memory;
+}
+
 SharedBuffers::~SharedBuffers() {
   if (first_ != nullptr) ::munmap(first_, total_);
 }
@@ -51,10 +59,11 @@ std::size_t SharedBuffers::add(std::string name, std::size_t bytes, const void* 
 }
 
 void SharedBuffers::map() {
-  // truncates to 0 first: drops the pages of the previous run, so that none of its results can be read again
-  const bool sized = ::ftruncate(fd_, 0) == 0 && ::ftruncate(fd_, static_cast<off_t>(total_)) == 0;
+  // a hole first: drops the pages of the previous run, so that none of its results can be read again
+  const bool sized = ::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kEverything) == 0 &&
+                     ::fallocate(fd_, 0, 0, static_cast<off_t>(total_)) == 0;
   void* memory = sized ? ::mmap(nullptr, total_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0) : MAP_FAILED;
-  if (memory == MAP_FAILED) throw CannotTest("a run needs {} bytes of shared memory: {}", total_, ::strerror(errno));
+  if (memory == MAP_FAILED) throw ToolFailed("a run needs {} bytes of shared memory: {}", total_, ::strerror(errno));
   first_ = static_cast<std::byte*>(memory);
   for (std::size_t i = 0; i < total_; ++i) first_[i] = guard_at(i);
   for (const Buffer& buffer : buffers_)

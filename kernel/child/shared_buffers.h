@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernel/child/process.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,6 +11,10 @@
 
 namespace w4::kernel::child {
 
+/// A memfd that grows but never shrinks: whoever shares it cannot take pages away that are mapped here (SIGBUS).
+/// Throws ToolFailed.
+Descriptor shared_memory();
+
 /// Buffers of one run in shared memory, each between two guard zones of 16 KiB filled with a NaN of either 16-bit type.
 /// Afterwards trespasses() finds writes to guard zones and to inputs.
 class SharedBuffers {
@@ -16,7 +22,7 @@ class SharedBuffers {
   static constexpr std::size_t kGuardBytes = 16384;
   static constexpr std::uint16_t kGuard = 0x7FE5;
 
-  /// `fd`: from memfd_create; map() sets its size. It must outlive this object.
+  /// `fd`: of shared_memory(); map() sets its size. It must outlive this object.
   explicit SharedBuffers(int fd) : fd_(fd) {}
   ~SharedBuffers();
   SharedBuffers(const SharedBuffers&) = delete;
@@ -25,7 +31,7 @@ class SharedBuffers {
   /// Adds a buffer and returns its place. `source`: content of an input, which must not change; null: an output.
   std::size_t add(std::string name, std::size_t bytes, const void* source);
 
-  /// Maps the memory, fills guard zones and inputs. Throws CannotTest when there is too little memory.
+  /// Maps the memory, fills guard zones and inputs. Throws ToolFailed when there is too little memory.
   void map();
 
   /// The buffer at a place; after map() only. No buffer has place 0.

@@ -81,6 +81,7 @@ int main(int argc, char** argv) {
     return kStartedByHand;
   }
   const Loaded loaded = load_plugin(argv[1]);
+  send(LoadingDone{1});
   if (loaded.plugin == nullptr) {
     refuse(loaded.lacks_library ? Opened::cannot_test : Opened::bad_plugin, loaded.reason);
     return 0;

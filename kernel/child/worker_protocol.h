@@ -43,7 +43,12 @@ struct Request {
 
 enum class Opened : std::int32_t { ready, bad_plugin, cannot_test };
 
-/// The worker's first packet: what it loaded, or why it could not.
+/// The worker's first packet: the plug-in's code for loading has run, well or not.
+struct LoadingDone {
+  std::int32_t done;
+};
+
+/// The second one: what it loaded, or why it could not.
 struct Greeting {
   Opened opened;
   W4Plugin plugin;               // pointers are invalid here

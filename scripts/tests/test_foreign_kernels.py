@@ -147,7 +147,8 @@ def test_a_case_folder_can_be_run_by_hand(bisect, tmp_path, command):
     ("import time; time.sleep(60)", ["hangs: not done after 1 s, ended by force"]),
     ("return None", ["256 of 256 outputs keep the fill: never written, not zero"]),
     ("case.C[0] = 0", ["128 of 256 outputs keep the fill: never written, not zero"]),
-    ("return np.zeros((3, 5))", ["C.npy: output is (3, 5) where the case has M=2 and N=128"]),
+    ("return np.zeros((3, 5))", ["the command's answer cannot be read: shape (3, 5), expected fp16 (2, 128)"]),
+    ("return 2 ** 32", ["answer cannot be read: return_code is 4294967296, expected an integer of 32 bits"]),
     ("return np.full((2, 128), np.nan)", ["256 of 256 outputs are NaN that the kernel wrote"]),
     ("return numpy_kernel.kernel(case) - case.as_float(case.bias)", ["culprit      bias-missing in stage epilogue"]),
     ("numpy_kernel.natural = lambda values, one_group: values\nreturn numpy_kernel.kernel(case)",
@@ -160,6 +161,31 @@ def test_each_way_to_fail_has_its_own_lines_and_exit_1(bisect, command, body, li
     done = bisect("--case", "M2_K256_N128_g128_sym_bias_fp16_r_s7", *limit, "--kernel", command(body))
     assert done.returncode == 1, done.stdout + done.stderr
     assert [line for line in lines if line not in done.stdout] == [], done.stdout
+
+
+def test_an_answer_that_cannot_be_read_is_an_outcome_of_its_own_everywhere(bisect, command, tmp_path):
+    kernel, page = command("return np.zeros((3, 5))"), tmp_path / "page.html"
+    why = "the command's answer cannot be read: shape (3, 5), expected fp16 (2, 128)"
+    case = ["--case", "M2_K256_N128_g128_sym_fp16_r_s7", "--kernel", kernel]
+    done = bisect(*case, "--json", "-", "--html", page)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["verdict"], report["reason"], report["culprits"]) == (1, "unreadable", why, [])
+    assert why in page.read_text(encoding="utf-8")
+
+    def program(name, *arguments):
+        return subprocess.run([BISECT.with_name(name), *map(str, arguments)], capture_output=True, text=True, timeout=300)
+
+    junit, markdown, results = tmp_path / "r.xml", tmp_path / "r.md", tmp_path / "r.jsonl"
+    done = program("matrix", "axes", "--axis", "M=2", "--axis", "shape=256x128", "--kernel", kernel, "--junit", junit,
+                   "--markdown", markdown, "--results", results)
+    record = json.loads(results.read_text().splitlines()[1])
+    assert (done.returncode, record["outcome"], record["reason"]) == (1, "unreadable", why), done.stdout + done.stderr
+    assert record["finding"]["verdict"] == "unreadable"
+    assert 'type="unreadable"' in junit.read_text() and "<error " in junit.read_text()
+    assert "unreadable" in markdown.read_text()
+    assert program("matrix", "baseline", results, tmp_path / "b.json").returncode == 0
+    done = program("shrink", *case, "-o", tmp_path / "smaller")
+    assert done.returncode == 125 and why in done.stderr and not (tmp_path / "smaller").exists()
 
 
 @pytest.mark.parametrize("arguments, code, line", [

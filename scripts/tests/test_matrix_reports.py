@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MATRIX = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).with_name("matrix")
 
-OUTCOMES = ("pass", "fail", "flaky", "unsupported", "skipped", "crashed", "timed-out")
+OUTCOMES = ("pass", "fail", "flaky", "unsupported", "skipped", "crashed", "timed-out", "unreadable")
 FINDING = {"schema": 1, "verdict": "mismatch", "culprits": [
     {"stage": "scale_order", "fault": "scale-perm-missing", "evidence": ["reproduced <bit> for \x1b[1mbit\x1b[0m"],
      "cure": "permute the scales", "rerun": "./bisect --inject scale-perm-missing"}]}

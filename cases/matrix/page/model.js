@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The data of this page: the list of cases, read at once, and the finding of each case, read when its page is opened.
-const kSigns = {pass: "✓", fail: "✗", flaky: "≈", unsupported: "–", skipped: "○", crashed: "☠", "timed-out": "∞"};
-const kRed = new Set(["fail", "flaky", "crashed", "timed-out"]);
+const kSigns = {pass: "✓", fail: "✗", flaky: "≈", unsupported: "–", skipped: "○", crashed: "☠", "timed-out": "∞", unreadable: "⁇"};
+const kRed = new Set(["fail", "flaky", "crashed", "timed-out", "unreadable"]);
 
 const data = JSON.parse(document.getElementById("data").textContent);
 

@@ -38,6 +38,7 @@ TEST_CASE("matrix: of a plug-in a case is red where bisect calls it a mismatch, 
       {"spoils_few_rows", matrix::Outcome::fail, "beyond the bound"},
       {"refuses", matrix::Outcome::unsupported, "refuses this case: return code 1"},
       {"refuses_again", matrix::Outcome::fail, "refuses this case: return code 1"},
+      {"writes_on_channel", matrix::Outcome::unreadable, "the plug-in's answer cannot be read: a packet of 7 bytes"},
       {"not_there", matrix::Outcome::skipped, "there is no such file"},
   };
   const CaseId id = parse_case("M4_K256_N256_g64_sym_bias_fp16_r_s3");
@@ -52,7 +53,9 @@ TEST_CASE("matrix: of a plug-in a case is red where bisect calls it a mismatch, 
     CHECK(record.rounding.has_value() == (outcome == matrix::Outcome::pass));
     try {
       const report::Report report = test::ask_kernel(asked.kernel, limit, "r 64 --case " + id.text());
-      CHECK((report.verdict == report::Verdict::mismatch) == matrix::is_red(record.outcome));
+      CHECK((report.verdict == report::Verdict::mismatch) ==
+            (matrix::is_red(record.outcome) && outcome != matrix::Outcome::unreadable));
+      CHECK((report.verdict == report::Verdict::unreadable) == (outcome == matrix::Outcome::unreadable));
     } catch (const CannotTest& error) {
       CHECK(record.outcome != matrix::Outcome::pass);
       CHECK_FALSE(matrix::is_red(record.outcome));

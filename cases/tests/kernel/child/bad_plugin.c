@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The example plug-in with one thing wrong: compiled once for each FAULT, a string. */
+#define _GNU_SOURCE
 #define w4_plugin sound_plugin
 #include "docs/examples/plugin_host.c"
 #undef w4_plugin
@@ -101,6 +102,27 @@ static int spoils_few_rows(const W4Call* call) { /* in no known way, and only gr
 static int fails_two_ways(const W4Call* call) { /* a code with few rows, and spoils_few_rows */
   return call->M <= 8 ? 3 : spoils_few_rows(call);
 }
+enum { CHANNEL = 3, MEMORY = 4 }; /* descriptors of the worker */
+static int writes_on_channel(const W4Call* call) {
+  if (write(CHANNEL, "garbage", 7) != 7) return 5;
+  return run(call);
+}
+static int shrinks_memory(const W4Call* call) {
+  if (ftruncate(MEMORY, 0) == 0) return 5; /* would end by SIGBUS whoever reads it */
+  return run(call);
+}
+static int leaves_children(const W4Call* call) { /* in sessions of their own, and their parent ends */
+  if (fork() == 0) {
+    setsid();
+    if (fork() == 0) execlp("sleep", "sleep", "300", NULL);
+    _exit(0);
+  }
+  return run(call);
+}
+static int leaves_children_and_spins(const W4Call* call) {
+  leaves_children(call);
+  return spins(call);
+}
 
 #define FAULT_NAMED(name) {#name, name}
 static const struct Fault {
@@ -130,6 +152,10 @@ static const struct Fault {
     FAULT_NAMED(survives_once),
     FAULT_NAMED(spoils_few_rows),
     FAULT_NAMED(fails_two_ways),
+    FAULT_NAMED(writes_on_channel),
+    FAULT_NAMED(shrinks_memory),
+    FAULT_NAMED(leaves_children),
+    FAULT_NAMED(leaves_children_and_spins),
 };
 
 static int64_t endless(const W4Call* call) { return INT64_MAX / call->M; }
@@ -145,5 +171,7 @@ const W4Plugin* w4_plugin(void) {
   if (strcmp(FAULT, "takes_no_bias") == 0) bad.extras = 0;
   if (strcmp(FAULT, "asks_too_much") == 0) bad.workspace_bytes = endless;
   if (strcmp(FAULT, "fails_to_load") == 0) raise(SIGSEGV);
+  if (strcmp(FAULT, "never_loads") == 0) pause();
+  if (strcmp(FAULT, "writes_while_loading") == 0 && write(CHANNEL, "x", 1) != 1) return NULL;
   return &bad;
 }

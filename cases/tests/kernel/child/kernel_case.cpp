@@ -26,7 +26,7 @@ cases::report::Report ask_kernel(const std::string& spec, int timeout_seconds, c
   ready.options.asked = cases::asked::Kernel{.spec = spec};
   ready.options.effort.timeout_seconds = timeout_seconds;
   ready.options.effort.most_faults = most_faults();
-  return cases::search::bisect_kernel(ready.prepared, ready.options, kQuiet);
+  return cases::report_on(ready.prepared, ready.options, kQuiet);
 }
 
 std::string refusal_of(const std::string& spec, const std::string& command) {

@@ -98,14 +98,12 @@ TEST_CASE("exec: each way to go wrong is told apart") {
       {"sh -c 'kill -ABRT $$'; exit $?", "ended by SIGABRT\n"},
       {"sleep 60", "hangs: not done after 1 s, ended by force\n"},
       {"while :; do echo again; done 2>/dev/null | head -c 100000; sleep 60", "hangs: not done after 1 s"},
+      {"while printf x; do sleep 0.1; done; sleep 60", "hangs: not done after 1 s"},
       {":", "6144 of 6144 outputs keep the fill: never written, not zero\n"},
       {"echo 'no such tile' >&2; exit 3", "ended its process with exit code 3: no such tile\n"},
       {"echo '{\"done\": true, \"return_code\": 4, \"message\": \"no such tile\"}'", "return code 4: no such tile\n"},
       {"cp \"$good\" \"$1/C.npy\"; echo '{\"done\": true, \"return_code\": 1}'", "return code 1\n"},
       {"echo '{\"done\": true, \"return_code\": 1, \"message\": \"M > 64\"}'", "return code 1: M > 64\n"},
-      {"echo nonsense > \"$1/C.npy\"", "C.npy: not an .npy file"},
-      {"rm \"$1/C.npy\"", "C.npy: cannot be read"},
-      {"cp \"$1/bias.npy\" \"$1/C.npy\"", "C.npy: output is (1536) where the case has M=4 and N=1536"},
   };
   for (const auto& [text, evidence] : kWrong) {
     const std::string script = text;
@@ -115,6 +113,59 @@ TEST_CASE("exec: each way to go wrong is told apart") {
     CHECK_MESSAGE(test::says(report, evidence), evidence_of(report));
     CHECK(commands.clean());
   }
+}
+
+TEST_CASE("exec: a damaged answer is told as such and accuses nothing") {
+  const Commands commands;
+  const std::pair<const char*, const char*> kDamaged[] = {
+      {": > $1/C.npy", "C.npy: truncated: 0 bytes"},
+      {"echo nonsense > $1/C.npy", "C.npy: not an .npy file"},
+      {"head -c 1000 $good > $1/C.npy", "C.npy: truncated: shape (4, 1536) of fp16 takes 12288 bytes"},
+      {"rm $1/C.npy", "C.npy: No such file or directory"},
+      {"rm -r $1", "C.npy: No such file or directory"},
+      {"rm -r ${1%/*}", "C.npy: No such file or directory"},
+      {"cp $1/bias.npy $1/C.npy", "shape (1536), expected fp16 (4, 1536)"},
+      {"cp $1/B.npy $1/C.npy", "dtype uint32, expected fp16 (4, 1536)"},
+      {"LC_ALL=C sed 's/<f2/<i2/' $good > $1/C.npy", "dtype int16, expected fp16 (4, 1536)"},
+      {"LC_ALL=C sed 's/(4, 1536)/(1536, 4)/' $good > $1/C.npy", "shape (1536, 4), expected fp16 (4, 1536)"},
+      {"rm $1/C.npy; mkfifo $1/C.npy", "C.npy: is no regular file"},
+      {"rm $1/C.npy; mkdir $1/C.npy", "C.npy: is no regular file"},
+      {"truncate -s 5G $1/C.npy", "C.npy: has more than the 114688 bytes of its array"},
+      {R"(printf '{"done": true, "message": "\377"}\n'; sleep 60)", R"(a line is no JSON in UTF-8: {"done": true, )"},
+      {R"(printf '{"done": true, "message": "'; head -c 1100000 /dev/zero | tr '\0' x; sleep 60)",
+       "a line is longer than 1048576 bytes"},
+      {R"(echo '{"return_code": 0}'; sleep 60)", R"(a line has no "done": {"return_code": 0})"},
+      {R"(echo '{"done": true, "return_code": 4294967296}'; sleep 60)", "return_code is 4294967296, expected an"},
+      {R"(echo '{"done": true, "return_code": 1.5}'; sleep 60)", "return_code is 1.5, expected an integer of 32 bits"},
+      {R"(cp $good $1/C.npy; printf '{"done": 1}\n{"done": 1}\n'; sleep 60)", "a second one to the case before"},
+  };
+  for (const auto& [text, why] : kDamaged) {
+    const std::string script = text;
+    CAPTURE(script);
+    const Report report = ask_kernel(commands.script(script));
+    CHECK(report.verdict == Verdict::unreadable);
+    CHECK_MESSAGE(report.reason.find(std::string("the command's answer cannot be read: ") + why) == 0, report.reason);
+    CHECK(report.culprits.empty());
+    CHECK_FALSE(report.comparison.has_value());
+    CHECK(commands.clean());
+  }
+}
+
+TEST_CASE("exec: the case after a damaged answer is a case like any other") {
+  const Commands commands;
+  for (const char* damages :
+       {"rm $1/C.npy", "rm -r ${1%/*}", R"(printf '{"done": true, \n{"done": true}\n'; sleep 60)"}) {
+    const std::string text = std::string("[ -e $0.once ] || { : > $0.once; ") + damages + "; exit; }\n";
+    const auto kernel = kernel::child::open_kernel(commands.script(text + "cp $good $1/C.npy"), 60s);
+    CHECK_THROWS_AS(kernel->run(commands.ready.task), kernel::child::UnreadableAnswer);
+    CHECK(kernel->run(commands.ready.task).ran());
+  }
+}
+
+TEST_CASE("exec: lines of JSON that are no answer and a link to the output are sound") {
+  const Commands commands;
+  const std::string text = R"(echo '{"level": "info"}'; echo '{ broken'; ln -sf $good $1/C.npy)";
+  CHECK(ask_kernel(commands.script(text)).verdict == Verdict::match);
 }
 
 TEST_CASE("exec: a hanging command is ended with all that it started") {

@@ -90,6 +90,29 @@ TEST_CASE("plugin: what is written beside a buffer and what is left in the works
   }
 }
 
+TEST_CASE("plugin: bytes that are no packet are an answer that cannot be read and accuse nothing") {
+  for (const auto& [name, why] : {std::pair("writes_on_channel", "a packet of 7 bytes, expected "),
+                                  std::pair("writes_while_loading", "a packet of 1 bytes, expected 4")}) {
+    const std::string fault = name;
+    CAPTURE(fault);
+    const Report report = ask_kernel(plugin(fault));
+    CHECK(report.verdict == Verdict::unreadable);
+    CHECK(report.reason.find(std::string("the plug-in's answer cannot be read: ") + why) == 0);
+    CHECK(report.culprits.empty());
+    CHECK_FALSE(report.comparison.has_value());
+  }
+}
+
+TEST_CASE("plugin: one that would shrink the memory of its buffers cannot and one that leaves children is a match") {
+  for (const char* name : {"shrinks_memory", "leaves_children"})
+    CHECK(ask_kernel(plugin(name)).verdict == Verdict::match);
+}
+
+TEST_CASE("plugin: the time limit holds for loading") {
+  CHECK_THROWS_WITH_AS(kernel::child::open_kernel(plugin("never_loads"), 1s),
+                       doctest::Contains("loading it hangs: not done after 1 s"), InputError);
+}
+
 TEST_CASE("plugin: a bias that is forgotten is named by the lane model") {
   const Report report = ask_kernel(plugin("forgets_bias"));
   REQUIRE(report.culprits.size() == 1);
