@@ -71,7 +71,8 @@ bool never_started(int code, const Overheard::Words& words) {
 ExecKernel::ExecKernel(std::string command, std::chrono::milliseconds timeout)
     : command_(std::move(command)), timeout_(timeout) {
   if (!is_utf8(folder_.path().native()))
-    throw InputError("{}: a command is told of its folder in JSON, which is UTF-8: set TMPDIR", folder_.path().string());
+    throw InputError("{}: a command is told of its folder in JSON, which is UTF-8: set TMPDIR",
+                     folder_.path().string());
 }
 
 /// Path of the layer, beside the folders of cases. It is written once for all cases with this layer.
