@@ -26,6 +26,8 @@ RUNS = {
     "matrix": ("matrix ci --axis shape=64x64 --axis M=1,2 --only M?_K64_N64_g32_sym_fp16_r_s7 --results r.jsonl --junit j.xml --markdown m.md --jobs 1", ("r.jsonl", "j.xml", "m.md")),
     "convert": ("fixture convert {in}/layer out.safetensors", ("out.safetensors",)),
     "folder": ("fixture convert {in}/layer.npz out", ("out/qweight.npy", "out/scales.npy", "out/fixture.json")),
+    "hdf5": ("fixture convert {in}/layer out.h5", ("out.h5",)),
+    "from_hdf5": ("fixture info {in}/layer.h5 --json", ()),
     "archive": ("fixture convert {in}/layer out.npz", ("out.npz",)),
     "repack": ("repack {in}/model out --json r.json --quiet --jobs 1", ("r.json", "out/config.json", "out/model.up.safetensors")),
     "shrink": ("shrink b 32 --fixture {in}/layer --inject scale-perm-missing --budget 1 -o out", ("out/qweight.npy", "out/fixture.json")),
@@ -48,7 +50,7 @@ def library(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
-    for words in ("make layer --shape 64,64 --group 32 --m 1", "convert layer layer.npz", "make plain --shape 64,64 --group 32",
+    for words in ("make layer --shape 64,64 --group 32 --m 1", "convert layer layer.npz", "convert layer layer.h5", "make plain --shape 64,64 --group 32",
                   "convert plain plain.safetensors"):
         subprocess.run([BIN / "fixture", *words.split()], cwd=folder, check=True, capture_output=True)
     write_model(folder / "model", (folder / "plain.safetensors").read_bytes())
@@ -75,7 +77,7 @@ def is_whole(path):
         return len([json.loads(line) for line in path.read_text().splitlines()]) == 3
     if path.suffix in (".npz", ".npy"):
         return np.load(path) is not None
-    if path.suffix == ".safetensors":
+    if path.suffix in (".safetensors", ".h5"):
         return subprocess.run([BIN / "fixture", "info", path], capture_output=True).returncode == 0
     begin, end = {".md": ("### matrix ci: ", "\n"), ".xml": ("<?xml", "</testsuites>\n"), ".html": ("<!DOCTYPE html>", "</html>\n")}[path.suffix]
     return path.read_text().startswith(begin) and path.read_text().endswith(end)
@@ -101,6 +103,8 @@ def complaint(done, outputs, folder):
         return "not one line"
     if done.returncode != 0 and len(lines) != 1 and not (done.stdout and done.returncode in CANNOT):
         return "nothing said"
+    if left := [path.name for path in folder.rglob(".*")]:
+        return f"left behind: {left}"
     missing = [name for name in outputs if not (folder / name).exists()]
     if done.returncode == 0 and missing:
         return f"exit 0 without {missing}"
