@@ -142,7 +142,10 @@ int run(int argc, char** argv) {
   strip.end();
   const std::string report = fixtures::files::dumped(check::json_of(checked), 2);
   if (!outputs.json.empty() && outputs.json != "-") report::write_json(outputs.json, report);
-  print(outputs.json == "-" ? report + "\n" : check::text_of(checked, outputs.color));
+  if (outputs.json == "-")
+    fmt::print("{}\n", report);  // never wrapped: it is read by programs
+  else
+    print(check::text_of(checked, outputs.color));
   return checked.exit_code(outputs.strict);
 }
 

@@ -12,19 +12,18 @@ from hub.facts import READ, refused_file
 from hub.headers import LENGTH_BYTES, Place, header_length, parse_header
 from hub.strict_json import parse_object
 from w4fixture import InputError
+from w4text import shown
 
 INDEX = "model.safetensors.index.json"
 CONFIGS = ("config.json", "quantize_config.json")
 MOST_JSON_BYTES = 256 << 20
 CARD = "README.md"
 MOST_CARD_BYTES = 1 << 20
-# Separators, control characters, and bytes of a name that are not UTF-8, as Python has them.
-NOT_IN_A_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def plain_file_name(name: object, where: str) -> str:
     """A file name that leads nowhere else, and that a terminal may show."""
-    if not isinstance(name, str) or not name or name.startswith(".") or NOT_IN_A_NAME.search(name):
+    if not isinstance(name, str) or not name or name.startswith(".") or set(name) & set("/\\") or shown(name) != name:
         raise InputError(f"{where}: names the file {name!r}, expected a plain file name")
     return name
 
