@@ -183,7 +183,9 @@ def test_an_answer_that_cannot_be_read_is_an_outcome_of_its_own_everywhere(bisec
     assert record["finding"]["verdict"] == "unreadable"
     assert 'type="unreadable"' in junit.read_text() and "<error " in junit.read_text()
     assert "unreadable" in markdown.read_text()
-    assert program("matrix", "baseline", results, tmp_path / "b.json").returncode == 0
+    known = ["--known", "*", "--reason", "issue 7", "--expires", "9999-12-31"]
+    assert program("matrix", "baseline", results, tmp_path / "b.json", *known).returncode == 0
+    assert '"outcome":"unreadable"' in (tmp_path / "b.json").read_text()
     done = program("shrink", *case, "-o", tmp_path / "smaller")
     assert done.returncode == 125 and why in done.stderr and not (tmp_path / "smaller").exists()
 
