@@ -25,14 +25,14 @@ constexpr const char* kKernel = "kernel";
 constexpr const char* kFixture = "fixture";
 constexpr std::string_view kExec = "exec:";
 
-/// One for all, short: it tells versions apart, and is no proof against forgers.
+/// One sum of all, 16 digits: they tell versions apart, and do not protect against forgery.
 std::string short_sum(const std::vector<std::string>& sums) {
   constexpr std::size_t kMethod = std::string_view("sha256:").size(), kDigits = 16;
   const std::string one = sums.size() == 1 ? sums[0] : checksum_of(fmt::format("{}", fmt::join(sums, " ")));
   return one.substr(kMethod, kDigits);
 }
 
-/// Files that are not there, or cannot be read, are what they are: the case says so.
+/// Files that are missing, empty or unreadable are left out: the case itself says what is wrong with them.
 std::string short_sum_of_files(const std::vector<fs::path>& files) {
   std::vector<std::string> sums;
   for (const fs::path& file : files) {

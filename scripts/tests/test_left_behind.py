@@ -30,6 +30,7 @@ int fsync(int file) {
 """
 WRITES = {
     "bisect": "r 32 --shape 64,64 --m 1 --json new.json",
+    "check": f"{UP} --json new.json",
     "fixture convert": f"convert {UP} new.npz",
     "fixture make": "make new --shape 128,64",
     "matrix": "axes --axis shape=64x64 --axis group=32 --html new.html --quiet",

@@ -15,6 +15,7 @@ BIN = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).paren
 UP = ROOT / "fixtures/data/up"
 ASKED = {
     "bisect": "b 128 --m 1 --quiet",
+    "check": f"{UP} --json new.json",
     "explain": "0 3 b 128",
     "fixture": f"convert {UP} new.npz",
     "matrix": "smoke --jobs 1 --quiet",
@@ -95,6 +96,7 @@ def no_threads(tmp_path_factory):
 IN_NO_FOLDER = {
     "bisect": "b 128 --fixture up --json new.json",
     "bisect of a plug-in": "b 128 --m 1 --kernel plugin:k.so",
+    "check": f"{UP} --json new.json",
     "explain": "0 3 b 128 --fixture up",
     "fixture": "info up",
     "fixture convert": f"convert {UP} new.npz",
