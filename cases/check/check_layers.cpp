@@ -65,6 +65,7 @@ class Subject {
 class Layers {
  public:
   explicit Layers(const CaseRequest& request) : path_(fixture_path(request)), trust_(request.trust) {
+    if (!std::filesystem::exists(path_)) throw InputError("{}: no such file or folder", path_.string());
     if (fixtures::is_model(path_)) model_ = std::make_unique<Model>(path_);
   }
 

@@ -133,6 +133,10 @@ def test_one_fixture_and_a_repackers_tensors(tmp_path):
     assert code == 1 and out.startswith("verdict      mismatch")
 
 
+def test_a_path_that_is_not_there_is_bad_input(tmp_path):
+    assert check(tmp_path / "none") == (129, "", f"check: {tmp_path}/none: no such file or folder\n")
+
+
 def test_a_pickle_is_refused_with_the_line_that_converts_it(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"PK")
     code, out, err = check(tmp_path / "a.pt")

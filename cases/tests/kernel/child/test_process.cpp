@@ -2,6 +2,7 @@
 #include "kernel/child/process.h"
 
 #include "cases/tests/fixtures/scratch.h"
+#include "cases/tests/skip.h"
 #include "kernel/child/errors.h"
 #include "kernel/child/shared_buffers.h"
 
@@ -46,6 +47,7 @@ TEST_CASE("process: a program that cannot be started is no program that exits wi
 }
 
 TEST_CASE("process: a lack of descriptors is told as such") {
+  if (W4_SANITIZED) return w4::tests::skip("the sanitizers need descriptors of their own");
   const child::Descriptor next(::dup(STDERR_FILENO));
   rlimit before = {};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
