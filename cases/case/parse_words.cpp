@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/case/options.h"
-#include "cases/case/terminal.h"
 #include "cases/faults/faults.h"
 #include "fixtures/error.h"
+#include "fixtures/terminal.h"
 
 #include <CLI/CLI.hpp>
 

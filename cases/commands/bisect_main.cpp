@@ -2,7 +2,6 @@
 // bisect MODE GROUP [options]: names the transform that breaks a W4A16 path. See --help.
 #include "cases/ask.h"
 #include "cases/case/prepare.h"
-#include "cases/case/terminal.h"
 #include "cases/commands/main.h"
 #include "cases/faults/faults.h"
 #include "cases/matrix/page.h"
@@ -12,6 +11,7 @@
 #include "cases/search/toggles.h"
 #include "fixtures/error.h"
 #include "fixtures/files/json_dump.h"
+#include "fixtures/terminal.h"
 
 #include <nlohmann/json.hpp>
 
@@ -67,7 +67,7 @@ int run(int argc, char** argv) {
   if (options.effort.toggles) {
     const search::ToggleTable table = search::toggle(options, planted_by(options.asked), progress);
     progress("");
-    fmt::print("{}", search::text_of(table, report, options));
+    print(search::text_of(table, report, options));
     return report::exit_code_of(report.verdict);
   }
   progress("");

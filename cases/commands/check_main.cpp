@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // check PATH [--kernel KERNEL]: every layer of a fixture or a model, and the first fault by its name. See --help.
-#include "cases/case/terminal.h"
 #include "cases/check/check_layers.h"
 #include "cases/commands/main.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 #include "fixtures/files/json_dump.h"
+#include "fixtures/terminal.h"
 #include "kernel/child/open_kernel.h"
 
 #include <nlohmann/json.hpp>

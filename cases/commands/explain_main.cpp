@@ -7,6 +7,7 @@
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
 #include "fixtures/files/json_dump.h"
+#include "fixtures/terminal.h"
 
 #include <nlohmann/json.hpp>
 
@@ -23,7 +24,7 @@ void write(const explain::Trace& trace, const std::filesystem::path& json) {
     return;
   }
   if (!json.empty()) report::write_json(json, fixtures::files::dumped(explain::json_of(trace), 2));
-  fmt::print("{}", explain::text_of(trace));
+  print(explain::text_of(trace));
 }
 
 int run(int argc, char** argv) {

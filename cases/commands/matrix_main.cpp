@@ -9,6 +9,7 @@
 #include "cases/matrix/worker.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
+#include "fixtures/terminal.h"
 #include "fixtures/text.h"
 
 #include <fmt/format.h>

@@ -5,6 +5,7 @@
 #include "cases/layers/repack_model.h"
 #include "cases/report/write_file.h"
 #include "fixtures/files/json_dump.h"
+#include "fixtures/terminal.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -53,7 +54,10 @@ int run(int argc, char** argv) {
   const layers::RepackedModel repacked = layers::repack_model(options);
   const std::string report = fixtures::files::dumped(layers::json_of(repacked, options), 2);
   if (!json.empty() && json != "-") report::write_json(json, report);
-  fmt::print("{}", json == "-" ? report + "\n" : layers::text_of(repacked, options));
+  if (json == "-")
+    fmt::print("{}\n", report);
+  else
+    print(layers::text_of(repacked, options));
   return repacked.exit_code();
 }
 

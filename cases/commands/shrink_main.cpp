@@ -5,6 +5,7 @@
 #include "cases/shrink/reproducer.h"
 #include "cases/shrink/shrink_case.h"
 #include "fixtures/error.h"
+#include "fixtures/terminal.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -128,7 +129,7 @@ int run(int argc, char** argv) {
     shrink::write_reproducer(shrunk, own.reproducer);
   }
   progress("");
-  fmt::print("{}", shrink::text_of(shrunk, own.output, own.reproducer, report));
+  print(shrink::text_of(shrunk, own.output, own.reproducer, report));
   return kMatch;
 }
 

@@ -5,6 +5,7 @@
 #include "cases/matrix/page.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
+#include "fixtures/terminal.h"
 
 #include <fmt/format.h>
 
@@ -35,9 +36,9 @@ int report_results(const Results& results, const ReportFiles& files, const std::
   write(files.junit, [&] { return junit_of(results, told); });
   write(files.markdown, [&] { return markdown_of(results, told); });
   write(files.html, [&] { return page_of(results, told); });
-  fmt::print("{}", summary_of(results));
+  print(summary_of(results));
   if (!files.baseline.empty() && !news) fmt::print("nothing could be run: not held against the baseline\n");
-  if (news) fmt::print("{}", news->empty() ? "no news against the baseline\n" : text_of(*news));
+  if (news) print(news->empty() ? "no news against the baseline\n" : text_of(*news));
   if (!failed.empty()) throw InputError("{}", fmt::join(failed, "; "));
   if (!news) return code;
   return news->empty() ? kMatch : kMismatch;

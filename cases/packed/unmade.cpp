@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/packed/unmade.h"
 
+#include "repack/stages/tiles.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
