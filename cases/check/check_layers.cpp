@@ -156,6 +156,9 @@ CheckedLayer check_layer(const Layers& layers, const std::string& layer, const S
   } catch (const CannotTest& error) {
     checked.finding = Finding::cannot_test;
     checked.reason = error.what();
+  } catch (const kernel::child::UnreadableAnswer& error) {
+    checked.finding = Finding::mismatch;
+    checked.reason = error.what();
   }
   return checked;
 }

@@ -43,13 +43,14 @@ def write_gptq(folder, config=None, layers=LAYERS, **options):
     return folder
 
 
-def kernel(folder, change):
+def kernel(folder, change, imports=""):
     """A command as a kernel: the example's right output C, changed by a statement."""
     file = folder / "mine.py"
     file.write_text(f"""import sys
 sys.path[:0] = [{str(ROOT / "docs/examples")!r}, {str(SCRIPTS)!r}]
 import numpy_kernel
 import w4bisect
+{imports}
 
 def kernel(case):
     C = numpy_kernel.kernel(case)
@@ -94,6 +95,13 @@ def test_which_layer_breaks_with_my_kernel(tmp_path):
     assert found["first"] == LAYERS[0] and found["report"]["verdict"] == "mismatch"
     assert [layer["finding"] for layer in found["layers"]] == ["mismatch", "mismatch"]
     assert f"--layer {LAYERS[0]} --kernel" in found["report"]["rerun"]
+
+
+def test_a_damaged_answer_accuses_nothing_and_the_other_layers_go_on(tmp_path):
+    mine = kernel(tmp_path, "np.save(case.folder / 'C.npy', C.astype(np.int8)); os._exit(0)", "import os; import numpy as np")
+    code, out, _ = check(write_gptq(tmp_path / "model"), "--kernel", mine)
+    assert code == 1 and out.startswith("FF\n\nverdict      unreadable: the command's answer cannot be read: dtype int8")
+    assert "culprit" not in out
 
 
 def test_layers_are_chosen_by_pattern(tmp_path):
