@@ -42,6 +42,7 @@ Other programs (each has --help):
   bisect matrix SET        many cases, for CI
   bisect repack MODEL OUT  a whole model into Marlin format
   bisect shrink ...        a smaller case that fails the same way
+  bisect doctor            what this machine has, and what it lacks
 
 Exit: 0 match, 1 mismatch, 125 cannot be tested here, 129 bad input.)";
 
@@ -197,7 +198,8 @@ void check_outputs(const Effort& effort, const Outputs& outputs) {
 
 /// A first word that is no MODE but a path or a misspelt program.
 void check_mode(const std::string& word) {
-  static const std::vector<std::string> kPrograms = {"check", "explain", "fixture", "matrix", "repack", "shrink"};
+  static const std::vector<std::string> kPrograms = {"check",  "explain", "fixture", "matrix",
+                                                     "repack", "shrink",  "doctor"};
   if (word.size() < 2) return;
   if (std::filesystem::exists(word) || fixtures::files::is_on_hub(word))
     throw InputError("{0}: MODE is one of r, w, s, b; every layer of a path is checked by: {1} check {0}", word,

@@ -25,10 +25,21 @@ using fixtures::files::Container;
 using fixtures::lint::LintLine;
 using fixtures::lint::Severity;
 
+/// bisect's report on one prepared layer, with the command that asks for it again.
+report::Report searched(Options options, const Prepared& prepared, const std::string& layer,
+                        const search::Progress& progress) {
+  options.request.layer = layer;
+  options.request.group = prepared.id.group;
+  const auto begin = std::chrono::steady_clock::now();
+  report::Report report = report_on(prepared, options, progress);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return report;
+}
+
 /// The path under test, opened once for all layers.
 class Subject {
  public:
-  explicit Subject(const Options& options) : options_(options), planted_(planted_by(options.asked)) {
+  explicit Subject(const Options& options) : options_(options) {
     if (const std::string spec = kernel_spec(options.asked); !spec.empty())
       kernel_ = kernel::child::open_kernel(spec, std::chrono::seconds(options.effort.timeout_seconds));
   }
@@ -40,37 +51,43 @@ class Subject {
   }
 
   /// Why its output is not right; empty: it is. Throws CannotTest for a layer that it declines.
-  std::string reason_on(const Prepared& prepared, const search::Progress& progress) const {
-    if (std::holds_alternative<asked::PackedTensors>(options_.asked)) return reason_of(prepared, progress);
-    if (!kernel_) return search::examine(prepared, OwnPath(planted_), options_, planted_.empty(), progress).reason;
+  std::string reason_on(const Prepared& prepared, const std::string& layer, const search::Progress& progress) {
+    if (std::holds_alternative<asked::PackedTensors>(options_.asked))
+      return reason_of_packed(prepared, layer, progress);
+    if (!kernel_) return search::examine(prepared, OwnPath({}), options_, true, progress).reason;
     const Prepared taken = for_kernel(prepared, kernel_->takes_bias());
     const kernel::Task task = task_of(taken, repack::repack(taken.layer), options_);
     return search::examine(*kernel_, taken, options_, task, progress).reason;
   }
 
+  /// Of packed tensors, once reason_on() was asked.
+  const std::optional<report::Report>& report() const { return report_; }
+
  private:
-  /// Packed tensors are undone by bisect alone.
-  std::string reason_of(const Prepared& prepared, const search::Progress& progress) const {
-    const report::Report report = report_on(prepared, options_, progress);
-    if (report.verdict == report::Verdict::match) return "";
-    return report.reason.empty() ? report.culprits.at(0).fault : report.reason;
+  /// bisect alone undoes them.
+  std::string reason_of_packed(const Prepared& prepared, const std::string& layer, const search::Progress& progress) {
+    report_ = searched(options_, prepared, layer, progress);
+    if (report_->verdict == report::Verdict::match) return "";
+    return report_->reason.empty() ? report_->culprits.at(0).fault : report_->reason;
   }
 
   const Options& options_;
-  repack::Recipe planted_;
   std::unique_ptr<kernel::child::ForeignKernel> kernel_;
+  std::optional<report::Report> report_;
 };
 
 /// The layers of a path, and each one's tensors.
 class Layers {
  public:
-  explicit Layers(const CaseRequest& request) : path_(fixture_path(request)), trust_(request.trust) {
+  explicit Layers(const CaseRequest& request)
+      : path_(fixture_path(request)), fetched_(request.layer), trust_(request.trust) {
     if (!std::filesystem::exists(path_)) throw InputError("{}: no such file or folder", path_.string());
     if (fixtures::is_model(path_)) model_ = std::make_unique<Model>(path_);
   }
 
-  /// A fixture holds one, which is not named.
+  /// A fixture holds one, which is not named; of a hub's model there is the one that was fetched.
   std::vector<std::string> names(const std::vector<std::string>& patterns) const {
+    if (!fetched_.empty()) return {fetched_};
     if (model_) return layers::layers_like(model_->layers(), patterns);
     if (!patterns.empty()) throw InputError("{}: --layer is for a model, and this is one layer", path_.string());
     return {""};
@@ -86,6 +103,7 @@ class Layers {
 
  private:
   std::filesystem::path path_;
+  std::string fetched_;
   fixtures::Trust trust_;
   std::unique_ptr<Model> model_;
 };
@@ -114,13 +132,13 @@ std::string shape_of(const fixtures::Layer& layer) {
 }
 
 /// The outcome of one layer that can be read, and the case it makes.
-void examine_layer(const Subject& subject, const Prepared& prepared, const search::Progress& progress,
+void examine_layer(Subject& subject, const Prepared& prepared, const search::Progress& progress,
                    CheckedLayer& checked) {
   checked.finding = Finding::match;
   checked.case_id = prepared.id.text();
   checked.shape = shape_of(prepared.layer);
   note_doubts(checked, prepared.doubts);
-  if (const std::string reason = subject.reason_on(prepared, progress); !reason.empty()) {
+  if (const std::string reason = subject.reason_on(prepared, checked.layer, progress); !reason.empty()) {
     checked.finding = Finding::mismatch;
     checked.reason = reason;
   } else if (!checked.lint.empty()) {
@@ -145,8 +163,8 @@ std::optional<Prepared> prepared_layer(const Layers& layers, const CaseRequest& 
   return std::nullopt;
 }
 
-CheckedLayer check_layer(const Layers& layers, const std::string& layer, const Subject& subject,
-                         const CaseRequest& request, const search::Progress& progress) {
+CheckedLayer check_layer(const Layers& layers, const std::string& layer, Subject& subject, const CaseRequest& request,
+                         const search::Progress& progress) {
   CheckedLayer checked{.layer = layer};
   try {
     if (const std::optional<Prepared> prepared = prepared_layer(layers, request, checked))
@@ -180,20 +198,6 @@ std::optional<std::size_t> first_of(const std::vector<CheckedLayer>& layers) {
   return first;
 }
 
-/// What bisect says of one layer of the path.
-report::Report searched(const Question& question, const Layers& layers, const std::string& layer,
-                        const search::Progress& progress) {
-  Options options = question.options;
-  options.request.layer = layer;
-  const Prepared prepared = prepare(layers.container_of(layer), options.request);
-  options.request.group = prepared.id.group;
-  options.request.source = prepared.id.source;
-  const auto begin = std::chrono::steady_clock::now();
-  report::Report report = report_on(prepared, options, progress);
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return report;
-}
-
 }  // namespace
 
 Checked check_layers(const Question& question, const Told& told, const search::Progress& progress) {
@@ -203,7 +207,7 @@ Checked check_layers(const Question& question, const Told& told, const search::P
   if (std::holds_alternative<asked::PackedTensors>(question.options.asked) && names.size() != 1)
     throw InputError("{} has {} layers, and --packed the tensors of one: --layer NAME says which",
                      request.fixture.string(), names.size());
-  const Subject subject(question.options);
+  Subject subject(question.options);
   Checked checked{.path = request.fixture.string(), .kernel = subject.name(), .layers = {}};
   const std::vector<fixtures::NotRead> not_read =
       question.patterns.empty() ? layers.not_read() : std::vector<fixtures::NotRead>{};
@@ -218,8 +222,11 @@ Checked check_layers(const Question& question, const Told& told, const search::P
   for (const fixtures::NotRead& module : not_read)
     add({.layer = module.module, .finding = Finding::unreadable, .reason = module.text()});
   checked.first = first_of(checked.layers);
-  if (checked.first && checked.layers[*checked.first].finding == Finding::mismatch)
-    checked.searched = searched(question, layers, checked.layers[*checked.first].layer, progress);
+  if (!checked.first || checked.layers[*checked.first].finding != Finding::mismatch) return checked;
+  const std::string& first = checked.layers[*checked.first].layer;
+  checked.searched = subject.report();
+  if (!checked.searched)
+    checked.searched = searched(question.options, prepare(layers.container_of(first), request), first, progress);
   return checked;
 }
 

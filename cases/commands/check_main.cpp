@@ -4,8 +4,10 @@
 #include "cases/commands/main.h"
 #include "cases/report/write_file.h"
 #include "fixtures/error.h"
+#include "fixtures/files/hub.h"
 #include "fixtures/files/json_dump.h"
 #include "fixtures/terminal.h"
+#include "fixtures/text.h"
 #include "kernel/child/open_kernel.h"
 
 #include <nlohmann/json.hpp>
@@ -13,6 +15,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdlib>
+#include <utility>
 
 namespace {
 
@@ -59,7 +62,7 @@ std::string kernel_of(const std::string& word) {
   if (word.empty() || word == "cpu" || kernel::child::is_foreign(word)) return word == "cpu" ? "" : word;
   const std::string ending = fs::path(word).extension().string();
   if (ending == ".so") return "plugin:" + word;
-  return ending == ".py" && word.find(' ') == std::string::npos ? "exec:python3 " + word : "exec:" + word;
+  return ending == ".py" && fs::exists(word) ? "exec:python3 " + shell_word(word) : "exec:" + word;
 }
 
 check::Question understood(const Words& words, check::Question question) {
@@ -75,6 +78,12 @@ check::Question understood(const Words& words, check::Question question) {
   if (!words.packed.empty()) refuse_pickle(words.packed), options.asked = asked::PackedTensors{words.packed};
   if (!spec.empty()) options.asked = asked::Kernel{.spec = spec};
   if (!words.rounding.empty()) options.effort.rounding = judge::parse_rounding(words.rounding);
+  if (options.effort.rounding && !has_classes(options.asked))
+    throw InputError("--rounding says how your kernel rounds: it goes with --kernel");
+  if (fixtures::files::is_on_hub(words.path)) {
+    if (question.patterns.size() != 1) throw InputError("{}: --layer NAME says which layer is fetched", words.path);
+    options.request.layer = std::exchange(question.patterns, {})[0];
+  }
   return question;
 }
 

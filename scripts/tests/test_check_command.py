@@ -152,10 +152,16 @@ def test_a_pickle_is_refused_with_the_line_that_converts_it(tmp_path):
 
 
 def test_a_script_is_started_by_python3(tmp_path):
-    (tmp_path / "mine.py").write_text("import no_such_module\n")
-    code, _, err = check(write_gptq(tmp_path / "model"), "--kernel", tmp_path / "mine.py")
+    (tmp_path / "my kernel.py").write_text("import no_such_module\n")
+    code, _, err = check(write_gptq(tmp_path / "model"), "--kernel", tmp_path / "my kernel.py")
     assert code == 125 and err.splitlines()[-1].endswith("No module named 'no_such_module'")
-    assert f"exec:python3 {tmp_path}/mine.py" in err
+    assert f"exec:python3 '{tmp_path}/my kernel.py'" in err
+
+
+def test_options_that_would_do_nothing_are_refused(tmp_path):
+    assert check(ROOT / "fixtures/data/up", "--rounding", "once/any:6/once")[0] == 129
+    code, _, err = check("hf:owner/model")
+    assert code == 129 and "--layer NAME" in err
 
 
 def test_a_kernel_that_cannot_start_is_125(tmp_path):

@@ -90,6 +90,8 @@ def test_a_model_of_a_hub_is_a_fixture_by_its_name(run, hub):
     lines = done.stdout.splitlines()
     assert f"fixture      hf:{REPO}" in lines
     assert lines[-1] == f"./bisect b 128 --fixture hf:{REPO} --layer {LAYER}"
+    checked = run(BISECT.with_name("check"), f"hf:{REPO}", "--layer", LAYER)
+    assert checked.returncode == 0 and checked.stdout == "match        1 of 1 layers\n", checked.stderr
     hub.log.clear()
     again = run(BISECT, "b", 128, "--fixture", f"hf:{REPO}@main", "--layer", LAYER.split(".", 2)[2], "--json", "-")
     assert json.loads(again.stdout)["verdict"] == "match" and again.stderr == ""

@@ -56,7 +56,10 @@ def test_the_installed_command_starts_each_program(prefix):
     done = run(prefix / "bin/w4bisect", "b", 128, "--m", 2)
     assert "verdict      match" in done.stdout and done.stdout.endswith("\nw4bisect b 128 --m 2\n")
     assert "weight" in run(prefix / "bin/w4bisect", "explain", "--weight", 8, 3, "b", 128).stdout
-    assert "group_size" in run(prefix / "bin/w4bisect", "fixture", "info", prefix / "share/w4bisect/fixtures/data/up").stdout
+    layer = prefix / "share/w4bisect/fixtures/data/up"
+    assert "group_size" in run(prefix / "bin/w4bisect", "fixture", "info", layer).stdout
+    assert "match        1 of 1 layers" in run(prefix / "bin/w4bisect", "check", layer).stdout
+    assert "bisect can be built and run here" in run(prefix / "bin/w4bisect", "doctor").stdout
 
 
 def test_the_installed_programs_find_the_worker_that_reads_hdf5(prefix, tmp_path):
