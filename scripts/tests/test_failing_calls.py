@@ -4,12 +4,12 @@ everything written, or says in one line why not, and what it wrote is whole."""
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from shared_object import shared_object
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).parent
@@ -38,13 +38,7 @@ pytestmark = pytest.mark.skipif(not (BIN / "fixture").exists(), reason="skipped:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    path = tmp_path_factory.mktemp("fail") / "fail_nth.so"
-    subprocess.run([compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", ROOT / "scripts/tests/fail_nth.c", "-o", path,
-                    "-ldl"], check=True)
-    return path
+    return shared_object("scripts/tests/fail_nth.c", tmp_path_factory.mktemp("fail") / "fail_nth.so", "-Wall", "-Wextra", "-Werror")
 
 
 @pytest.fixture(scope="module")

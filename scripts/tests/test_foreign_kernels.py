@@ -3,13 +3,13 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from shared_object import shared_object
 
 ROOT = Path(__file__).resolve().parents[2]
 BISECT = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect"))
@@ -53,13 +53,8 @@ def command(tmp_path):
 @pytest.fixture(scope="session")
 def plugin(tmp_path_factory):
     """The C example, built with the line that stands in it."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
     library = tmp_path_factory.mktemp("plugin") / "libplugin_host.so"
-    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-I", ".",
-                    "docs/examples/plugin_host.c", "-o", library], cwd=ROOT, check=True)
-    return f"plugin:{library}"
+    return f"plugin:{shared_object('docs/examples/plugin_host.c', library, '-O2', '-Wall', '-Wextra', '-Werror')}"
 
 
 # --- the examples ------------------------------------------------------------------------------------------------------
@@ -214,12 +209,7 @@ def test_a_kernel_that_cannot_be_run_gets_one_line(bisect, arguments, code, line
     "M16_K1024_N512_g-1_sym_fp16_r_s7_tile64x256_sms10_reduce16",  # nor does it hand over sums in 16 bits, as it may
 ])
 def test_a_kernel_that_rounds_otherwise_is_accused_of_its_own_fault_alone(bisect, tmp_path, case):
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    library = tmp_path / "libnatural.so"
-    subprocess.run([compiler, "-O2", "-DNATURAL_SCALES", "-shared", "-fPIC", "-I", ".", "-o", library,
-                    "docs/examples/matrix_project/my_kernel.c"], cwd=ROOT, check=True)
+    library = shared_object("docs/examples/matrix_project/my_kernel.c", tmp_path / "libnatural.so", "-O2", "-DNATURAL_SCALES")
     done = bisect("--case", case, "--kernel", f"plugin:{library}")
     culprits = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("culprit")]
     assert culprits == ["scale-perm-missing"], done.stdout + done.stderr

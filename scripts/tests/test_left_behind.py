@@ -2,7 +2,6 @@
 """What programs leave behind at their end, however they end: what they were asked for, and nothing else."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from shared_object import shared_object
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).parent
@@ -90,13 +90,7 @@ def run(tmp_path):
 
 @pytest.fixture(scope="session")
 def stops_in_fsync(tmp_path_factory):
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no cc")
-    folder = tmp_path_factory.mktemp("stops")
-    (folder / "stops.c").write_text(STOPS_IN_FSYNC)
-    subprocess.run([compiler, "-shared", "-fPIC", folder / "stops.c", "-o", folder / "stops.so"], check=True)
-    return folder / "stops.so"
+    return shared_object(STOPS_IN_FSYNC, tmp_path_factory.mktemp("stops") / "stops.so")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from shared_object import shared_object
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).parent
@@ -86,13 +87,7 @@ def test_threads_that_cannot_be_made_are_one_line(program, folder, no_threads):
 
 @pytest.fixture(scope="session")
 def no_threads(tmp_path_factory):
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no cc")
-    folder = tmp_path_factory.mktemp("no_threads")
-    (folder / "no.c").write_text(NO_THREADS)
-    subprocess.run([compiler, "-shared", "-fPIC", folder / "no.c", "-o", folder / "no.so"], check=True)
-    return folder / "no.so"
+    return shared_object(NO_THREADS, tmp_path_factory.mktemp("no_threads") / "no.so")
 
 
 IN_NO_FOLDER = {

@@ -3,12 +3,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from shared_object import shared_object
 
 ROOT = Path(__file__).resolve().parents[2]
 MATRIX = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).with_name("matrix")
@@ -54,16 +54,9 @@ def folder(tmp_path):
 
 
 def test_a_kernel_that_was_rebuilt_to_write_nan_is_not_green(folder):
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no cc")
-
-    def build(*words):
-        subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-I", ROOT, *words, "-o", folder.path / "k.so"], check=True)
-
-    build(ROOT / "docs/examples/plugin_host.c")
+    shared_object("docs/examples/plugin_host.c", folder.path / "k.so")
     assert folder.matrix(kernel="plugin:./k.so").returncode == 0
-    build('-DFAULT="writes_nothing"', ROOT / "cases/tests/kernel/child/bad_plugin.c")
+    shared_object("cases/tests/kernel/child/bad_plugin.c", folder.path / "k.so", '-DFAULT="writes_nothing"')
     done = folder.matrix(kernel="plugin:./k.so")
     assert done.returncode == 1, done.stdout
     assert done.stderr == "matrix: r.jsonl: 3 results were made with another kernel: run anew\n"

@@ -5,13 +5,13 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from shared_object import shared_object
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect")).parent
@@ -118,15 +118,11 @@ def test_a_word_of_the_command_line_that_is_refused_is_one_line(text, words):
 
 
 def test_the_name_of_a_plugin_is_shown(tmp_path):
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
     name = b"".join(NASTY.values())
     literal = '"' + "".join(f"\\{byte:03o}" for byte in name) + '"'
     source = (ROOT / "docs/examples/plugin_host.c").read_text().replace('"dequantise on the host"', literal)
     assert literal in source
-    (tmp_path / "named.c").write_text(source)
-    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-I", ROOT, tmp_path / "named.c", "-o", tmp_path / "named.so"], check=True)
+    shared_object(source, tmp_path / "named.so")
     words = ("r", "32", "--shape", "64,64", "--m", "1", "--kernel", f"plugin:{tmp_path}/named.so")
     assert shown(os.fsdecode(name)) in run("bisect", *words, "--no-color")
     json.loads(run("bisect", *words, "--json", "-"))
