@@ -11,6 +11,7 @@
 #include "fixtures/files/mapped_file.h"
 #include "fixtures/files/safetensors.h"
 #include "fixtures/files/write_beside.h"
+#include "fixtures/layer/model_index.h"
 
 #include <fcntl.h>
 #include <re2/re2.h>
@@ -45,12 +46,14 @@ bool holds_something(const fs::path& folder) {
   return false;
 }
 
+std::string file_name_of(const std::string& layer) { return layer + ".safetensors"; }
+
+/// The folder is read as a model again.
 bool can_be_file(const std::string& layer) {
-  return !layer.empty() && layer[0] != '.' && layer.size() <= kMostNameBytes && layer.find('/') == std::string::npos &&
-         layer.find('\0') == std::string::npos;
+  return layer.size() <= kMostNameBytes && fixtures::is_plain_file_name(file_name_of(layer));
 }
 
-fs::path file_in(const fs::path& folder, const std::string& layer) { return folder / (layer + ".safetensors"); }
+fs::path file_in(const fs::path& folder, const std::string& layer) { return folder / file_name_of(layer); }
 
 /// The identity of what was begun; nothing where a power cut tore it.
 std::optional<json> identity_in(const fs::path& begun) {
