@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loaded before a program (LD_PRELOAD): its W4_FAIL_NTH-th call of the kind W4_FAIL_CALL fails, and the file W4_FAIL_MARK
-   is made. All other calls go to the system. In C, for the names are libc's own. */
+/* Loaded before a program (LD_PRELOAD): its W4_FAIL_NTH-th call of the kind W4_FAIL_CALL fails, or, with W4_FAIL_SIGNAL, the
+   program gets that signal before it. The file W4_FAIL_MARK is made. All other calls go to the system. In C, for the names
+   are libc's own. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,6 +25,11 @@ static bool fails(const char* kind, int problem) {
   if (asked == NULL || strcmp(asked, kind) != 0 || ++calls != atoi(getenv("W4_FAIL_NTH"))) return false;
   const long mark = syscall(SYS_openat, AT_FDCWD, getenv("W4_FAIL_MARK"), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (mark >= 0) syscall(SYS_close, mark);
+  const char* signal_number = getenv("W4_FAIL_SIGNAL");
+  if (signal_number != NULL) {
+    kill(getpid(), atoi(signal_number));
+    return false;
+  }
   errno = problem;
   return true;
 }
