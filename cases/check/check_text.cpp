@@ -122,6 +122,7 @@ ordered_json json_of(const Checked& checked) {
   }
   ordered_json out = {{"schema", 1}, {"path", checked.path}, {"kernel", checked.kernel}, {"layers", std::move(layers)}};
   if (checked.first) out["first"] = checked.layers[*checked.first].layer;
+  if (!checked.made.empty()) out["made"] = checked.made;
   if (checked.searched) out["report"] = report::json_of(*checked.searched);
   return out;
 }

@@ -2,7 +2,6 @@
 // matrix SET [options]: runs a set of cases and writes reports. See --help.
 #include "cases/commands/main.h"
 #include "cases/matrix/baseline.h"
-#include "cases/matrix/made_with.h"
 #include "cases/matrix/matrix_run.h"
 #include "cases/matrix/merge.h"
 #include "cases/matrix/reports.h"
@@ -13,7 +12,6 @@
 #include "fixtures/text.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -36,8 +34,7 @@ int run_set(int argc, char** argv) {
     return kMatch;
   }
   matrix::check_reports(options.reports);
-  const std::string program = fmt::format("/proc/{}/exe", ::getpid());  // "self" would be the guard of a worker
-  const matrix::MatrixRun run = matrix::run_matrix(options, program);
+  const matrix::MatrixRun run = matrix::run_matrix(options, this_program());
   return matrix::report_results(run.results, options.reports, run.not_written);
 }
 

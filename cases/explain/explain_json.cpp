@@ -121,6 +121,7 @@ ordered_json json_of(const Trace& trace) {
                   {"misread", trace.misread}};
   out["bisect"] = trace.bisect;
   out["rerun"] = trace.rerun;
+  if (!trace.made.empty()) out["made"] = trace.made;
   return out;
 }
 

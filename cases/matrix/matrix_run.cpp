@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/matrix_run.h"
 
-#include "cases/matrix/made_with.h"
 #include "cases/report/lines_file.h"
 #include "cases/report/progress_bar.h"
 #include "cases/report/write_file.h"
@@ -23,7 +22,11 @@ namespace {
 constexpr std::size_t kMostShown = 20;  // red cases in the summary; the reports have all
 
 Heading heading_of(const MatrixOptions& options, std::size_t cases) {
-  Heading heading{.set = options.selection.set, .cases = cases, .shard = options.shard, .shards = options.shards};
+  Heading heading{.set = options.selection.set,
+                  .cases = cases,
+                  .shard = options.shard,
+                  .shards = options.shards,
+                  .made = made_here()};
   const auto add = [&](const char* name, const std::vector<std::string>& values) {
     for (const std::string& value : values) heading.selection.push_back(fmt::format("{} {}", name, value));
   };
@@ -68,7 +71,9 @@ class Keeper {
   }
 
   void keep(Record record) {
-    if (const auto now = made_with_.find(record.case_text); now != made_with_.end()) record.made_with = now->second;
+    if (const auto now = made_with_.find(record.case_text); now != made_with_.end())
+      record.made_with.merge(MadeWith(now->second));
+    is_new_ = true;
     try {
       file_.add(json_of(record));
     } catch (const InputError& error) {
@@ -78,8 +83,12 @@ class Keeper {
   }
 
   /// The records of `cases`, in their order; the file is rewritten in that order.
-  MatrixRun finish(const Heading& heading, const std::vector<CaseId>& cases) {
-    MatrixRun run{.results = {heading, {}}, .not_written = not_written_};
+  MatrixRun finish(Heading heading, const std::vector<CaseId>& cases) {
+    if (const auto& kept = file_.kept_heading(); !kept.is_null()) {  // this run is one of those that made the result
+      const MadeWith before = matrix::heading_of(kept, path_).made;
+      heading.made = is_new_ ? joined_made({before, heading.made}) : before;
+    }
+    MatrixRun run{.results = {std::move(heading), {}}, .not_written = not_written_};
     for (const CaseId& id : cases)
       if (auto found = records_.extract(id.text())) run.results.records.push_back(std::move(found.mapped()));
     if (path_.empty() || !not_written_.empty()) return run;
@@ -97,6 +106,7 @@ class Keeper {
   report::LinesFile file_;
   std::map<std::string, Record> records_;
   std::string not_written_;
+  bool is_new_ = false;  // a record is
 };
 
 void begin_anew(const MatrixOptions& options) {
@@ -111,8 +121,7 @@ MatrixRun run_matrix(const MatrixOptions& options, const std::string& program) {
   const std::vector<CaseId> cases = shard_of(all, options.shard, options.shards);
   const Heading heading = heading_of(options, all.size());
   begin_anew(options);
-  const bool kept = !options.results.empty();
-  Keeper keeper(options.results, heading, kept ? made_with(cases, program) : std::map<std::string, MadeWith>{});
+  Keeper keeper(options.results, heading, made_with(cases, program));
   keeper.forget_outdated();
   std::vector<CaseId> missing;
   for (const CaseId& id : cases)

@@ -287,6 +287,7 @@ ordered_json json_of(const Report& report) {
                       {"differing", report.repeats->differing},
                       {"triage", judge::triage_of(*report.repeats)}};
   out["rerun"] = report.rerun;
+  if (!report.made.empty()) out["made"] = report.made;
   out["seconds"] = report.seconds;
   return out;
 }

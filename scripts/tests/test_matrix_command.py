@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from provenance import without_provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 BISECT = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect"))
@@ -34,11 +35,7 @@ def records_in(path):
 
 
 def without_times(path):
-    records = records_in(path)
-    for record in records:
-        record.pop("seconds")
-        record.get("finding", {}).pop("seconds", None)
-    return records
+    return without_provenance(records_in(path))
 
 
 @pytest.fixture

@@ -21,7 +21,9 @@ FINDING = {"schema": 1, "verdict": "mismatch", "culprits": [
 # The shape that Jenkins' and Ant's schemas of JUnit XML share: attributes (needed, allowed) and children of an element.
 SHAPE = {
     "testsuites": ({"name"}, {"tests", "failures", "errors", "time", "disabled"}, {"testsuite"}),
-    "testsuite": ({"name", "tests", "failures", "errors"}, {"skipped", "time", "disabled", "id", "package"}, {"testcase"}),
+    "testsuite": ({"name", "tests", "failures", "errors"}, {"skipped", "time", "disabled", "id", "package"}, {"properties", "testcase"}),
+    "properties": (set(), set(), {"property"}),
+    "property": ({"name", "value"}, set(), set()),
     "testcase": ({"name", "classname", "time"}, {"status"}, {"skipped", "error", "failure"}),
     "skipped": (set(), {"message", "type"}, set()),
     "failure": ({"type"}, {"message"}, set()),

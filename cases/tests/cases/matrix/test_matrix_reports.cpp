@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/markdown_table.h"
 #include "cases/matrix/reports.h"
 #include "cases/tests/cases/matrix/made_results.h"
 
