@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/finding_groups.h"
 #include "cases/matrix/markdown_table.h"
 #include "cases/matrix/reports.h"
 #include "fixtures/text.h"
@@ -13,7 +14,7 @@
 namespace w4::cases::matrix {
 namespace {
 
-constexpr std::size_t kMadeBytes = 190;
+constexpr std::size_t kMadeBytes = 190, kDetailBytes = 200;
 // Four tables, the name of the set, what it was made with, titles.
 static_assert(4 * kTableBytes + 9 * (kCellBytes + kMadeBytes) + 1000 < kMaxMarkdown);
 
@@ -30,23 +31,27 @@ std::string news_table(const News& news) {
          });
 }
 
-std::string red_row(const Record& record) {
-  const std::string finding = finding_line(record);
-  return fmt::format("| {} | {} | {} | {} |\n", markdown_code(record.case_text), name_of(record.outcome),
-                     markdown_plain(finding.empty() ? record.reason : finding),
-                     markdown_code(record.rerun, kCommandBytes));
+std::string red_row(const FindingGroup& group, const Results& results) {
+  const Record& first = group.first();
+  std::string finding = markdown_plain(group.what);
+  const std::string condition = condition_of(group, results), cure = group.cure();
+  if (!condition.empty()) finding += "<br>" + markdown_plain(condition, kDetailBytes);
+  if (!cure.empty()) finding += "<br>cure: " + markdown_plain(cure, kDetailBytes);
+  return fmt::format("| {} | {} | {} | {} | {} |\n", group.cases.size(), name_of(first.outcome), finding,
+                     markdown_code(first.case_text), markdown_code(first.rerun, kCommandBytes));
 }
 
+/// The findings of red cases that are not known.
 std::string red_table(const Results& results, const News* news) {
   std::set<std::string_view> known;
   if (news != nullptr)
     for (const Record& record : news->known_failures) known.insert(record.case_text);
-  std::vector<const Record*> red;
-  for (const Record& record : results.records)
-    if (is_red(record.outcome) && !known.contains(record.case_text)) red.push_back(&record);
-  if (red.empty()) return "";
-  return fmt::format("\n{}", markdown_table("| case | outcome | finding | rerun |\n|---|---|---|---|\n", red,
-                                            [](const Record* record) { return red_row(*record); }));
+  std::vector<const Record*> red = red_cases(results);
+  std::erase_if(red, [&](const Record* record) { return known.contains(record->case_text); });
+  const std::string table =
+      markdown_table("| cases | outcome | finding | first case | rerun |\n|--:|---|---|---|---|\n", groups_of(red),
+                     [&](const FindingGroup& group) { return red_row(group, results); });
+  return table.empty() ? "" : "\n" + table;
 }
 
 std::string known_table(const News& news) {

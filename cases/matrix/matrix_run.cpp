@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/matrix_run.h"
 
+#include "cases/matrix/finding_groups.h"
 #include "cases/report/lines_file.h"
 #include "cases/report/progress_bar.h"
 #include "cases/report/write_file.h"
@@ -11,6 +12,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -19,7 +21,23 @@
 namespace w4::cases::matrix {
 namespace {
 
-constexpr std::size_t kMostShown = 20;  // red cases in the summary; the reports have all
+constexpr std::size_t kMostShown = 20;  // findings in the summary; the reports have all cases
+
+std::string cases_text(std::size_t count) { return fmt::format("{} {}", count, count == 1 ? "case" : "cases"); }
+
+/// The finding, where it shows, and its first case with the command that repeats it.
+std::string text_of(const FindingGroup& group, const Results& results) {
+  const Record& first = group.first();
+  const std::string condition = condition_of(group, results), cure = group.cure();
+  std::string text = text_line("{:<12} {}: {}", name_of(first.outcome), cases_text(group.cases.size()), group.what);
+  if (!condition.empty()) text += text_line("{:<12} {}", "", condition);
+  if (!cure.empty()) text += text_line("{:<12} {}", "cure", cure);
+  if (group.what == first.reason)
+    text += text_line("{:<12} {}", "first", first.case_text);
+  else
+    text += text_line("{:<12} {}: {}", "first", first.case_text, first.reason);
+  return text + text_line("{:<12} {}", "", first.rerun);
+}
 
 Heading heading_of(const MatrixOptions& options, std::size_t cases) {
   Heading heading{.set = options.selection.set,
@@ -136,20 +154,14 @@ MatrixRun run_matrix(const MatrixOptions& options, const std::string& program) {
 
 std::string summary_of(const Results& results) {
   std::string text;
-  std::size_t shown = 0, red = 0;
   std::map<std::string, std::size_t> left_out;
-  for (const Record& record : results.records) {
+  for (const Record& record : results.records)
     if (record.outcome == Outcome::unsupported || record.outcome == Outcome::skipped)
       ++left_out[fmt::format("{:<12} {}", name_of(record.outcome), record.reason)];
-    if (!is_red(record.outcome) || ++red > kMostShown) continue;
-    ++shown;
-    text += text_line("{:<12} {}", name_of(record.outcome), record.case_text);
-    text += text_line("{:<12} {}", "", record.reason);
-    if (const std::string found = finding_line(record); !found.empty()) text += text_line("{:<12} {}", "", found);
-    text += text_line("{:<12} {}", "", record.rerun);
-  }
-  if (red > shown) text += fmt::format("{:<12} and {} more\n", "", red - shown);
-  for (const auto& [why, count] : left_out) text += text_line("{} ({} {})", why, count, count == 1 ? "case" : "cases");
+  const std::vector<FindingGroup> groups = groups_of(red_cases(results));
+  for (std::size_t i = 0; i < std::min(groups.size(), kMostShown); ++i) text += text_of(groups[i], results);
+  if (groups.size() > kMostShown) text += fmt::format("{:<12} and {} more\n", "", groups.size() - kMostShown);
+  for (const auto& [why, count] : left_out) text += text_line("{} ({})", why, cases_text(count));
   return text + text_line("{:<12} {}", "matrix " + results.heading.set, counts_text(results.records));
 }
 

@@ -171,7 +171,9 @@ def test_a_baseline_with_a_failure_that_is_not_known_is_refused(tmp_path):
 
 
 def test_ten_thousand_failures_fit_a_comment(tmp_path):
-    result = write(tmp_path / "r.jsonl", [record(i, "fail") for i in range(10_000)])
+    culprit = FINDING["culprits"][0]
+    result = write(tmp_path / "r.jsonl", [record(i, "fail", finding={"culprits": [culprit | {"fault": f"fault {i}"}]})
+                                          for i in range(10_000)])
     matrix("report", result, "--markdown", tmp_path / "summary.md", "--junit", tmp_path / "junit.xml", expected=1)
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert summary.startswith("### matrix ci: 10000 fail\n")
