@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/record.h"
 
+#include "cases/report/schema.h"
 #include "fixtures/error.h"
 #include "fixtures/files/json_dump.h"
 #include "fixtures/files/json_text.h"
@@ -20,11 +21,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr int kUnnamedSchema = 1;  // of older files, otherwise the same
 constexpr std::string_view kOutcomes[] = {"pass",    "fail",    "flaky",     "unsupported",
                                           "skipped", "crashed", "timed-out", "unreadable"};
 
 [[noreturn]] void refuse_field(const char* name, std::string_view where) {
-  throw InputError("{}: no '{}' of the expected kind; it is no result of schema {}", where, name, kResultsSchema);
+  throw InputError("{}: no '{}' of the expected kind; it is no result of schema {}", where, name,
+                   report::kResultsSchema);
 }
 
 template <class Value>
@@ -112,7 +115,7 @@ Outcome parse_outcome(std::string_view text) {
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
 
 ordered_json json_of(const Heading& heading) {
-  ordered_json out = {{"schema", kResultsSchema},
+  ordered_json out = {{"schema", report::kResultsSchema},
                       {"set", heading.set},
                       {"selection", heading.selection},
                       {"cases", heading.cases},
@@ -144,8 +147,9 @@ ordered_json json_of(const Record& record) {
 }
 
 Heading heading_of(const ordered_json& value, std::string_view where) {
-  if (count_in(value, "schema", where) != kResultsSchema)
-    throw InputError("{}: schema {}, this program reads {}", where, value["schema"].dump(), kResultsSchema);
+  const auto schema = field<ordered_json>(value, "schema", where);
+  if (schema != report::kResultsSchema && schema != kUnnamedSchema)
+    throw InputError("{}: schema {}, this program reads {}", where, schema.dump(), report::kResultsSchema);
   const auto shard = field<std::array<ordered_json, 2>>(value, "shard", where);
   return {.set = field<std::string>(value, "set", where),
           .selection = field<std::vector<std::string>>(value, "selection", where),

@@ -13,9 +13,6 @@
 
 namespace w4::cases::matrix {
 
-/// The number of the format that result files and reports are written in; docs/matrix.md describes it.
-inline constexpr int kResultsSchema = 1;
-
 /// How a case ended. `skipped`: this machine cannot run it (no GPU, no memory); `unsupported`: the kernel does not take
 /// it (its shape); `unreadable`: its answer is damaged.
 enum class Outcome { pass, fail, flaky, unsupported, skipped, crashed, timed_out, unreadable };

@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 from pathlib import Path
 
 import pytest
@@ -92,7 +92,7 @@ def test_a_result_of_an_older_program_is_read_and_says_nothing(tmp_path):
     results.write_text("".join(json.dumps(without_provenance(json.loads(line)) | {"seconds": 1}) + "\n"
                                for line in results.read_text().splitlines()))
     run("matrix", "report", results, "--junit", junit, "--markdown", summary)
-    assert "<propert" not in junit.read_text() and "Made with" not in summary.read_text()
+    assert "<property" not in junit.read_text() and "Made with" not in summary.read_text()
 
 
 def written_commit(sources, out):

@@ -30,7 +30,7 @@ def matrix(*arguments, **options):
 
 def records_in(path):
     heading, *records = [json.loads(line) for line in path.read_text().splitlines()]
-    assert heading["schema"] == 1
+    assert heading["schema"] == "w4bisect.results/1"
     return records
 
 
