@@ -169,3 +169,12 @@ TEST_CASE("made with: results of different versions say how many there are") {
   records[2].made_with = {{"kernel", "d"}, {"program", "e"}};
   CHECK(versions_text(records) == "3 versions of plugin:./k.so, 2 versions of the program");
 }
+
+TEST_CASE("merge: the whole says what all shards were made with") {
+  Files files({shard_of(whole_of(4), 1, 2), shard_of(whole_of(4), 2, 2)});
+  files.results[0].heading.made = {{"host", "b"}, {"date", "2026-01-02T00:00:00Z"}, {"commit", "c"}};
+  files.results[1].heading.made = {{"host", "a"}, {"date", "2026-01-01T00:00:00Z"}, {"commit", "c"}};
+  const MadeWith made = {{"host", "a; b"}, {"date", "2026-01-02T00:00:00Z"}, {"commit", "c"}};
+  CHECK(merged(files.results, files.names).heading.made == made);
+  CHECK(files.text() == files.in_order({1, 0}).text());
+}
