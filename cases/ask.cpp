@@ -35,7 +35,9 @@ report::Report ask_box(const Prepared& prepared, const repack::Recipe& planted, 
                        stage, spec);
   const auto kernel = kernel::child::open_kernel(spec, std::chrono::seconds(options.effort.timeout_seconds));
   probe::KernelBox box(*kernel, planted);
-  return search::bisect_box(for_kernel(prepared, kernel->takes_bias()), box, options, progress);
+  report::Report report = search::bisect_box(for_kernel(prepared, kernel->takes_bias()), box, options, progress);
+  report.made = made_on(*kernel);
+  return report;
 }
 
 report::Report ask_planted(const Prepared& prepared, const repack::Recipe& planted, const Options& options,

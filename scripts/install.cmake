@@ -25,6 +25,7 @@ install(DIRECTORY fixtures/data DESTINATION ${data}/fixtures)
 install(FILES fixtures/layer/checkpoint_facts.json DESTINATION ${data}/fixtures/layer) # for scripts/hub
 install(FILES kernel/plugin.h DESTINATION ${data}/kernel) # for reproducers, which are folders of their own
 install(FILES docs/examples/reproducer.cpp DESTINATION ${data}/docs/examples)
+install(DIRECTORY docs/schemas DESTINATION ${data}/docs)
 install(FILES scripts/w4bisect.py scripts/w4fixture.py scripts/w4text.py scripts/requirements.txt DESTINATION ${data}/scripts)
 install(PROGRAMS scripts/doctor scripts/extract_fixture.py DESTINATION ${data}/scripts)
 install(DIRECTORY scripts/hub DESTINATION ${data}/scripts FILES_MATCHING PATTERN "*.py")

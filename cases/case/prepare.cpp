@@ -280,6 +280,10 @@ fs::path fixture_path(const CaseRequest& request) {
   return fixtures::files::fetched_from_hub(request.fixture, request.layer, source_root());
 }
 
+bool is_random(const CaseRequest& request) {
+  return request.fixture.empty() && (request.shape || (request.case_id && request.source == Source::r));
+}
+
 RandomSpec spec_of(const CaseId& id) {
   int shards = 1;
   for (const fixtures::Cut& cut : id.cuts)
@@ -315,7 +319,7 @@ Prepared prepare(const fixtures::files::Container& container, const CaseRequest&
 
 Prepared prepare(const CaseRequest& request) {
   Prepared out;
-  const bool made = request.fixture.empty() && (request.shape || (request.case_id && request.source == Source::r));
+  const bool made = is_random(request);
   out.layer = made ? made_layer(request) : fixture_layer(request, out);
   if (request.source == Source::r) note_lint(fixtures::lint::lint(out.layer), request, out);
   out.fixture = made ? "random" : (request.fixture.empty() ? "fixtures/data/up" : request.fixture.string());

@@ -37,6 +37,9 @@ std::filesystem::path shipped_fixture(const std::string& name);
 /// cached one, which is fetched first, without a time limit.
 std::filesystem::path fixture_path(const CaseRequest& request);
 
+/// Whether the layer is a random one, and no file is read.
+bool is_random(const CaseRequest& request);
+
 /// Reads or makes the layer, takes codes and scales from it or from the seed, and converts it to the requested group
 /// and type. Throws InputError for a request that contradicts itself or the layer.
 Prepared prepare(const CaseRequest& request);

@@ -41,6 +41,7 @@ struct Checked {
   std::string kernel;
   std::vector<CheckedLayer> layers;             // in the model's order; modules in few bits that are not read last
   std::optional<std::size_t> first = {};        // the layer whose finding is told first: the first mismatch, if any
+  MadeWith made = {};                           // without a sum of the layers
   std::optional<report::Report> searched = {};  // bisect's report on that layer, if it is a mismatch
 
   std::size_t count(Finding finding) const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/check/check_layers.h"
 #include "cases/report/report_text.h"
+#include "cases/report/schema.h"
 #include "fixtures/error.h"
 #include "fixtures/text.h"
 
@@ -120,8 +121,12 @@ ordered_json json_of(const Checked& checked) {
                       {"lint", std::move(lint)},
                       {"cure", layer.cure}});
   }
-  ordered_json out = {{"schema", 1}, {"path", checked.path}, {"kernel", checked.kernel}, {"layers", std::move(layers)}};
+  ordered_json out = {{"schema", report::kCheckSchema},
+                      {"path", checked.path},
+                      {"kernel", checked.kernel},
+                      {"layers", std::move(layers)}};
   if (checked.first) out["first"] = checked.layers[*checked.first].layer;
+  if (!checked.made.empty()) out["made"] = checked.made;
   if (checked.searched) out["report"] = report::json_of(*checked.searched);
   return out;
 }

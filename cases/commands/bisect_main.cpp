@@ -72,6 +72,8 @@ int run(int argc, char** argv) {
   }
   progress("");
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.made.merge(made_here());
+  report.made.merge(made_with(options, this_program()));
   write(report, options.outputs);
   if (options.outputs.strict && report::is_doubtful_match(report)) return kMismatch;
   return report::exit_code_of(report.verdict);

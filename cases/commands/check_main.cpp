@@ -146,9 +146,11 @@ int run(int argc, char** argv) {
     progress("");
     strip.add(layer, layers);
   };
-  const check::Checked checked = check::check_layers(question, told, progress);
+  check::Checked checked = check::check_layers(question, told, progress);
   progress("");
   strip.end();
+  checked.made = made_here();
+  checked.made.merge(made_with(kernel_spec(question.options.asked), this_program()));
   const std::string report = fixtures::files::dumped(check::json_of(checked), 2);
   if (!outputs.json.empty() && outputs.json != "-") report::write_json(outputs.json, report);
   if (outputs.json == "-")

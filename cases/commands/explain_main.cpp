@@ -35,6 +35,8 @@ int run(int argc, char** argv) {
   explain::Trace trace = explain::explain(prepare(shared.request), planted, shared, options.question);
   trace.rerun = command_line(options);
   trace.bisect = command_line(shared);
+  trace.made = made_here();
+  trace.made.merge(made_with(shared, this_program()));
   write(trace, shared.outputs.json);
   return trace.right() ? kMatch : kMismatch;
 }

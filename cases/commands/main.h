@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace w4::cases {
@@ -16,6 +17,9 @@ namespace w4::cases {
 /// streams that are closed are replaced first. At every end of the program, std::exit() too, output that has not
 /// reached standard output is one line and exit 129, whatever was found.
 int run_program(const char* name, int argc, char** argv, int (*run)(int, char**));
+
+/// This executable for as long as the process lives, wherever it is moved: /proc/self would be the guard of a worker.
+inline std::string this_program() { return fmt::format("/proc/{}/exe", ::getpid()); }
 
 /// Progress on stderr where that is a terminal: each step in place of the one before, but for one that ends its line;
 /// the empty one takes the line away.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/made_with.h"
 #include "cases/case/prepare.h"
 #include "cases/explain/weight_origin.h"
 #include "cases/explain/weight_place.h"
@@ -83,7 +84,8 @@ struct Trace {
   bool foreign = false;              // the kernel is the user's
   std::string unread = {};           // why the weights of the user's kernel were not seen: "return code 3"
   std::string rerun;                 // the command that repeats the question
-  std::string bisect;                // the command that names the faulty transform
+  MadeWith made = {};
+  std::string bisect;  // the command that names the faulty transform
 
   bool right() const {
     if (output) return wrong == 0 && output->missing.empty() && output->error.right();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/explain/explain_report.h"
+#include "cases/report/schema.h"
 
 #include <nlohmann/json.hpp>
 
@@ -9,8 +10,6 @@ namespace w4::cases::explain {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr int kSchema = 1;
 
 /// JSON has no NaN and no infinity: they become null.
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
@@ -98,7 +97,7 @@ ordered_json json_of(const OutputLine& line) {
 }  // namespace
 
 ordered_json json_of(const Trace& trace) {
-  ordered_json out = {{"schema", kSchema},
+  ordered_json out = {{"schema", report::kExplainSchema},
                       {"question", trace.question.weight ? "weight" : "output"},
                       {trace.question.weight ? "k" : "m", trace.question.row},
                       {"n", trace.question.n},
@@ -121,6 +120,7 @@ ordered_json json_of(const Trace& trace) {
                   {"misread", trace.misread}};
   out["bisect"] = trace.bisect;
   out["rerun"] = trace.rerun;
+  if (!trace.made.empty()) out["made"] = trace.made;
   return out;
 }
 

@@ -81,6 +81,9 @@ inline constexpr double kMaxZRise = 2.5;
 /// (1.78), 1.15 at 8192 (1.38), 1.10 at 32768 (1.32).
 double nrmse_rise(double outputs);
 
+/// Whether the error of a pass is larger than that of another one, beyond the noise. False where one is no pass.
+bool is_less_accurate(const Record& now, const Record& before);
+
 /// `today`: YYYY-MM-DD. A known failure may fail up to and on the day it expires. One known as flaky may also pass or
 /// fail in all its runs. Times and accuracy are compared where both pass. Cases missing because
 /// of sharding or selection are not reported as gone.

@@ -102,10 +102,9 @@ double outputs_of(const std::string& case_text) {
 }
 
 std::optional<NewsItem> accuracy_news(const Pair& pair) {
-  if (!pair.passes() || !pair.now.error || !pair.before.error) return {};
+  if (!is_less_accurate(pair.now, pair.before)) return {};
   const ErrorFigures &now = *pair.now.error, &before = *pair.before.error;
   const double factor = nrmse_rise(outputs_of(pair.now.case_text));
-  if (!(now.max_z > before.max_z + kMaxZRise) && !(now.nrmse > before.nrmse * factor)) return {};
   return item(NewsKind::less_accurate, pair.now,
               fmt::format("max z {:.2f} in the baseline, {:.2f} now (noise: +{:.1f}); nrmse {:.2e} in the baseline, "
                           "{:.2e} now (noise: x{:.2f})",
@@ -167,6 +166,12 @@ std::string_view name_of(NewsKind kind) {
 }
 
 double nrmse_rise(double outputs) { return 1.25 + 12 / std::sqrt(outputs); }
+
+bool is_less_accurate(const Record& now, const Record& before) {
+  if (!Pair{now, before}.passes() || !now.error || !before.error) return false;
+  return now.error->max_z > before.error->max_z + kMaxZRise ||
+         now.error->nrmse > before.error->nrmse * nrmse_rise(outputs_of(now.case_text));
+}
 
 News news_of(const Results& now, const Results& before, std::string_view today) {
   check_date(today, "today");

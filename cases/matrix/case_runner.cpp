@@ -80,7 +80,9 @@ CaseRunner::Checked CaseRunner::own_path(const Options& options) const {
   const Prepared prepared = made_ready(options);
   const repack::Recipe planted = planted_by(options.asked);
   const auto seen = search::examine(prepared, OwnPath(planted), options, known_good_kernel(planted), kSilent);
-  return checked(seen, seen.seen, seen.expected);
+  Checked found = checked(seen, seen.seen, seen.expected);
+  found.launch_seconds = seen.launch_seconds;
+  return found;
 }
 
 CaseRunner::Checked CaseRunner::users_kernel(const Options& options) {
@@ -94,6 +96,8 @@ CaseRunner::Checked CaseRunner::users_kernel(const Options& options) {
   const kernel::Task task = task_of(prepared, repack::repack(prepared.layer), options);
   const search::KernelExamination seen = search::examine(*kernel, prepared, options, task, kSilent);
   Checked found = checked(seen, seen.shown, seen.trials.expected());
+  found.launch_seconds = seen.trials.fastest_seconds();
+  found.made = made_on(*kernel);
   if (const auto& rounding = seen.trials.rounding(); rounding && found.outcome == Outcome::pass)
     found.rounding = {*rounding, judge::text_of(*rounding, prepared.layer.dtype)};
   if (seen.shown.timed_out)
@@ -134,9 +138,11 @@ Record CaseRunner::check(const CaseId& id) {
     if (i > 0 && !(red && record.failed == 1)) continue;  // the first one, or the first that failed
     record.outcome = checked.outcome;
     record.reason = checked.reason;
+    record.launch_seconds = checked.launch_seconds;
     record.error = checked.error;
     record.rounding = checked.rounding;
     record.pictures = std::move(checked.pictures);
+    record.made_with = std::move(checked.made);
     if (!red && checked.outcome != Outcome::pass) break;  // it will not be otherwise the next time
   }
   if (passed && record.failed > 0) {
@@ -152,6 +158,7 @@ void CaseRunner::find(const CaseId& id, Record& record) {
     const auto begin = std::chrono::steady_clock::now();
     report::Report report = report_on(options_of_case(id), kSilent);
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.made.clear();  // the record says it
     record.finding = report::json_of(report);
     if (record.pictures.is_null() && report.pictures)
       record.pictures = *report.pictures;

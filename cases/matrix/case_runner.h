@@ -41,6 +41,8 @@ class CaseRunner {
     std::optional<ErrorFigures> error = {};
     std::optional<RecordedRounding> rounding = {};
     nlohmann::ordered_json pictures = nullptr;
+    std::optional<double> launch_seconds = {};
+    MadeWith made = {};  // made_on() its kernel
   };
   Options options_of_case(const CaseId& id) const;
   Checked once(const Options& options);

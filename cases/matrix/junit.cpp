@@ -130,6 +130,16 @@ void set_totals(pugi::xml_node node, std::size_t tests, const Totals& totals) {
   set(node, "errors", std::to_string(totals.errors));
 }
 
+void add_properties(pugi::xml_node suite, const MadeWith& made) {
+  if (made.empty()) return;
+  pugi::xml_node properties = suite.append_child("properties");
+  for (const auto& [name, value] : made) {
+    pugi::xml_node property = properties.append_child("property");
+    set(property, "name", name);
+    set(property, "value", value);
+  }
+}
+
 void add_case(pugi::xml_node suite, const std::string& set_name, const TestCase& test) {
   pugi::xml_node node = suite.append_child("testcase");
   set(node, "name", test.name);
@@ -157,6 +167,7 @@ std::string junit_of(const Results& results, const News* news) {
   set_totals(suite, cases.size(), totals);
   set(suite, "skipped", std::to_string(totals.skipped));
   set_time(suite, totals.seconds);
+  add_properties(suite, made_of(results));
   for (const TestCase& test : cases) add_case(suite, results.heading.set, test);
   std::ostringstream out;
   document.save(out, "  ", pugi::format_default, pugi::encoding_utf8);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cases/matrix/finding_groups.h"
+#include "cases/matrix/markdown_table.h"
 #include "cases/matrix/reports.h"
 #include "fixtures/text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 #include <string_view>
@@ -13,57 +14,9 @@
 namespace w4::cases::matrix {
 namespace {
 
-// Bytes of a text before it is escaped, which makes it at most 9 times as long; and of a table with all its rows.
-constexpr std::size_t kCellBytes = 300, kCommandBytes = 1000, kTableBytes = 15000;
-static_assert(4 * kTableBytes + 9 * kCellBytes + 1000 < kMaxMarkdown);  // four tables, the name of the set, titles
-
-/// Plain text, in a cell or elsewhere: no mark-up, no accidental mention of a person or an issue.
-std::string plain(std::string_view text, std::size_t bytes = kCellBytes) {
-  constexpr std::string_view kSpecial = "\\`*_{}[]<>|~!$";
-  std::string out;
-  for (const char c : shortened(shown(text), bytes)) {
-    if (c == '&') {
-      out += "&amp;";
-      continue;
-    }
-    if (kSpecial.find(c) != kSpecial.npos) out += '\\';
-    out += c;
-    if (c == '@' || c == '#') out += "<!-- -->";
-  }
-  return out;
-}
-
-/// Text to be copied, in a cell. Between backticks a backslash and a backtick cannot be escaped: as HTML then.
-std::string code(std::string_view text, std::size_t bytes = kCellBytes) {
-  const std::string line = shortened(shown(text), bytes);
-  if (line.empty()) return "";
-  const bool as_html = line.find_first_of("\\`") != line.npos;
-  std::string out = as_html ? "<code>" : "`";
-  for (const char c : line) {
-    if (as_html && static_cast<unsigned char>(c) < 0x80 && !std::isalnum(static_cast<unsigned char>(c)) && c != ' ')
-      out += fmt::format("&#{};", static_cast<int>(c));
-    else if (c == '|')
-      out += "\\|";
-    else
-      out += c;
-  }
-  return out + (as_html ? "</code>" : "`");
-}
-
-/// A table of `row(item)` for each item, or nothing without items; at most kMarkdownRows rows and kTableBytes, then how
-/// many more there are.
-template <class Item, class Row>
-std::string table(std::string_view head, const std::vector<Item>& items, const Row& row) {
-  if (items.empty()) return "";
-  std::string text(head);
-  for (std::size_t shown = 0; shown < items.size(); ++shown) {
-    const std::string next = shown < kMarkdownRows ? row(items[shown]) : "";
-    if (next.empty() || text.size() + next.size() >= kTableBytes)
-      return text + fmt::format("\nand {} more\n", items.size() - shown);
-    text += next;
-  }
-  return text;
-}
+constexpr std::size_t kMadeBytes = 190, kDetailBytes = 200;
+// Four tables, the name of the set, what it was made with, titles.
+static_assert(4 * kTableBytes + 9 * (kCellBytes + kMadeBytes) + 1000 < kMaxMarkdown);
 
 std::string folded(const std::string& title, const std::string& text) {
   return text.empty() ? "" : fmt::format("\n<details><summary>{}</summary>\n\n{}\n</details>\n", title, text);
@@ -72,36 +25,42 @@ std::string folded(const std::string& title, const std::string& text) {
 std::string news_table(const News& news) {
   if (news.empty()) return "\nNo news against the baseline.\n";
   return fmt::format("\n{} news against the baseline:\n\n", news.items.size()) +
-         table("| news | case | |\n|---|---|---|\n", news.items, [](const NewsItem& item) {
-           return fmt::format("| {} | {} | {} |\n", name_of(item.kind), code(item.case_text), plain(item.text));
+         markdown_table("| news | case | |\n|---|---|---|\n", news.items, [](const NewsItem& item) {
+           return fmt::format("| {} | {} | {} |\n", name_of(item.kind), markdown_code(item.case_text),
+                              markdown_plain(item.text));
          });
 }
 
-std::string red_row(const Record& record) {
-  const std::string finding = finding_line(record);
-  return fmt::format("| {} | {} | {} | {} |\n", code(record.case_text), name_of(record.outcome),
-                     plain(finding.empty() ? record.reason : finding), code(record.rerun, kCommandBytes));
+std::string red_row(const FindingGroup& group, const Results& results) {
+  const Record& first = group.first();
+  std::string finding = markdown_plain(group.what);
+  const std::string condition = condition_of(group, results), cure = group.cure();
+  if (!condition.empty()) finding += "<br>" + markdown_plain(condition, kDetailBytes);
+  if (!cure.empty()) finding += "<br>cure: " + markdown_plain(cure, kDetailBytes);
+  return fmt::format("| {} | {} | {} | {} | {} |\n", group.cases.size(), name_of(first.outcome), finding,
+                     markdown_code(first.case_text), markdown_code(first.rerun, kCommandBytes));
 }
 
+/// The findings of red cases that are not known.
 std::string red_table(const Results& results, const News* news) {
   std::set<std::string_view> known;
   if (news != nullptr)
     for (const Record& record : news->known_failures) known.insert(record.case_text);
-  std::vector<const Record*> red;
-  for (const Record& record : results.records)
-    if (is_red(record.outcome) && !known.contains(record.case_text)) red.push_back(&record);
-  if (red.empty()) return "";
-  return fmt::format("\n{}", table("| case | outcome | finding | rerun |\n|---|---|---|---|\n", red,
-                                   [](const Record* record) { return red_row(*record); }));
+  std::vector<const Record*> red = red_cases(results);
+  std::erase_if(red, [&](const Record* record) { return known.contains(record->case_text); });
+  const std::string table =
+      markdown_table("| cases | outcome | finding | first case | rerun |\n|--:|---|---|---|---|\n", groups_of(red),
+                     [&](const FindingGroup& group) { return red_row(group, results); });
+  return table.empty() ? "" : "\n" + table;
 }
 
 std::string known_table(const News& news) {
   const auto row = [](const Record& record) {
-    return fmt::format("| {} | {} | {} | {} |\n", code(record.case_text), name_of(record.outcome),
-                       plain(record.known->reason), record.known->expires);
+    return fmt::format("| {} | {} | {} | {} |\n", markdown_code(record.case_text), name_of(record.outcome),
+                       markdown_plain(record.known->reason), record.known->expires);
   };
   return folded(fmt::format("{} known failures", news.known_failures.size()),
-                table("| case | outcome | known | until |\n|---|---|---|---|\n", news.known_failures, row));
+                markdown_table("| case | outcome | known | until |\n|---|---|---|---|\n", news.known_failures, row));
 }
 
 /// Cases that were not run, by outcome and reason, the most frequent first.
@@ -115,22 +74,32 @@ std::string idle_table(const Results& results) {
   }
   std::vector<std::pair<std::pair<Outcome, std::string>, std::size_t>> sorted(groups.begin(), groups.end());
   std::ranges::stable_sort(sorted, std::ranges::greater{}, [](const auto& group) { return group.second; });
-  return folded(
-      counts_text(idle), table("| cases | outcome | reason |\n|--:|---|---|\n", sorted, [](const auto& group) {
-        return fmt::format("| {} | {} | {} |\n", group.second, name_of(group.first.first), plain(group.first.second));
-      }));
+  return folded(counts_text(idle),
+                markdown_table("| cases | outcome | reason |\n|--:|---|---|\n", sorted, [](const auto& group) {
+                  return fmt::format("| {} | {} | {} |\n", group.second, name_of(group.first.first),
+                                     markdown_plain(group.first.second));
+                }));
+}
+
+/// "Made with w4bisect 0.1.0 (9ed4f10460e5), GNU 12.2.0, on a host, 2026-12-01T08:00:00Z.": empty for older results.
+std::string made_line(MadeWith made) {
+  if (made.empty()) return "";
+  std::string text = fmt::format("w4bisect {} ({}), {}", made["version"], made["commit"], made["compiler"]);
+  for (const char* more : {"gpu", "driver", "host", "date"})
+    if (!made[more].empty()) text += ", " + made[more];
+  return fmt::format("\n<sub>Made with {}.</sub>\n", markdown_plain(text, kMadeBytes));
 }
 
 }  // namespace
 
 std::string markdown_of(const Results& results, const News* news) {
   const Heading& heading = results.heading;
-  std::string text = fmt::format("### matrix {}: {}\n", plain(heading.set), counts_text(results.records));
+  std::string text = fmt::format("### matrix {}: {}\n", markdown_plain(heading.set), counts_text(results.records));
   if (heading.shards > 1) text += fmt::format("\nShard {} of {}.\n", heading.shard, heading.shards);
   if (news != nullptr) text += news_table(*news);
   text += red_table(results, news);
   if (news != nullptr) text += known_table(*news);
-  return text + idle_table(results);
+  return text + idle_table(results) + made_line(made_of(results));
 }
 
 }  // namespace w4::cases::matrix

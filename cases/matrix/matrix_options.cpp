@@ -26,8 +26,7 @@ constexpr const char* kExit =
 std::string about() {
   std::string text =
       "Runs a set of cases, hands what fails to bisect, and writes reports. Also: matrix merge OUT IN..., matrix "
-      "report "
-      "RESULTS, matrix baseline RESULTS OUT, each with a --help of its own.\n\nSETs:\n";
+      "report RESULTS, matrix baseline RESULTS OUT, matrix compare A B, each with a --help of its own.\n\nSETs:\n";
   for (const NamedSet& set : named_sets()) text += fmt::format("  {:<10} {}\n", set.name, set.what);
   text += "\nAxes, for --axis and --where (K and N for --where alone):\n";
   for (const Axis& axis : all_axes())
@@ -74,6 +73,35 @@ CLI::Option* repeatable(CLI::App& app, const char* name, std::vector<std::string
   return app.add_option(name, values, help)->allow_extra_args(false);
 }
 
+void add_number(CLI::App& app, const char* name, int& value, const char* help) {
+  app.add_option(name, value, help)->check(CLI::PositiveNumber)->capture_default_str();
+}
+
+void add_selection(CLI::App& app, Selection& selection) {
+  repeatable(app, "--axis", selection.axes, "NAME=VALUE,VALUE: those values in place of the set's (repeatable)");
+  repeatable(app, "--only", selection.globs, "only cases that this shell pattern fits (repeatable: one of them)");
+  repeatable(app, "--where", selection.where,
+             "only cases that it holds for: \"M <= 16 and group < K\" (repeatable: all of them)");
+}
+
+/// What workers may use, as it stands on the command line.
+struct BudgetWords {
+  int memory_mib = default_memory_mib(), gpus = 1;
+
+  void add_to(CLI::App& app, MatrixOptions& options) {
+    options.budget.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    add_number(app, "--jobs", options.budget.jobs, "cases at once");
+    app.add_option("--memory", memory_mib, "MiB that cases at work may take together (default: half of the machine's)")
+        ->check(CLI::PositiveNumber);
+    add_number(app, "--gpus", gpus, "GPUs; each runs one case at a time");
+    add_number(app, "--timeout", options.plan.timeout_seconds, "seconds before a run of a kernel is ended");
+  }
+  void put_into(Budget& budget) const {
+    budget.memory_bytes = static_cast<long long>(memory_mib) << 20;
+    budget.gpus = gpus_of(gpus);
+  }
+};
+
 /// Typing errors are reported before anything runs.
 void check(const MatrixOptions& options) {
   faults::merged(faults::recipe_of_faults(options.plan.inject), faults::recipe_of_settings(options.plan.settings));
@@ -101,20 +129,11 @@ MatrixOptions parse_matrix(int argc, char** argv) {
   MatrixOptions options;
   std::string kernel, shard = "1/1";
   bool no_bisect = false;
-  int memory_mib = default_memory_mib(), gpus = 1;
-  options.budget.jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  BudgetWords budget;
   CLI::App app(about(), "matrix");
-  const auto number = [&](const char* name, int& value, const char* help) {
-    return app.add_option(name, value, help)->check(CLI::PositiveNumber)->capture_default_str();
-  };
   app.add_option("SET", options.selection.set, "which cases")->required();
-  repeatable(app, "--axis", options.selection.axes,
-             "NAME=VALUE,VALUE: those values in place of the set's (repeatable)");
+  add_selection(app, options.selection);
   app.add_option("--kernel", kernel, "the same as --axis kernel=KERNEL");
-  repeatable(app, "--only", options.selection.globs,
-             "only cases that this shell pattern fits (repeatable: one of them)");
-  repeatable(app, "--where", options.selection.where,
-             "only cases that it holds for: \"M <= 16 and group < K\" (repeatable: all of them)");
   app.add_flag("--list", options.list, "print the cases, each as `bisect --case` takes it");
   repeatable(app, "--inject", options.plan.inject, "plant known faults, as bisect does")->delimiter(',');
   repeatable(app, "--set", options.plan.settings, "do a stage another way: STAGE=VARIANT (repeatable)");
@@ -122,21 +141,17 @@ MatrixOptions parse_matrix(int argc, char** argv) {
                  "results as lines of JSON, written as they come; what is there and made with the same stays");
   app.add_flag("--fresh", options.fresh, "begin that file anew");
   app.add_option("--shard", shard, "I/N: every N-th case from the I-th on");
-  number("--jobs", options.budget.jobs, "cases at once");
-  app.add_option("--memory", memory_mib, "MiB that cases at work may take together (default: half of the machine's)")
-      ->check(CLI::PositiveNumber);
-  number("--gpus", gpus, "GPUs; each runs one case at a time");
-  number("--timeout", options.plan.timeout_seconds, "seconds before a run of a kernel is ended");
-  number("--bisect-timeout", options.budget.search_seconds, "seconds before bisect of a failing case is ended");
-  number("--repeat", options.plan.times, "runs of each case: one that does not always end alike is flaky");
+  budget.add_to(app, options);
+  add_number(app, "--bisect-timeout", options.budget.search_seconds,
+             "seconds before bisect of a failing case is ended");
+  add_number(app, "--repeat", options.plan.times, "runs of each case: one that does not always end alike is flaky");
   app.add_flag("--no-bisect", no_bisect, "do not look for what is wrong with a failing case");
   add_reports(app, options.reports);
   app.add_flag("--quiet", options.quiet, "no progress on stderr");
   parse_words(app, [&] { app.parse(argc, argv); });
   if (!kernel.empty()) options.selection.axes.push_back("kernel=" + kernel);
   options.plan.search = !no_bisect;
-  options.budget.memory_bytes = static_cast<long long>(memory_mib) << 20;
-  options.budget.gpus = gpus_of(gpus);
+  budget.put_into(options.budget);
   std::tie(options.shard, options.shards) = shard_in(shard);
   check(options);
   return options;
@@ -179,6 +194,39 @@ BaselineOptions parse_baseline(int argc, char** argv) {
     throw InputError("{} --known, {} --reason and {} --expires: each known failure needs one of each", known.size(),
                      reasons.size(), dates.size());
   for (std::size_t i = 0; i < known.size(); ++i) options.known.push_back({known[i], reasons[i], dates[i]});
+  return options;
+}
+
+CompareOptions parse_compare(int argc, char** argv) {
+  CompareOptions options;
+  BudgetWords budget;
+  CLI::App app(
+      "Two kernels side by side, case by case: outcome, max z and time a launch; what differs comes first. Each is a "
+      "result (FILE.jsonl of `matrix --results`) or a kernel as --kernel takes it, which is run on SET; two kernels "
+      "are run in turns.\n\nExit: 0 nothing is worse in B, 1 something is, 125 nothing could be run here, 129 bad "
+      "input. Times decide nothing.",
+      "matrix compare");
+  app.add_option("A", options.a, "a result or a kernel")->required();
+  app.add_option("B", options.b, "the one that is held against it")->required();
+  app.add_option("SET", options.run.selection.set, "which cases, for a kernel");
+  add_selection(app, options.run.selection);
+  budget.add_to(app, options.run);
+  app.add_option("--json", options.json, "write the comparison as JSON to FILE (-: standard output)");
+  app.add_option("--markdown", options.markdown, "write a summary for a pull request to FILE");
+  app.add_flag("--quiet", options.run.quiet, "no progress on stderr");
+  parse_words(app, [&] { app.parse(argc, argv); });
+  budget.put_into(options.run.budget);
+  options.run.plan.search = false;
+  std::string kernels;
+  for (const std::string& side : {options.a, options.b})
+    if (!is_result(side)) kernels += (kernels.empty() ? "" : ",") + side;
+  if (kernels.empty() != options.run.selection.set.empty())
+    throw InputError("{}", kernels.empty()
+                               ? "compare: A and B are results, no SET is run"
+                               : fmt::format("compare: '{}' is a kernel: which SET is it to be run on?", kernels));
+  if (kernels.empty()) return options;
+  options.run.selection.axes.push_back("kernel=" + kernels);
+  check(options.run);
   return options;
 }
 

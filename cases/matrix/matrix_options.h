@@ -43,11 +43,22 @@ struct BaselineOptions {
   std::vector<KnownFailure> known;
 };
 
+/// `matrix compare A B [SET] [options]`: A and B are results (.jsonl) or kernels.
+struct CompareOptions {
+  std::string a, b;
+  MatrixOptions run;           // of the kernels
+  std::string json, markdown;  // files; empty: not asked for. json "-": standard output, instead of the text
+};
+
+/// Whether a word of `matrix compare` is a result's file, and no kernel.
+inline bool is_result(const std::string& word) { return word.ends_with(".jsonl"); }
+
 /// They throw InputError, and print the help and exit with 0 for --help.
 MatrixOptions parse_matrix(int argc, char** argv);
 JoinOptions parse_merge(int argc, char** argv);
 JoinOptions parse_report(int argc, char** argv);
 BaselineOptions parse_baseline(int argc, char** argv);
+CompareOptions parse_compare(int argc, char** argv);
 
 /// The GPU that CTest's resource specification gives this process, as CUDA_VISIBLE_DEVICES names it: CTest sets
 /// CTEST_RESOURCE_GROUP_0_GPUS="id:3,slots:1". None outside CTest, or without a specification.

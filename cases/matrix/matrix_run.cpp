@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/matrix_run.h"
 
-#include "cases/matrix/made_with.h"
+#include "cases/matrix/finding_groups.h"
 #include "cases/report/lines_file.h"
 #include "cases/report/progress_bar.h"
 #include "cases/report/write_file.h"
@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -20,10 +21,30 @@
 namespace w4::cases::matrix {
 namespace {
 
-constexpr std::size_t kMostShown = 20;  // red cases in the summary; the reports have all
+constexpr std::size_t kMostShown = 20;  // findings in the summary; the reports have all cases
+
+std::string cases_text(std::size_t count) { return fmt::format("{} {}", count, count == 1 ? "case" : "cases"); }
+
+/// The finding, where it shows, and its first case with the command that repeats it.
+std::string text_of(const FindingGroup& group, const Results& results) {
+  const Record& first = group.first();
+  const std::string condition = condition_of(group, results), cure = group.cure();
+  std::string text = text_line("{:<12} {}: {}", name_of(first.outcome), cases_text(group.cases.size()), group.what);
+  if (!condition.empty()) text += text_line("{:<12} {}", "", condition);
+  if (!cure.empty()) text += text_line("{:<12} {}", "cure", cure);
+  if (group.what == first.reason)
+    text += text_line("{:<12} {}", "first", first.case_text);
+  else
+    text += text_line("{:<12} {}: {}", "first", first.case_text, first.reason);
+  return text + text_line("{:<12} {}", "", first.rerun);
+}
 
 Heading heading_of(const MatrixOptions& options, std::size_t cases) {
-  Heading heading{.set = options.selection.set, .cases = cases, .shard = options.shard, .shards = options.shards};
+  Heading heading{.set = options.selection.set,
+                  .cases = cases,
+                  .shard = options.shard,
+                  .shards = options.shards,
+                  .made = made_here()};
   const auto add = [&](const char* name, const std::vector<std::string>& values) {
     for (const std::string& value : values) heading.selection.push_back(fmt::format("{} {}", name, value));
   };
@@ -68,7 +89,9 @@ class Keeper {
   }
 
   void keep(Record record) {
-    if (const auto now = made_with_.find(record.case_text); now != made_with_.end()) record.made_with = now->second;
+    if (const auto now = made_with_.find(record.case_text); now != made_with_.end())
+      record.made_with.merge(MadeWith(now->second));
+    is_new_ = true;
     try {
       file_.add(json_of(record));
     } catch (const InputError& error) {
@@ -78,8 +101,12 @@ class Keeper {
   }
 
   /// The records of `cases`, in their order; the file is rewritten in that order.
-  MatrixRun finish(const Heading& heading, const std::vector<CaseId>& cases) {
-    MatrixRun run{.results = {heading, {}}, .not_written = not_written_};
+  MatrixRun finish(Heading heading, const std::vector<CaseId>& cases) {
+    if (const auto& kept = file_.kept_heading(); !kept.is_null()) {  // this run is one of those that made the result
+      const MadeWith before = matrix::heading_of(kept, path_).made;
+      heading.made = is_new_ ? joined_made({before, heading.made}) : before;
+    }
+    MatrixRun run{.results = {std::move(heading), {}}, .not_written = not_written_};
     for (const CaseId& id : cases)
       if (auto found = records_.extract(id.text())) run.results.records.push_back(std::move(found.mapped()));
     if (path_.empty() || !not_written_.empty()) return run;
@@ -97,6 +124,7 @@ class Keeper {
   report::LinesFile file_;
   std::map<std::string, Record> records_;
   std::string not_written_;
+  bool is_new_ = false;  // a record is
 };
 
 void begin_anew(const MatrixOptions& options) {
@@ -111,8 +139,7 @@ MatrixRun run_matrix(const MatrixOptions& options, const std::string& program) {
   const std::vector<CaseId> cases = shard_of(all, options.shard, options.shards);
   const Heading heading = heading_of(options, all.size());
   begin_anew(options);
-  const bool kept = !options.results.empty();
-  Keeper keeper(options.results, heading, kept ? made_with(cases, program) : std::map<std::string, MadeWith>{});
+  Keeper keeper(options.results, heading, made_with(cases, program));
   keeper.forget_outdated();
   std::vector<CaseId> missing;
   for (const CaseId& id : cases)
@@ -127,20 +154,14 @@ MatrixRun run_matrix(const MatrixOptions& options, const std::string& program) {
 
 std::string summary_of(const Results& results) {
   std::string text;
-  std::size_t shown = 0, red = 0;
   std::map<std::string, std::size_t> left_out;
-  for (const Record& record : results.records) {
+  for (const Record& record : results.records)
     if (record.outcome == Outcome::unsupported || record.outcome == Outcome::skipped)
       ++left_out[fmt::format("{:<12} {}", name_of(record.outcome), record.reason)];
-    if (!is_red(record.outcome) || ++red > kMostShown) continue;
-    ++shown;
-    text += text_line("{:<12} {}", name_of(record.outcome), record.case_text);
-    text += text_line("{:<12} {}", "", record.reason);
-    if (const std::string found = finding_line(record); !found.empty()) text += text_line("{:<12} {}", "", found);
-    text += text_line("{:<12} {}", "", record.rerun);
-  }
-  if (red > shown) text += fmt::format("{:<12} and {} more\n", "", red - shown);
-  for (const auto& [why, count] : left_out) text += text_line("{} ({} {})", why, count, count == 1 ? "case" : "cases");
+  const std::vector<FindingGroup> groups = groups_of(red_cases(results));
+  for (std::size_t i = 0; i < std::min(groups.size(), kMostShown); ++i) text += text_of(groups[i], results);
+  if (groups.size() > kMostShown) text += fmt::format("{:<12} and {} more\n", "", groups.size() - kMostShown);
+  for (const auto& [why, count] : left_out) text += text_line("{} ({})", why, cases_text(count));
   return text + text_line("{:<12} {}", "matrix " + results.heading.set, counts_text(results.records));
 }
 

@@ -4,10 +4,12 @@
 #include "fixtures/error.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 
@@ -168,7 +170,25 @@ Results merged(const std::vector<Results>& results, const std::vector<std::strin
   check_no_others(parts, fullest);
   Heading heading = parts[0].heading();
   heading.shard = heading.shards = 1;
+  std::vector<MadeWith> made;
+  for (const Part& part : parts) made.push_back(part.heading().made);
+  heading.made = joined_made(made);
   return {.heading = heading, .records = interleaved(fullest, cases)};
+}
+
+std::string versions_text(const std::vector<Record>& records) {
+  std::map<std::string, std::set<std::string>> versions;
+  const auto add = [&](const Record& record, const char* what, const std::string& of) {
+    if (const auto sum = record.made_with.find(what); sum != record.made_with.end()) versions[of].insert(sum->second);
+  };
+  for (const Record& record : records) {
+    add(record, "kernel", record.case_text.substr(record.case_text.find('@') + 1));
+    for (const char* what : {"program", "fixture"}) add(record, what, std::string("the ") + what);
+  }
+  std::vector<std::string> parts;
+  for (const auto& [what, sums] : versions)
+    if (sums.size() > 1) parts.push_back(fmt::format("{} versions of {}", sums.size(), what));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 }  // namespace w4::cases::matrix

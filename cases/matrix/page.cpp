@@ -96,10 +96,13 @@ std::string page_of(const Results& results, const News* news) {
     rows.push_back(row_of(results.records[i]));
     details.add(i, results.records[i]);
   }
+  ordered_json heading = json_of(results.heading);
+  heading.erase("made");
   const std::vector<std::size_t> counts = counts_of(results.records);
   for (std::size_t i = 0; i < counts.size(); ++i) outcomes.push_back(name_of(static_cast<Outcome>(i)));
   const ordered_json data = {
-      {"heading", json_of(results.heading)},
+      {"heading", std::move(heading)},
+      {"made", made_of(results)},  // name to value, as in docs/report.md; empty: of an older program
       {"outcomes", outcomes},
       {"counts", counts},
       {"counts_text", counts_text(results.records)},
@@ -125,7 +128,7 @@ Results results_of(const report::Report& report) {
                 .rerun = report.rerun};
   if (report.rounding) record.rounding = {*report.rounding, report.rounding_text};
   if (report.comparison && report.comparison->judged > 0) record.error = figures_of(*report.comparison);
-  return {.heading = {.set = "bisect", .cases = 1}, .records = {std::move(record)}};
+  return {.heading = {.set = "bisect", .cases = 1, .made = report.made}, .records = {std::move(record)}};
 }
 
 }  // namespace w4::cases::matrix

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/matrix/record.h"
 
+#include "cases/report/schema.h"
 #include "fixtures/error.h"
 #include "fixtures/files/json_dump.h"
 #include "fixtures/files/json_text.h"
@@ -20,11 +21,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr int kUnnamedSchema = 1;  // of older files, otherwise the same
 constexpr std::string_view kOutcomes[] = {"pass",    "fail",    "flaky",     "unsupported",
                                           "skipped", "crashed", "timed-out", "unreadable"};
 
 [[noreturn]] void refuse_field(const char* name, std::string_view where) {
-  throw InputError("{}: no '{}' of the expected kind; it is no result of schema {}", where, name, kResultsSchema);
+  throw InputError("{}: no '{}' of the expected kind; it is no result of schema {}", where, name,
+                   report::kResultsSchema);
 }
 
 template <class Value>
@@ -112,11 +115,13 @@ Outcome parse_outcome(std::string_view text) {
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
 
 ordered_json json_of(const Heading& heading) {
-  return {{"schema", kResultsSchema},
-          {"set", heading.set},
-          {"selection", heading.selection},
-          {"cases", heading.cases},
-          {"shard", {heading.shard, heading.shards}}};
+  ordered_json out = {{"schema", report::kResultsSchema},
+                      {"set", heading.set},
+                      {"selection", heading.selection},
+                      {"cases", heading.cases},
+                      {"shard", {heading.shard, heading.shards}}};
+  if (!heading.made.empty()) out["made"] = heading.made;
+  return out;
 }
 
 ordered_json json_of(const Record& record) {
@@ -124,6 +129,7 @@ ordered_json json_of(const Record& record) {
                       {"outcome", name_of(record.outcome)},
                       {"reason", record.reason},
                       {"seconds", record.seconds}};
+  if (record.launch_seconds) out["launch_seconds"] = *record.launch_seconds;
   if (record.error)
     out["error"] = {{"max_z", number(record.error->max_z)},
                     {"rms_z", number(record.error->rms_z)},
@@ -141,14 +147,16 @@ ordered_json json_of(const Record& record) {
 }
 
 Heading heading_of(const ordered_json& value, std::string_view where) {
-  if (count_in(value, "schema", where) != kResultsSchema)
-    throw InputError("{}: schema {}, this program reads {}", where, value["schema"].dump(), kResultsSchema);
+  const auto schema = field<ordered_json>(value, "schema", where);
+  if (schema != report::kResultsSchema && schema != kUnnamedSchema)
+    throw InputError("{}: schema {}, this program reads {}", where, schema.dump(), report::kResultsSchema);
   const auto shard = field<std::array<ordered_json, 2>>(value, "shard", where);
   return {.set = field<std::string>(value, "set", where),
           .selection = field<std::vector<std::string>>(value, "selection", where),
           .cases = static_cast<std::size_t>(count_in(value, "cases", where)),
           .shard = count_of(shard[0], "shard", where),
-          .shards = count_of(shard[1], "shard", where)};
+          .shards = count_of(shard[1], "shard", where),
+          .made = value.contains("made") ? field<MadeWith>(value, "made", where) : MadeWith{}};
 }
 
 Record record_of(const ordered_json& value, std::string_view where) {
@@ -156,6 +164,7 @@ Record record_of(const ordered_json& value, std::string_view where) {
                 .outcome = parse_outcome(field<std::string>(value, "outcome", where)),
                 .reason = field<std::string>(value, "reason", where),
                 .seconds = field<double>(value, "seconds", where)};
+  if (value.contains("launch_seconds")) record.launch_seconds = field<double>(value, "launch_seconds", where);
   if (value.contains("error")) record.error = error_of(value["error"], where);
   if (value.contains("rounding")) record.rounding = rounding_of(value["rounding"], where);
   if (value.contains("repeated")) {
@@ -202,6 +211,12 @@ std::string text_of(const Results& results) {
   std::string text = line_of(json_of(results.heading));
   for (const Record& record : results.records) text += line_of(json_of(record));
   return text;
+}
+
+MadeWith made_of(const Results& results) {
+  std::set<MadeWith> all = {results.heading.made};
+  for (const Record& record : results.records) all.insert(record.made_with);
+  return joined_made({all.begin(), all.end()});
 }
 
 std::vector<std::size_t> counts_of(const std::vector<Record>& records) {

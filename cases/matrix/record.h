@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/made_with.h"
 #include "cases/judge/compare.h"
 
 #include <nlohmann/json.hpp>
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace w4::cases::matrix {
-
-/// The number of the format that result files and reports are written in; docs/matrix.md describes it.
-inline constexpr int kResultsSchema = 1;
 
 /// How a case ended. `skipped`: this machine cannot run it (no GPU, no memory); `unsupported`: the kernel does not take
 /// it (its shape); `unreadable`: its answer is damaged.
@@ -46,16 +43,13 @@ struct Known {
   friend bool operator==(const Known&, const Known&) = default;
 };
 
-/// What a result depends on besides its case: "program", "kernel", "fixture", each with the first 16 digits of a
-/// SHA-256.
-using MadeWith = std::map<std::string, std::string>;
-
 /// The result of one case.
 struct Record {
   std::string case_text;  // what `bisect --case` takes; unique within a result
   Outcome outcome = Outcome::pass;
   std::string reason = {};  // one line; empty only for a pass
   double seconds = 0;
+  std::optional<double> launch_seconds = {};      // of the fastest launch of the case; none: nothing was launched
   std::optional<ErrorFigures> error = {};         // none: there was no output to compare
   std::optional<RecordedRounding> rounding = {};  // of the user's kernel, where its output is right
   int times = 1;                                  // runs (--repeat), and how many of them did not pass
@@ -64,7 +58,7 @@ struct Record {
   nlohmann::ordered_json pictures = nullptr;  // of a failure (pictures.h), or null
   std::string rerun = {};                     // the command that repeats it alone
   std::optional<Known> known = {};            // in baselines only (baseline.h)
-  MadeWith made_with = {};                    // in result files only (made_with.h)
+  MadeWith made_with = {};                    // sums, and on a GPU "gpu" and "driver"; not in baselines
 };
 
 /// Which cases a result is of. Results may be joined or resumed only when all but the shard is equal.
@@ -73,6 +67,7 @@ struct Heading {
   std::vector<std::string> selection = {};  // --axis, --only, --where, --inject, --set, --repeat, as they were given
   std::size_t cases = 0;                    // of the whole set, all shards together
   int shard = 1, shards = 1;
+  MadeWith made = {};  // made_here(); of joined results, of all of them
   friend bool operator==(const Heading&, const Heading&) = default;
 };
 
@@ -81,6 +76,9 @@ struct Results {
   Heading heading;
   std::vector<Record> records;
 };
+
+/// What the whole result was made with: the heading's, and of all records.
+MadeWith made_of(const Results& results);
 
 /// null where the value is not finite: JSON has no such numbers.
 nlohmann::ordered_json number(double value);

@@ -11,13 +11,12 @@ namespace w4::cases::matrix {
 /// A result as JUnit XML, as CI systems read it: one <testsuite>, one <testcase> a case with its set as class name.
 /// fail and flaky are a <failure>, crashed, timed-out and unreadable an <error>, both with the finding as text; skipped
 /// and unsupported are <skipped>. With news (nullptr: without a baseline) a test case fails where there is news of it:
-/// a pass with news is a <failure>, a case that is gone is a test case that fails, a known failure is <skipped>. No
-/// time of day, no host: the same result gives the same bytes.
+/// a pass with news is a <failure>, a case that is gone is a test case that fails, a known failure is <skipped>. What
+/// the result was made with are its properties: the same result gives the same bytes.
 std::string junit_of(const Results& results, const News* news);
 
 /// The limit of a pull request's comment, in characters; every summary has fewer bytes.
 inline constexpr std::size_t kMaxMarkdown = 65536;
-inline constexpr std::size_t kMarkdownRows = 20;  // of each table; then "and N more"
 
 /// A summary of a result in GitHub's Markdown: counts, the news against the baseline (null: none), red cases with
 /// their findings and the commands that repeat them; folded: known failures, and cases that were not run.

@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,14 @@ namespace w4::cases::report {
 class LinesFile {
  public:
   /// Begins the file, or reads the results of an earlier run and removes a truncated last line. Throws InputError for a
-  /// file with another heading (message: `other`) and for one that is no such file.
+  /// file with another heading (message: `other`; "made", its last field, may differ) and for one that is no such file.
   LinesFile(const std::filesystem::path& path, const nlohmann::ordered_json& heading, const std::string& other);
   ~LinesFile();
   LinesFile(const LinesFile&) = delete;
   LinesFile& operator=(const LinesFile&) = delete;
 
-  /// The results of the earlier run.
+  /// The heading of the earlier run, null: there was none; and its results.
+  const nlohmann::ordered_json& kept_heading() const { return *kept_heading_; }
   const std::vector<nlohmann::ordered_json>& kept() const { return kept_; }
 
   /// Appends a line. Throws InputError when that fails, and removes the part that was written.
@@ -28,6 +30,7 @@ class LinesFile {
 
  private:
   std::filesystem::path path_;
+  std::unique_ptr<nlohmann::ordered_json> kept_heading_;
   std::vector<nlohmann::ordered_json> kept_;
   int file_ = -1;
 };

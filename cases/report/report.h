@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cases/case/made_with.h"
 #include "cases/judge/audit.h"
 #include "cases/judge/compare.h"
 #include "cases/judge/launch_repeats.h"
@@ -79,6 +80,7 @@ struct Report {
   std::shared_ptr<nlohmann::ordered_json> pictures = {};  // judge/pictures.h; null: none. json_of() leaves them out
   int runs = 0;                                           // of the kernel that was asked; 0: not counted
   std::string rerun;
+  MadeWith made = {};  // empty within a result of many cases, which says it once
   double seconds = 0;
 };
 

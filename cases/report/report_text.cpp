@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cases/report/report_text.h"
 
+#include "cases/report/schema.h"
 #include "fixtures/error.h"
 #include "fixtures/text.h"
 
@@ -15,8 +16,6 @@ namespace w4::cases::report {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr int kSchema = 1;
 
 /// A text, built piece by piece, with optional colours. All pieces are shown().
 class Text {
@@ -245,7 +244,7 @@ std::string text_of(const Report& report, bool color) {
 
 ordered_json json_of(const Report& report) {
   const judge::Comparison c = report.comparison.value_or(judge::Comparison{});
-  ordered_json out = {{"schema", kSchema},       {"case", report.case_id},
+  ordered_json out = {{"schema", kReportSchema}, {"case", report.case_id},
                       {"kernel", report.kernel}, {"verdict", name_of(report.verdict)},
                       {"reason", report.reason}, {"fixture", report.fixture},
                       {"notes", report.notes}};
@@ -287,6 +286,7 @@ ordered_json json_of(const Report& report) {
                       {"differing", report.repeats->differing},
                       {"triage", judge::triage_of(*report.repeats)}};
   out["rerun"] = report.rerun;
+  if (!report.made.empty()) out["made"] = report.made;
   out["seconds"] = report.seconds;
   return out;
 }

@@ -54,6 +54,7 @@ class KernelBisection {
   void describe_kernel() {
     const kernel::child::ForeignKernel& kernel = trials_.kernel();
     report_.kernel = asked_.spec;
+    report_.made = made_on(kernel);
     const std::string file = asked_.spec.substr(asked_.spec.find(':') + 1);
     report_.launch = kernel.name() == file ? "" : kernel.name() + ", ";
     report_.launch +=

@@ -27,9 +27,10 @@ class ForeignKernel {
   /// false: the caller adds the bias, so run without it.
   virtual bool takes_bias() const { return true; }
 
-  /// On a GPU: the device, and why launches are not watched (empty: they are).
+  /// On a GPU: the device, what its driver can do, and why launches are not watched (empty: they are).
   virtual bool on_device() const { return false; }
   virtual std::string device() const { return ""; }
+  virtual std::string driver() const { return ""; }
   virtual int multiprocessors() const { return 0; }
   virtual std::string unwatched() const { return ""; }
 };

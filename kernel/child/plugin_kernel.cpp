@@ -151,6 +151,7 @@ std::string PluginKernel::name() const {
 bool PluginKernel::on_device() const { return child_.greeting().plugin.pointers == W4_DEVICE; }
 bool PluginKernel::takes_bias() const { return (child_.greeting().plugin.extras & W4_BIAS) != 0; }
 std::string PluginKernel::device() const { return child_.greeting().device; }
+std::string PluginKernel::driver() const { return child_.greeting().driver; }
 int PluginKernel::multiprocessors() const { return child_.greeting().multiprocessors; }
 std::string PluginKernel::unwatched() const { return child_.greeting().unwatched; }
 bool PluginKernel::finish() { return child_.finish(); }

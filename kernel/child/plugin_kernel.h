@@ -22,6 +22,7 @@ class PluginKernel final : public ForeignKernel {
   bool takes_bias() const override;
   bool on_device() const override;
   std::string device() const override;
+  std::string driver() const override;
   int multiprocessors() const override;
   std::string unwatched() const override;
 

@@ -169,6 +169,12 @@ std::string device_name() {
                      properties.multiProcessorCount);
 }
 
+std::string driver_version() {
+  int version = 0;  // 12080 is 12.8
+  check(cudaDriverGetVersion(&version), "cudaDriverGetVersion");
+  return fmt::format("CUDA {}.{}", version / 1000, version % 1000 / 10);
+}
+
 void run_on_device(const Request& request, std::byte* memory, const W4Plugin& plugin, Answer& answer) {
   try {
     run(request, memory, plugin, answer);

@@ -15,6 +15,8 @@ std::string why_no_device();
 
 /// "NVIDIA H200, sm_90, 132 multiprocessors"; only where there is a device.
 std::string device_name();
+/// "CUDA 12.8": the newest that the driver runs.
+std::string driver_version();
 int multiprocessors();
 
 /// One run of a plug-in on device copies of the buffers in `memory`, guard zones included. They are copied back unless

@@ -39,6 +39,7 @@ void greet(const W4Plugin& plugin) {
   put(greeting.text, plugin.name == nullptr ? "" : plugin.name);
   if (plugin.pointers == W4_DEVICE) {
     put(greeting.device, device_name().c_str());
+    put(greeting.driver, driver_version().c_str());
     greeting.multiprocessors = multiprocessors();
     put(greeting.unwatched, LaunchWatch::why_not().c_str());
   }

@@ -54,6 +54,7 @@ struct Greeting {
   W4Plugin plugin;               // pointers are invalid here
   char text[kTextBytes];         // the name, or the reason
   char device[kErrorBytes * 2];  // "NVIDIA H200, sm_90, 132 multiprocessors", or empty
+  char driver[kErrorBytes];      // "CUDA 12.8", or empty
   int multiprocessors;
   char unwatched[kErrorBytes];  // why launches are not watched; empty: they are
 };

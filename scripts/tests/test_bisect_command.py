@@ -119,7 +119,7 @@ def test_json_has_the_contracts_fields():
     done = bisect("b", 128, "--inject", "bias-double,tile-order-swap", "--json", "-")
     assert done.returncode == 1
     report = json.loads(done.stdout)
-    assert report["schema"] == 1 and report["verdict"] == "mismatch" and report["kernel"] == "cpu"
+    assert report["schema"] == "w4bisect.report/1" and report["verdict"] == "mismatch" and report["kernel"] == "cpu"
     assert [c["fault"] for c in report["culprits"]] == ["tile-order-swap", "bias-double"]
     assert all({"stage", "fault", "evidence", "cure", "rerun"} <= set(c) for c in report["culprits"])
     assert [s["stage"] for s in report["stages"]] == [

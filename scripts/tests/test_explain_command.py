@@ -79,7 +79,7 @@ def test_json_has_a_schema_and_a_place_for_every_term(tmp_path):
     done = explain(0, 3, "b", 128, "--inject", "repack-transpose", "--json", "-")
     assert done.returncode == 1
     trace = json.loads(done.stdout)
-    assert (trace["schema"], trace["question"], trace["m"], trace["n"], trace["verdict"]) == (1, "output", 0, 3, "mismatch")
+    assert (trace["schema"], trace["question"], trace["m"], trace["n"], trace["verdict"]) == ("w4bisect.explain/1", "output", 0, 3, "mismatch")
     assert len(trace["terms"]) == 20 and trace["count"]["terms"] == 384
     term = trace["terms"][0]
     assert term["from"]["code"] == {"k": (3 * 384 + term["k"]) // 1536, "n": (3 * 384 + term["k"]) % 1536}

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from provenance import without_provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 BISECT = Path(os.environ.get("W4_BISECT", ROOT / "build/release/bin/bisect"))
@@ -29,16 +30,12 @@ def matrix(*arguments, **options):
 
 def records_in(path):
     heading, *records = [json.loads(line) for line in path.read_text().splitlines()]
-    assert heading["schema"] == 1
+    assert heading["schema"] == "w4bisect.results/1"
     return records
 
 
 def without_times(path):
-    records = records_in(path)
-    for record in records:
-        record.pop("seconds")
-        record.get("finding", {}).pop("seconds", None)
-    return records
+    return without_provenance(records_in(path))
 
 
 @pytest.fixture

@@ -21,7 +21,9 @@ FINDING = {"schema": 1, "verdict": "mismatch", "culprits": [
 # The shape that Jenkins' and Ant's schemas of JUnit XML share: attributes (needed, allowed) and children of an element.
 SHAPE = {
     "testsuites": ({"name"}, {"tests", "failures", "errors", "time", "disabled"}, {"testsuite"}),
-    "testsuite": ({"name", "tests", "failures", "errors"}, {"skipped", "time", "disabled", "id", "package"}, {"testcase"}),
+    "testsuite": ({"name", "tests", "failures", "errors"}, {"skipped", "time", "disabled", "id", "package"}, {"properties", "testcase"}),
+    "properties": (set(), set(), {"property"}),
+    "property": ({"name", "value"}, set(), set()),
     "testcase": ({"name", "classname", "time"}, {"status"}, {"skipped", "error", "failure"}),
     "skipped": (set(), {"message", "type"}, set()),
     "failure": ({"type"}, {"message"}, set()),
@@ -169,7 +171,9 @@ def test_a_baseline_with_a_failure_that_is_not_known_is_refused(tmp_path):
 
 
 def test_ten_thousand_failures_fit_a_comment(tmp_path):
-    result = write(tmp_path / "r.jsonl", [record(i, "fail") for i in range(10_000)])
+    culprit = FINDING["culprits"][0]
+    result = write(tmp_path / "r.jsonl", [record(i, "fail", finding={"culprits": [culprit | {"fault": f"fault {i}"}]})
+                                          for i in range(10_000)])
     matrix("report", result, "--markdown", tmp_path / "summary.md", "--junit", tmp_path / "junit.xml", expected=1)
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert summary.startswith("### matrix ci: 10000 fail\n")

@@ -155,3 +155,26 @@ TEST_CASE("merge: of two equal outcomes the one with a finding is kept whatever 
   CHECK(files.text() == text_of(want));
   CHECK(files.in_order({2, 1, 0}).text() == text_of(want));
 }
+
+TEST_CASE("made with: results of different versions say how many there are") {
+  std::vector<Record> records = {passed(0), passed(1), passed(2)};
+  CHECK(versions_text(records).empty());
+  for (Record& record : records) {
+    record.case_text += "@plugin:./k.so";
+    record.made_with = {{"kernel", "a"}, {"program", "b"}};
+  }
+  CHECK(versions_text(records).empty());
+  records[1].made_with["kernel"] = "c";
+  CHECK(versions_text(records) == "2 versions of plugin:./k.so");
+  records[2].made_with = {{"kernel", "d"}, {"program", "e"}};
+  CHECK(versions_text(records) == "3 versions of plugin:./k.so, 2 versions of the program");
+}
+
+TEST_CASE("merge: the whole says what all shards were made with") {
+  Files files({shard_of(whole_of(4), 1, 2), shard_of(whole_of(4), 2, 2)});
+  files.results[0].heading.made = {{"host", "b"}, {"date", "2026-01-02T00:00:00Z"}, {"commit", "c"}};
+  files.results[1].heading.made = {{"host", "a"}, {"date", "2026-01-01T00:00:00Z"}, {"commit", "c"}};
+  const MadeWith made = {{"host", "a; b"}, {"date", "2026-01-02T00:00:00Z"}, {"commit", "c"}};
+  CHECK(merged(files.results, files.names).heading.made == made);
+  CHECK(files.text() == files.in_order({1, 0}).text());
+}

@@ -62,9 +62,9 @@ TEST_CASE("records: a finding or a known failure of the wrong shape is refused w
   const std::string front = R"({"case":"M1","outcome":"fail","reason":"x","seconds":1,)";
   CHECK(error_in(front + R"("finding":[1],"rerun":""})") == "FILE, line 2: 'finding' is no object");
   CHECK(error_in(front + R"("finding":{"culprits":["a"]},"rerun":""})") ==
-        "FILE, line 2: no 'stage' of the expected kind; it is no result of schema 1");
+        "FILE, line 2: no 'stage' of the expected kind; it is no result of schema w4bisect.results/1");
   CHECK(error_in(front + R"("rerun":"","known":{"reason":"x"}})") ==
-        "FILE, line 2: no 'expires' of the expected kind; it is no result of schema 1");
+        "FILE, line 2: no 'expires' of the expected kind; it is no result of schema w4bisect.results/1");
   CHECK(error_in(front + R"("finding":{"culprits":[]},"rerun":""})") == "no error");
   CHECK(error_in(front + R"("rounding":{"class":"twice","text":""},"rerun":""})") ==
         "FILE, line 2: 'twice' is no class of rounding that this program knows");
@@ -72,7 +72,7 @@ TEST_CASE("records: a finding or a known failure of the wrong shape is refused w
 
 TEST_CASE("records: a value of another type or a number that no count can be is refused with its line") {
   const std::string front = R"({"case":"M1","outcome":"fail","reason":"x","seconds":1,)";
-  const std::string kind = " of the expected kind; it is no result of schema 1";
+  const std::string kind = " of the expected kind; it is no result of schema w4bisect.results/1";
   for (const char* figure : {R"("x")", "[]", "true"})
     CHECK(error_in(front + R"("error":{"max_z":)" + figure + R"(,"rms_z":1,"nrmse":1,"gain":1},"rerun":""})") ==
           "FILE, line 2: no 'max_z'" + kind);
@@ -95,6 +95,6 @@ TEST_CASE("records: a heading of the wrong shape is refused") {
                                             "\n",
                                             shard));
     CHECK(error_of(path, [&] { matrix::read_results(path.string()); }) ==
-          "FILE, line 1: no 'shard' of the expected kind; it is no result of schema 1");
+          "FILE, line 1: no 'shard' of the expected kind; it is no result of schema w4bisect.results/1");
   }
 }

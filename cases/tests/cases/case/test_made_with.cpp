@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/made_with.h"
+#include "cases/case/made_with.h"
 
-#include "cases/tests/cases/matrix/made_results.h"
 #include "cases/tests/fixtures/scratch.h"
 
 #include <doctest/doctest.h>
@@ -9,7 +8,6 @@
 namespace {
 
 using namespace w4::cases;
-using namespace w4::cases::matrix;
 using w4::fixtures::test::Scratch;
 
 constexpr const char* kCpu = "M1_K64_N64_g64_sym_fp16_r_s7";
@@ -53,16 +51,11 @@ TEST_CASE("made with: of a command the words that are files count whatever stand
   CHECK(made(kCpu + std::string("@exec:true"), program).count("kernel") == 0);
 }
 
-TEST_CASE("made with: results of different versions say how many there are") {
-  std::vector<Record> records = {passed(0), passed(1), passed(2)};
-  CHECK(versions_text(records).empty());
-  for (Record& record : records) {
-    record.case_text += "@plugin:./k.so";
-    record.made_with = {{"kernel", "a"}, {"program", "b"}};
-  }
-  CHECK(versions_text(records).empty());
-  records[1].made_with["kernel"] = "c";
-  CHECK(versions_text(records) == "2 versions of plugin:./k.so");
-  records[2].made_with = {{"kernel", "d"}, {"program", "e"}};
-  CHECK(versions_text(records) == "3 versions of plugin:./k.so, 2 versions of the program");
+TEST_CASE("made with: of several each value stands once and the latest date counts") {
+  const MadeWith a = {{"host", "a"}, {"date", "2026-01-02T00:00:00Z"}, {"gpu", "NVIDIA H200, sm_90"}};
+  const MadeWith b = {{"host", "b"}, {"date", "2026-01-01T00:00:00Z"}};
+  const MadeWith both = {{"host", "a; b"}, {"date", "2026-01-02T00:00:00Z"}, {"gpu", "NVIDIA H200, sm_90"}};
+  CHECK(joined_made({a, b}) == both);
+  CHECK(joined_made({both, a, joined_made({b, both})}) == both);
+  CHECK(joined_made({}).empty());
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cases/matrix/made_with.h"
+#include "cases/case/made_with.h"
 
-#include "cases/case/options.h"
 #include "cases/case/prepare.h"
 #include "fixtures/error.h"
 #include "fixtures/files/checksum.h"
@@ -12,9 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <set>
-
-namespace w4::cases::matrix {
+namespace w4::cases {
 namespace {
 
 namespace fs = std::filesystem;
@@ -72,9 +69,10 @@ std::vector<fs::path> files_of_kernel(const std::string& kernel) {
   }
 }
 
-std::string sum_of_fixture(const fs::path& path) {
+std::string sum_of_fixture(const CaseRequest& request) {
   std::vector<std::string> sums;
-  for (const auto& [name, tensor] : fixtures::read_container_with(path, "").tensors)
+  for (const auto& [name, tensor] :
+       fixtures::read_container_with(fixture_path(request), request.layer, request.trust).tensors)
     sums.push_back(checksum_of(tensor));
   return short_sum(sums);
 }
@@ -93,20 +91,40 @@ class Sums {
   std::map<std::string, std::string> known_;
 };
 
+/// Of the program and the kernel.
+MadeWith sums_of(const std::string& kernel, const fs::path& program, Sums& sums) {
+  MadeWith made;
+  const bool has_worker = !kernel.empty() && !kernel.starts_with(kExec);
+  sums.add(made, kProgram, has_worker ? " and worker" : "",
+           [&] { return short_sum_of_files(files_of_program(program, has_worker)); });
+  if (!kernel.empty()) sums.add(made, kKernel, kernel, [&] { return short_sum_of_files(files_of_kernel(kernel)); });
+  return made;
+}
+
 }  // namespace
+
+MadeWith made_with(const std::string& kernel, const fs::path& program) {
+  Sums sums;
+  return sums_of(kernel, program, sums);
+}
+
+MadeWith made_with(const Options& options, const fs::path& program) {
+  Sums sums;
+  MadeWith made = sums_of(kernel_spec(options.asked), program, sums);
+  if (const auto* packed = std::get_if<asked::PackedTensors>(&options.asked))
+    sums.add(made, kKernel, "", [&] { return short_sum_of_files({packed->file}); });
+  if (const auto* recorded = std::get_if<asked::RecordedOutput>(&options.asked))
+    sums.add(made, kKernel, "", [&] { return short_sum_of_files({recorded->file}); });
+  if (!is_random(options.request)) sums.add(made, kFixture, "", [&] { return sum_of_fixture(options.request); });
+  return made;
+}
 
 std::map<std::string, MadeWith> made_with(const std::vector<CaseId>& cases, const fs::path& program) {
   std::map<std::string, MadeWith> all;
   Sums sums;
   for (const CaseId& id : cases) {
-    MadeWith& made = all[id.text()];
-    const bool has_worker = !id.kernel.empty() && !id.kernel.starts_with(kExec);
-    sums.add(made, kProgram, has_worker ? " and worker" : "",
-             [&] { return short_sum_of_files(files_of_program(program, has_worker)); });
-    if (!id.kernel.empty())
-      sums.add(made, kKernel, id.kernel, [&] { return short_sum_of_files(files_of_kernel(id.kernel)); });
-    if (id.source != Source::r)
-      sums.add(made, kFixture, "", [&] { return sum_of_fixture(fixture_path(options_of(id).request)); });
+    MadeWith& made = all[id.text()] = sums_of(id.kernel, program, sums);
+    if (id.source != Source::r) sums.add(made, kFixture, "", [&] { return sum_of_fixture(options_of(id).request); });
   }
   return all;
 }
@@ -121,15 +139,4 @@ std::string difference(const MadeWith& a, const MadeWith& b) {
   return fmt::format("{}", fmt::join(differing, " and "));
 }
 
-std::string versions_text(const std::vector<Record>& records) {
-  std::map<std::string, std::set<std::string>> versions;
-  for (const Record& record : records)
-    for (const auto& [what, sum] : record.made_with)
-      versions[what == kKernel ? record.case_text.substr(record.case_text.find('@') + 1) : "the " + what].insert(sum);
-  std::vector<std::string> parts;
-  for (const auto& [what, sums] : versions)
-    if (sums.size() > 1) parts.push_back(fmt::format("{} versions of {}", sums.size(), what));
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
-
-}  // namespace w4::cases::matrix
+}  // namespace w4::cases
