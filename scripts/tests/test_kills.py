@@ -8,6 +8,7 @@ import shutil
 import signal
 
 import pytest
+from provenance import without_provenance
 from test_failing_calls import BIN, CANNOT, RUNS, is_whole, library, made, run  # noqa: F401 (fixtures)
 
 WHOLE = "W4_FULL" in os.environ    # scripts/test --full
@@ -15,25 +16,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 CALLS = ("write", "fsync", "rename")    # a kill shows where something is written
 WRITES = {name: (words, outputs) for name, (words, outputs) in RUNS.items() if outputs}
 SAMPLE = {"bisect": 2, "matrix": 5, "convert": 1, "folder": 2, "repack": 2, "archive": 1}    # before which call of each kind
-TIMES = ("seconds", "cpu_seconds", "time")
 
 pytestmark = pytest.mark.skipif(not (BIN / "fixture").exists(), reason="skipped: nothing is built")
 
 
-def without_times(value):
-    if isinstance(value, dict):
-        return {key: without_times(each) for key, each in value.items() if key not in TIMES}
-    if isinstance(value, list):
-        return [without_times(each) for each in value]
-    return "repacked" if value == "kept" else value    # a layer that was whole already
-
-
 def content(path):
     """What two runs of the same command have in common."""
-    if path.suffix == ".json":
-        return without_times(json.loads(path.read_text()))
-    if path.suffix == ".jsonl":
-        return [without_times(json.loads(line)) for line in path.read_text().splitlines()]
+    if path.suffix in (".json", ".jsonl"):
+        text = path.read_text().replace('"kept"', '"repacked"')    # a layer that was whole already
+        lines = text.splitlines() if path.suffix == ".jsonl" else [text]
+        return [without_provenance(json.loads(line)) for line in lines]
     return path.read_bytes() if path.suffix in (".npy", ".npz", ".safetensors") else is_whole(path)
 
 
