@@ -65,6 +65,8 @@ struct RunResult {
   std::vector<KernelLaunch> kernel_launches = {};
   bool launches_watched = false;  // false: kernel_launches is unknown
   int launch_count = 0;           // of all launches; kernel_launches holds the first ones
+  double seconds = 0;  // from the call, or from the request to a command, until it is done; copies to and from a GPU
+                       // left out; 0: unknown
 
   /// The process or function around the kernel failed, which no lane model predicts.
   bool broke_off() const { return !signal.empty() || exit_code || !exception.empty(); }

@@ -11,6 +11,7 @@
 #include "fixtures/error.h"
 #include "fixtures/layer/model.h"
 #include "fixtures/lint/lint_file.h"
+#include "fixtures/stopwatch.h"
 #include "repack/packed.h"
 
 #include <algorithm>
@@ -30,9 +31,9 @@ report::Report searched(Options options, const Prepared& prepared, const std::st
                         const search::Progress& progress) {
   options.request.layer = layer;
   options.request.group = prepared.id.group;
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   report::Report report = report_on(prepared, options, progress);
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.seconds = watch.seconds();
   return report;
 }
 

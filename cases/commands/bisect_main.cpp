@@ -11,6 +11,7 @@
 #include "cases/search/toggles.h"
 #include "fixtures/error.h"
 #include "fixtures/files/json_dump.h"
+#include "fixtures/stopwatch.h"
 #include "fixtures/terminal.h"
 
 #include <nlohmann/json.hpp>
@@ -52,7 +53,7 @@ void write(const report::Report& report, const Outputs& outputs) {
 }
 
 int run(int argc, char** argv) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const Options options = parse_options(argc, argv);
   if (options.outputs.list_faults) {
     list_faults();
@@ -71,7 +72,7 @@ int run(int argc, char** argv) {
     return report::exit_code_of(report.verdict);
   }
   progress("");
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.seconds = watch.seconds();
   report.made.merge(made_here());
   report.made.merge(made_with(options, this_program()));
   write(report, options.outputs);

@@ -11,6 +11,7 @@
 #include "fixtures/files/safetensors.h"
 #include "fixtures/files/write_beside.h"
 #include "fixtures/lint/lint_file.h"
+#include "fixtures/stopwatch.h"
 #include "fixtures/text.h"
 #include "repack/layer_file.h"
 
@@ -165,7 +166,7 @@ RepackedModel repack_model(const RepackModelOptions& options) {
   RepackedModel repacked;
   repacked.began_anew = folder.was_torn();
   repacked.at_once = layers_at_once(options, largest(model, layers));
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   {
     report::ProgressBar bar("repack", layers.size(), options.quiet);
     repacked.layers = walk(
@@ -178,7 +179,7 @@ RepackedModel repack_model(const RepackModelOptions& options) {
   for (const std::string& layer : model.layers())
     if (std::error_code ignored; fs::exists(options.output / (layer + ".safetensors"), ignored)) there.push_back(layer);
   if (!there.empty()) folder.write_index(there);
-  repacked.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  repacked.seconds = watch.seconds();
   return repacked;
 }
 

@@ -4,11 +4,11 @@
 #include "cases/case/task.h"
 #include "cases/faults/faults.h"
 #include "cases/search/launch_rules.h"
+#include "fixtures/stopwatch.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace w4::cases::search {
 namespace {
@@ -49,9 +49,9 @@ OwnPathExamination examine(const Prepared& prepared, const OwnPath& subject, con
   seen.walk = walk_repack(subject, prepared.layer, {}, progress);
   seen.task = task_of(prepared, repack::packed_of(seen.walk.last), options);
   progress("kernel");
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   seen.seen = subject.run(seen.task);
-  seen.launch_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  seen.seen.seconds = watch.seconds();
   progress("oracle");
   seen.expected = judge::expected_output(prepared.layer, prepared.A, rounding_of(prepared, seen.task));
   seen.comparison = judge::compare(seen.seen.C, seen.expected, seen.task.launch.fill);

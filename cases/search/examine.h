@@ -20,7 +20,6 @@ struct OwnPathExamination {
   RepackWalk walk;
   kernel::Task task;  // on what the path packed
   kernel::RunResult seen;
-  double launch_seconds = 0;  // of seen
   judge::Expected expected;
   judge::Comparison comparison;  // of seen
   std::optional<ZeroPointProbe> zero_points;

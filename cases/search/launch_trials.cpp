@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace w4::cases::search {
 
@@ -59,10 +58,7 @@ void LaunchTrials::find_rounding(const Prepared& prepared, const Options& option
 void LaunchTrials::launch_again() {
   Task numbered = task_;
   numbered.launch.number = launches_.size();
-  const auto begin = std::chrono::steady_clock::now();
   launches_.push_back(launch(fmt::format("launch {}", launches_.size() + 1), numbered));
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-  fastest_seconds_ = launches_.size() == 1 ? time.count() : std::min(fastest_seconds_, time.count());
 }
 
 void LaunchTrials::repeat_until_different(int count) {

@@ -38,8 +38,6 @@ class LaunchTrials {
   /// options.effort.repeat launches, numbered; none after one that did not run to its end.
   const std::vector<kernel::RunResult>& launches() const { return launches_; }
   const kernel::RunResult& first() const { return launches_[0]; }
-  /// Wall time of the fastest of them, with the way to the kernel's process and back.
-  double fastest_seconds() const { return fastest_seconds_; }
 
   /// One thread block: no partial sum is handed over, and its stripe goes through all problems.
   const kernel::RunResult& with_one_block();
@@ -80,7 +78,6 @@ class LaunchTrials {
   std::optional<judge::RoundingClass> rounding_;
   std::string against_rounding_;
   int made_ = 0;
-  double fastest_seconds_ = 0;
 };
 
 }  // namespace w4::cases::search

@@ -2,6 +2,7 @@
 #include "kernel/child/exec_kernel.h"
 
 #include "fixtures/error.h"
+#include "fixtures/stopwatch.h"
 #include "fixtures/text.h"
 #include "kernel/child/declines.h"
 #include "kernel/child/output_file.h"
@@ -206,13 +207,16 @@ fs::path ExecKernel::write_next(const Task& task) {
 RunResult ExecKernel::result_in(const fs::path& folder, const Task& task) {
   const bool kept = process_ && !process_->ended();
   if (!kept) start(folder);
+  Stopwatch watch;
   Outcome outcome = outcome_of(folder);
   if (kept && outcome.ended &&
       outcome.ended->exit_code == 0) {  // kept alive until now, but it runs once a case: start it again
     start(folder);
+    watch = {};
     outcome = outcome_of(folder);
   }
   RunResult result;
+  result.seconds = watch.seconds();
   if (outcome.answer) note_answer(*outcome.answer, result);
   if (outcome.ended) note_end(*outcome.ended, result);
   result.timed_out = !outcome.answer && !outcome.ended;

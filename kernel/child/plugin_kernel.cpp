@@ -119,6 +119,7 @@ void take(const worker::Answer& answer, const std::string& name, RunResult& resu
   result.return_code = is_cuda_error ? W4_DONE : static_cast<int>(answer.value);
   result.launch_error = answer.launch_error;
   result.synchronise_error = answer.synchronise_error;
+  result.seconds = answer.seconds;
   result.launches_watched = answer.watched;
   result.launch_count = answer.launch_count;
   for (int i = 0; i < std::min(answer.launch_count, worker::kMostLaunches); ++i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/child/worker_device.h"
 
+#include "fixtures/stopwatch.h"
 #include "kernel/child/launch_watch.h"
 
 #include <cuda_runtime_api.h>
@@ -133,6 +134,7 @@ void run(const Request& request, std::byte* host, const W4Plugin& plugin, Answer
   std::vector<LateA> late;
   if (request.late_A) late.emplace_back(request, memory.at(request.places.A), stream.get());
   LaunchWatch::start(call.stream);
+  const Stopwatch watch;
   answer.value = plugin.run(&call);
   report_launches(LaunchWatch::stop(), answer);
   if (answer.value >= W4_CUDA_ERROR)
@@ -141,6 +143,7 @@ void run(const Request& request, std::byte* host, const W4Plugin& plugin, Answer
     put(answer.synchronise_error, cudaGetErrorName(error));
     return;
   }
+  answer.seconds = watch.seconds();
   memory.bring_back();
 }
 

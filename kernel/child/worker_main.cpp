@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // w4_worker FILE: loads a plug-in and runs it for the program that started this one, which survives its crashes.
+#include "fixtures/stopwatch.h"
 #include "kernel/child/launch_watch.h"
 #include "kernel/child/worker_device.h"
 #include "kernel/child/worker_plugin.h"
@@ -58,7 +59,9 @@ void answer_run(const Request& request, const W4Plugin& plugin, Answer& answer) 
     run_on_device(request, first, plugin, answer);
   } else {
     const W4Call call = placed_call(request, [&](const Place& place) { return first + place.at; });
+    const w4::Stopwatch watch;
     answer.value = plugin.run(&call);
+    answer.seconds = watch.seconds();
   }
   ::munmap(memory, request.memory_bytes);
 }

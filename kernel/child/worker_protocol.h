@@ -71,6 +71,7 @@ struct Answer {
   char cannot_test[kTextBytes];         // why the run could not be made (no memory), or empty
   char launch_error[kErrorBytes];       // CUDA's names
   char synchronise_error[kErrorBytes];  // the context is lost then, and the worker ends
+  double seconds;                       // from the call until the kernel is done
   bool watched;
   int launch_count;
   SentLaunch launches[kMostLaunches];
