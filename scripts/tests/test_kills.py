@@ -74,15 +74,17 @@ def test_a_kill_loses_nothing(name, how, library, made, tmp_path):  # noqa: F811
     (tmp_path / "undisturbed").mkdir()
     assert run(words, tmp_path / "undisturbed", {}).returncode == 0
     undisturbed = contents(outputs, tmp_path / "undisturbed")
-    wrong = []
+    wrong, ended = [], []
     for call in CALLS:
         for nth in range(1, 2000) if WHOLE else [SAMPLE[name]]:
             folder = tmp_path / f"{call}{nth}"
             folder.mkdir()
             done, met = killed(words, folder, how, call, nth, library)
+            ended.append(done.returncode)
             said = complaint(done, how, outputs, folder) or rerun_complaint(words, outputs, folder, undisturbed)
             if said:
                 wrong.append(f"{how.name} before {call} {nth}: {said}: exit {done.returncode}: {done.stderr}")
             if not met:
                 break
     assert not wrong, "\n".join(wrong)
+    assert -how in ended or name == "shrink"    # which keeps its best so far
